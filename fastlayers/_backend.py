@@ -1,0 +1,288 @@
+"""Which implementation answers: backend, instruction set, threads, and a report of all three.
+
+The backend is one setting for the process. ``kernels`` is what `functional` asks first: the loaded
+compiled module, or an object that declines every call so that the reference answers.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import operator
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from . import _reference
+from ._version import __version__
+
+BACKENDS = ("auto", "cython", "reference")
+# From the least to the most; the names are those of the x86-64 psABI.
+LEVELS = ("baseline", "x86-64-v3", "x86-64-v4")
+_X86_64 = {"baseline": "_x86_64", "x86-64-v3": "_x86_64_v3", "x86-64-v4": "_x86_64_v4"}
+MODULES = _X86_64 if platform.machine().lower() in ("x86_64", "amd64") else {"baseline": "_generic"}
+
+HOW_TO_BUILD = (
+    "install a C compiler (Debian: apt-get install gcc python3-dev; macOS: xcode-select --install; "
+    "Windows: Visual Studio Build Tools), then: pip install --force-reinstall --no-cache-dir fastlayers "
+    "(from a checkout: pip install .); with FASTLAYERS_REQUIRE_KERNELS=1 the build says why it fails"
+)
+
+
+def _decline(*args: Any) -> Any:
+    return NotImplemented
+
+
+_DECLINES = SimpleNamespace(
+    **{
+        name: _decline
+        for name in (
+            "relu_forward",
+            "relu_backward",
+            "sigmoid_forward",
+            "sigmoid_backward",
+            "affine_forward",
+            "affine_backward",
+            "softmax",
+            "softmax_cross_entropy",
+            "softmax_with_loss",
+        )
+    }
+)
+
+kernels: Any = _DECLINES
+
+_compiled: ModuleType | None = None  # the loaded level's module
+_level: str | None = None
+_failures: dict[str, str] = {}  # level -> why it is not there
+_num_threads = 1
+
+
+def run(name: str, *arrays: Any) -> Any:
+    """The current backend's result for normalised arrays: compiled where a kernel takes them, else the reference's."""
+    kernel = getattr(kernels, name, _decline)
+    result = kernel(*arrays)
+    return run_reference(name, *arrays) if result is NotImplemented else result
+
+
+def run_reference(name: str, *arrays: Any) -> Any:
+    """The reference's result for normalised arrays."""
+    return getattr(_reference, name)(*arrays)
+
+
+# The backend
+
+
+def get_backend() -> str:
+    """The backend in use.
+
+    Returns
+    -------
+    str
+        ``"cython"`` or ``"reference"``.
+    """
+    return "reference" if kernels is _DECLINES else "cython"
+
+
+def set_backend(name: str) -> None:
+    """Choose the backend, for the whole process.
+
+    Parameters
+    ----------
+    name : {"auto", "cython", "reference"}
+        ``"auto"`` takes the compiled kernels where they are there, else the reference.
+
+    Raises
+    ------
+    ValueError
+        If the name is none of these.
+    ImportError
+        If ``"cython"`` is asked for and the kernels are not there; the message says why and how to build them.
+    """
+    global kernels
+    _known("backend", name, BACKENDS)
+    if name == "cython" and _compiled is None:
+        raise ImportError(f"the compiled kernels are not there: {_why_not()}; to get them, {HOW_TO_BUILD}")
+    kernels = _DECLINES if name == "reference" or _compiled is None else _compiled
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """`set_backend` for the length of a ``with`` block; the backend before it comes back afterwards.
+
+    Parameters
+    ----------
+    name : {"auto", "cython", "reference"}
+        As for `set_backend`. Other threads of the process see the change too.
+    """
+    before = get_backend()
+    set_backend(name)
+    try:
+        yield
+    finally:
+        set_backend(before)
+
+
+# The instruction set
+
+
+def supported_levels() -> list[str]:
+    """The levels that this CPU and operating system run, least first."""
+    if MODULES is not _X86_64:
+        return ["baseline"]
+    cpu = importlib.import_module("fastlayers.kernels._cpu")
+    return list(LEVELS[: LEVELS.index(cpu.level()) + 1])
+
+
+def load_level(level: str) -> ModuleType:
+    """The compiled module of one level; ImportError where it was not built or this CPU does not run it."""
+    if level not in supported_levels():
+        raise ImportError(f"this CPU does not run {level}")
+    return importlib.import_module(f"fastlayers.kernels.{MODULES[level]}")
+
+
+def _load_best(cap: str) -> None:
+    """Load the best supported level at or below `cap`; keep the reason for each that fails."""
+    global _compiled, _level
+    try:
+        levels = [level for level in supported_levels() if LEVELS.index(level) <= LEVELS.index(cap)]
+    except ImportError as error:
+        _failures["cpu detection"] = str(error)
+        return
+    for level in reversed(levels):
+        try:
+            _compiled, _level = load_level(level), level
+            return
+        except ImportError as error:
+            _failures[level] = str(error)
+
+
+def _why_not() -> str:
+    return "; ".join(f"{level}: {reason}" for level, reason in _failures.items())
+
+
+# Threads
+
+
+def get_num_threads() -> int:
+    """How many threads a kernel may use.
+
+    Returns
+    -------
+    int
+        1 or more. Only large arrays are worth a second thread; small ones run on the calling one.
+    """
+    return _num_threads
+
+
+def set_num_threads(n: int) -> None:
+    """Set how many threads a kernel may use, for the whole process.
+
+    Results do not depend on it, to the last bit, apart from those of BLAS products: these run on
+    NumPy's BLAS, whose threads are its own affair (``OPENBLAS_NUM_THREADS``).
+
+    Parameters
+    ----------
+    n : int
+        1 or more; it is not capped at the number of cores.
+
+    Raises
+    ------
+    ValueError
+        If n is less than 1.
+    TypeError
+        If n is not an integer.
+    """
+    global _num_threads
+    try:
+        n = operator.index(n)
+    except TypeError:
+        raise TypeError(f"the number of threads must be an integer, not {type(n).__name__}") from None
+    if n < 1:
+        raise ValueError(f"the number of threads must be 1 or more, not {n}")
+    _num_threads = n
+    if _compiled is not None:
+        _compiled.set_num_threads(n)
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+# The report
+
+
+def config() -> dict[str, Any]:
+    """What `show_config` prints, as a dictionary."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload,index]  # NumPy's stub returns None
+    return {
+        "fastlayers": __version__,
+        "backend": get_backend(),
+        "instruction set": _level or "none",
+        "built": [level for level in MODULES if _is_built(level)],
+        "not loaded": dict(_failures),
+        "threads": _num_threads,
+        "OpenMP": False,
+        "numpy": np.__version__,
+        "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _is_built(level: str) -> bool:
+    return importlib.util.find_spec(f"fastlayers.kernels.{MODULES[level]}") is not None
+
+
+def show_config() -> None:
+    """Print version, backend, instruction set in use and those built, threads, OpenMP or not, NumPy and its BLAS.
+
+    Where the kernels are not there, it says why and how to get them.
+    """
+    c = config()
+    rows = {
+        "fastlayers": c["fastlayers"],
+        "backend": c["backend"],
+        "instruction set": c["instruction set"],
+        "built": ", ".join(c["built"]) or "none",
+        "threads": f"{c['threads']} (a pool of its own)",
+        "OpenMP": "not used",
+        "numpy": f"{c['numpy']}, BLAS {c['blas']}",
+        "python": f"{c['python']}, {c['machine']}",
+    }
+    for name, value in rows.items():
+        print(f"{name:<16} {value}")
+    for level, reason in c["not loaded"].items():
+        print(f"{'not loaded':<16} {level}: {reason}")
+    if _compiled is None:
+        print(f"\nThe compiled kernels are not there, so the NumPy reference answers. To get them,\n{HOW_TO_BUILD}.")
+
+
+# The environment, read once
+
+
+def _known(what: str, value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ValueError(f"unknown {what} {value!r}; known are {', '.join(known)}")
+    return value
+
+
+def _start() -> None:
+    backend = _known("FASTLAYERS_BACKEND", os.environ.get("FASTLAYERS_BACKEND") or "auto", BACKENDS)
+    cap = _known("FASTLAYERS_ISA", os.environ.get("FASTLAYERS_ISA") or LEVELS[-1], LEVELS)
+    threads = os.environ.get("FASTLAYERS_NUM_THREADS") or str(_available_cores())
+    if not (threads.isascii() and threads.isdigit() and int(threads) >= 1):
+        raise ValueError(f"unknown FASTLAYERS_NUM_THREADS {threads!r}; known are the whole numbers from 1")
+    _load_best(cap)
+    set_backend(backend)
+    set_num_threads(int(threads))
+
+
+_start()

@@ -1,0 +1,281 @@
+"""Every rule about input, in one room: coercion, promotion, shapes, labels, ``out``, and every message.
+
+A compiled entry takes the common call and declines all else by returning ``NotImplemented`` with
+nothing written. Then the function of its name here makes the input fit, or raises; it has the work
+done by ``run(name, *arrays)``, which is the current backend's or the reference's; and it puts the
+results where ``out`` says. So the rules are written once and both paths give the same errors.
+
+Results are computed into fresh memory before ``out`` is looked at. That makes two promises cheap:
+nothing is written when anything is wrong, and an ``out`` that overlaps an input in part does no harm.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+Run = Callable[..., Any]
+Out = Array | tuple[Array | None, ...] | None
+
+
+# What each function asks of its input
+
+
+def relu_forward(run: Run, x: ArrayLike, *, out: Out = None) -> tuple[Array, Array]:
+    (x,) = _alike(_real("x", x))
+    y, mask = _deliver(run("relu_forward", x), out, ("y", "mask"))
+    return y, mask
+
+
+def relu_backward(run: Run, dout: ArrayLike, mask: ArrayLike, *, out: Out = None) -> Array:
+    dout, mask = _real("dout", dout), _boolean("mask", mask)
+    _same_shape("dout", dout, "mask", mask)
+    return _deliver_one(run("relu_backward", *_alike(dout, mask)), out, "dx")
+
+
+def sigmoid_forward(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
+    (x,) = _alike(_floating("x", x))
+    return _deliver_one(run("sigmoid_forward", x), out, "y")
+
+
+def sigmoid_backward(run: Run, dout: ArrayLike, y: ArrayLike, *, out: Out = None) -> Array:
+    dout, y = _real("dout", dout), _real("y", y)
+    _same_shape("dout", dout, "y", y)
+    # `1 - y` with y bool is refused by NumPy; as a number it is what was meant.
+    dtype = np.result_type(dout, y, np.int8) if y.dtype == bool else np.result_type(dout, y)
+    return _deliver_one(run("sigmoid_backward", *_alike(*_cast(dtype, dout, y))), out, "dx")
+
+
+def affine_forward(run: Run, x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None, *, out: Out = None) -> Array:
+    x, W = _samples("x", _real("x", x)), _matrix("W", W)
+    if x.shape[-1] != W.shape[0]:
+        raise ValueError(f"x of shape {x.shape} does not fit W of shape {W.shape}: x must have W's {W.shape[0]} columns")
+    arrays = [x, W]
+    if b is not None:
+        b = _real("b", b)
+        if b.shape != W.shape[1:]:
+            raise ValueError(f"b of shape {b.shape} does not fit W of shape {W.shape}: b must have shape {W.shape[1:]}")
+        arrays.append(b)
+    arrays = [np.asarray(a, order="C") for a in _cast(np.result_type(*arrays), *arrays)]
+    return _deliver_one(run("affine_forward", *arrays, *([None] if b is None else [])), out, "y")
+
+
+def affine_backward(
+    run: Run, dout: ArrayLike, x: ArrayLike, W: ArrayLike, *, need_dx: bool = True, out: Out = None
+) -> tuple[Array | None, Array, Array]:
+    dout, x, W = _real("dout", dout), _real("x", x), _matrix("W", W)
+    samples = _samples("x", x)
+    if samples.shape[-1] != W.shape[0]:
+        raise ValueError(f"x of shape {x.shape} does not fit W of shape {W.shape}: x must have W's {W.shape[0]} columns")
+    expected = (*samples.shape[:-1], W.shape[1])
+    if dout.shape != expected:
+        raise ValueError(
+            f"dout of shape {dout.shape} does not fit x of shape {x.shape} and W of shape {W.shape}: "
+            f"dout must have shape {expected}"
+        )
+    if not need_dx and isinstance(out, tuple) and len(out) == 3 and out[0] is not None:
+        raise ValueError("out[0] must be None when need_dx is False: there is no dx to write into it")
+    arrays = [np.asarray(np.atleast_2d(a), order="C") for a in (dout, samples, W)]
+    dx, dW, db = run("affine_backward", *arrays, bool(need_dx))
+    if dx is not None:
+        dx = dx.reshape(x.shape)
+    dx, dW, db = _deliver((dx, dW, db), out, ("dx", "dW", "db"))
+    return dx, dW, db
+
+
+def softmax(run: Run, x: ArrayLike, *, axis: int = -1, out: Out = None) -> Array:
+    x = _floating("x", x)
+    if x.ndim == 0:
+        raise ValueError("x is 0-dimensional: softmax needs an axis of classes")
+    axis = normalize_axis_index(operator.index(axis), x.ndim)
+    if _fortran(x):  # its transpose is contiguous, and gives back the layout
+        y = _softmax_rows(run, x.T, x.ndim - 1 - axis).T
+    else:
+        y = _softmax_rows(run, x, axis)
+    return _deliver_one(y, out, "y")
+
+
+def cross_entropy_error(run: Run, y: ArrayLike, t: ArrayLike) -> float:
+    y, t = _scores("y", y, t)
+    loss: float = run("cross_entropy_error", y, t)
+    return loss
+
+
+def softmax_cross_entropy(run: Run, x: ArrayLike, t: ArrayLike, *, out: Out = None) -> tuple[float, Array]:
+    x = _floating("x", x)
+    scores, t = _scores("x", x, t)
+    loss, dx = run("softmax_cross_entropy", scores, t)
+    return loss, _deliver_one(dx.reshape(x.shape), out, "dx")
+
+
+def softmax_with_loss(run: Run, x: ArrayLike, t: ArrayLike) -> tuple[float, Array, Array]:
+    x = _floating("x", x)
+    scores, t = _scores("x", x, t)
+    loss, y, dx = run("softmax_with_loss", scores, t)
+    return loss, y.reshape(x.shape), dx.reshape(x.shape)
+
+
+# Numbers
+
+
+def _real(name: str, value: ArrayLike) -> Array:
+    """An exact, aligned, native `ndarray` of bool, integer or real floating dtype."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype.name} ({_kind(value)})")
+    if not (array.dtype.isnative and array.flags.aligned):
+        array = array.astype(array.dtype.newbyteorder("="), order="K")
+    return array
+
+
+def _floating(name: str, value: ArrayLike) -> Array:
+    """The same in the dtype that ``np.exp`` gives: a floating one stays, int64 becomes float64."""
+    array = _real(name, value)
+    return array.astype(np.exp.resolve_dtypes((array.dtype, None))[1], copy=False)
+
+
+def _boolean(name: str, value: ArrayLike) -> Array:
+    array = np.asarray(value)
+    if array.dtype != bool:
+        raise TypeError(f"{name} must be of dtype bool, not {array.dtype.name} ({_kind(value)})")
+    return array
+
+
+def _kind(value: object) -> str:
+    """How to name an argument in a message: its type, for an array nothing that the dtype does not say."""
+    return "an array" if isinstance(value, np.ndarray) else f"from a {type(value).__name__}"
+
+
+def _cast(dtype: np.dtype[Any], *arrays: Array) -> list[Array]:
+    return [a.astype(dtype, copy=False) for a in arrays]
+
+
+# Shapes and layout
+
+
+def _same_shape(name: str, array: Array, other_name: str, other: Array) -> None:
+    if array.shape != other.shape:
+        raise ValueError(f"{name} of shape {array.shape} does not fit {other_name} of shape {other.shape}")
+
+
+def _fortran(array: Array) -> bool:
+    return array.flags.f_contiguous and not array.flags.c_contiguous
+
+
+def _alike(*arrays: Array) -> list[Array]:
+    """The arrays in one contiguous layout: Fortran's where all have it, else C's."""
+    order = "F" if all(a.flags.f_contiguous for a in arrays) and any(_fortran(a) for a in arrays) else "C"
+    return [np.asarray(a, order=order) for a in arrays]  # type: ignore[call-overload]  # order is one of two literals
+
+
+def _samples(name: str, x: Array) -> Array:
+    """``(N, ...)`` flattened to ``(N, D)``; ``(D,)`` is one sample and stays."""
+    if x.ndim == 0:
+        raise ValueError(f"{name} is 0-dimensional: it must be one sample (D,) or a batch (N, ...)")
+    return x if x.ndim < 3 else x.reshape(x.shape[0], math.prod(x.shape[1:]))
+
+
+def _matrix(name: str, value: ArrayLike) -> Array:
+    array = _real(name, value)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must have shape (D, M), not {array.shape}")
+    return array
+
+
+def _softmax_rows(run: Run, x: Array, axis: int) -> Array:
+    """Softmax along `axis` of an array of any strides, C-contiguous."""
+    rows = np.asarray(np.moveaxis(x, axis, -1), order="C")
+    return np.asarray(np.moveaxis(run("softmax", rows), -1, axis), order="C")
+
+
+# Labels and targets
+
+
+def _scores(name: str, x: ArrayLike, t: ArrayLike) -> tuple[Array, Array]:
+    """`x` as ``(N, C)`` and `t` as ``(N,)`` labels of dtype intp or ``(N, C)`` targets of x's dtype."""
+    x = _floating(name, x)
+    t = _real("t", t)
+    if x.ndim not in (1, 2):
+        raise ValueError(f"{name} must have shape (N, C) or (C,), not {x.shape}")
+    scores = np.asarray(np.atleast_2d(x), order="C")
+    n = len(scores)
+    if t.shape == x.shape:
+        return scores, np.asarray(np.atleast_2d(t), dtype=x.dtype, order="C")
+    if t.shape == (n,) or (x.ndim == 1 and t.ndim == 0):
+        return scores, _labels(t.reshape(n), scores.shape[1])
+    labels = "() or (1,)" if x.ndim == 1 else f"({n},)"
+    raise ValueError(
+        f"t of shape {t.shape} does not fit {name} of shape {x.shape}: "
+        f"t must be labels of shape {labels} or targets of shape {x.shape}"
+    )
+
+
+def _labels(t: Array, classes: int) -> Array:
+    if t.dtype.kind not in "iu":
+        raise TypeError(f"labels t must be integers, not {t.dtype.name}")
+    wrong = np.flatnonzero((t < 0) | (t >= classes))
+    if wrong.size:
+        row = int(wrong[0])
+        raise ValueError(f"label {t[row]} at row {row} is outside [0, {classes})")
+    return np.asarray(t, dtype=np.intp, order="C")
+
+
+# Where the results go
+
+
+def _deliver_one(result: Array, out: Out, name: str) -> Array:
+    if isinstance(out, tuple) and len(out) != 1:
+        raise TypeError(f"out must be an array or a 1-tuple for the one result {name}, not a tuple of {len(out)}")
+    (delivered,) = _deliver((result,), out if isinstance(out, tuple) else (out,), (name,))
+    assert delivered is not None
+    return delivered
+
+
+def _deliver(results: tuple[Any, ...], out: Out, names: tuple[str, ...]) -> list[Any]:
+    """Each result, in the array given for it where there is one; all are checked before any is written."""
+    results = tuple(None if r is None else np.asarray(r) for r in results)  # NumPy makes scalars of 0-d results
+    if out is None:
+        return list(results)
+    if not isinstance(out, tuple) or len(out) != len(names):
+        given = f"a tuple of {len(out)}" if isinstance(out, tuple) else type(out).__name__
+        raise TypeError(f"out must be a tuple ({', '.join(names)}), any of it None, not {given}")
+    for name, result, target in zip(names, results, out, strict=True):
+        if target is not None:
+            _check_out(name, result, target)
+    _check_apart([t for t in out if t is not None])
+    delivered = []
+    for result, target in zip(results, out, strict=True):
+        if target is not None:
+            np.copyto(target, result)
+        delivered.append(result if target is None else target)
+    return delivered
+
+
+def _check_out(name: str, result: Array, target: Array) -> None:
+    if not isinstance(target, np.ndarray):
+        raise TypeError(f"out for {name} must be an ndarray, not {type(target).__name__}")
+    if target.dtype.newbyteorder("=") != result.dtype:
+        raise TypeError(f"out for {name} has dtype {target.dtype}, but the result has dtype {result.dtype}")
+    if target.shape != result.shape:
+        raise ValueError(f"out for {name} has shape {target.shape}, but the result has shape {result.shape}")
+    if not target.flags.writeable:
+        raise ValueError(f"out for {name} is read-only")
+
+
+def _check_apart(targets: list[Array]) -> None:
+    """Two results cannot share memory: one would be lost."""
+    for i, target in enumerate(targets):
+        for other in targets[:i]:
+            try:
+                overlap = np.shares_memory(target, other, max_work=10_000)
+            except np.exceptions.TooHardError:
+                overlap = True  # cannot be told apart cheaply: refuse
+            if overlap:
+                raise ValueError("the arrays in out overlap each other: each result needs memory of its own")

@@ -1,0 +1,172 @@
+"""The mathematics of every layer, in NumPy, plain enough to teach from.
+
+Nothing is checked here: each function is given what ``_contract`` has made sure of, which is exact
+``ndarray`` objects of real numbers, in native byte order, aligned, contiguous, of shapes that fit.
+Where the plain formula loses digits or warns, the safe one stands beside its reason; the compiled
+kernels compute these same formulas, so the two paths can be held against each other.
+
+The names are those of "Deep Learning from Scratch" (Saitoh, O'Reilly Japan 2016): ``x`` the input,
+``t`` the target, ``y`` the output, ``dout`` the gradient of the loss with respect to the output,
+``dx``, ``dW`` and ``db`` its gradients with respect to the input, the weights and the bias.
+N is the batch size, D the number of inputs, M the number of outputs, C the number of classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+# The notebook's guard against log(0).
+LOG_GUARD = 1e-7
+
+
+def relu_forward(x: Array) -> tuple[Array, Array]:
+    """``y = max(x, 0)``, and the mask ``x <= 0`` that backward needs; any shape, any real dtype.
+
+    A NaN is not ``<= 0``, so it passes through, as it should: hiding it would hide a fault.
+    Source: Saitoh, section 5.5.1.
+    """
+    mask = x <= 0
+    y = x.copy(order="K")
+    y[mask] = 0
+    return y, mask
+
+
+def relu_backward(dout: Array, mask: Array) -> Array:
+    """``dx = dout`` where ``x > 0``, else 0: the slope of ReLU is 1 or 0; both of one shape.
+
+    Source: Saitoh, section 5.5.1, but on a copy: the notebook overwrites ``dout``.
+    """
+    dx = dout.copy(order="K")
+    dx[mask] = 0
+    return dx
+
+
+def sigmoid_forward(x: Array) -> Array:
+    """``y = 1 / (1 + exp(-x))``; any shape, a floating dtype.
+
+    For negative x the same value is ``exp(x) / (1 + exp(x))``. Choosing by sign keeps the argument
+    of ``exp`` at or below 0, where it cannot overflow. Source: Saitoh, section 5.5.2.
+    """
+    with np.errstate(under="ignore"):
+        e = np.exp(-np.abs(x))
+        return np.where(x >= 0, e.dtype.type(1), e) / (1 + e)
+
+
+def sigmoid_backward(dout: Array, y: Array) -> Array:
+    """``dx = dout * y * (1 - y)``, since the slope ``exp(-x) / (1 + exp(-x))**2`` is ``y (1 - y)``.
+
+    Both of one shape and dtype. Source: Saitoh, section 5.5.2.
+    """
+    with np.errstate(under="ignore"):
+        return dout * y * (1 - y)
+
+
+def affine_forward(x: Array, W: Array, b: Array | None) -> Array:
+    """``y = x W + b``: x ``(N, D)`` or ``(D,)``, W ``(D, M)``, b ``(M,)`` or None, y ``(N, M)`` or ``(M,)``.
+
+    The bias is the one thing that broadcasts: each row of the batch gets the same.
+    Source: Saitoh, section 5.6.2.
+    """
+    y: Array = np.dot(x, W)
+    return y if b is None else y + b
+
+
+def affine_backward(dout: Array, x: Array, W: Array, need_dx: bool) -> tuple[Array | None, Array, Array]:
+    """``dx = dout W^T``, ``dW = x^T dout``, ``db = sum of dout over the batch``.
+
+    dout ``(N, M)``, x ``(N, D)``, W ``(D, M)``. From ``y_nm = sum_d x_nd W_dm + b_m`` follow
+    ``dL/dx_nd = sum_m dout_nm W_dm``, ``dL/dW_dm = sum_n x_nd dout_nm`` and ``dL/db_m = sum_n dout_nm``.
+    Source: Saitoh, section 5.6.2.
+    """
+    dx = np.dot(dout, W.T) if need_dx else None
+    dW = np.dot(x.T, dout)
+    # Summed along contiguous memory NumPy adds pairwise, and in float64 at least: adding row after
+    # row in float32 would lose a batch of 2**24 ones.
+    columns = np.ascontiguousarray(dout.T)
+    if dout.dtype.kind == "f":
+        db = columns.sum(axis=1, dtype=np.result_type(dout, np.float64)).astype(dout.dtype)
+    else:
+        db = columns.sum(axis=1)
+    return dx, dW, db
+
+
+def softmax(x: Array) -> Array:
+    """``y_i = exp(x_i) / sum_j exp(x_j)`` along the last axis; ``(..., C)``, a floating dtype.
+
+    Taking the row's maximum from each ``x_i`` changes nothing (numerator and denominator are divided
+    by the same ``exp(max)``) and keeps ``exp`` from overflowing. Source: Saitoh, section 3.5.2; the
+    notebook divides by the sum over the whole batch, this by each row's own.
+    """
+    with np.errstate(under="ignore", invalid="ignore"):
+        e = np.exp(x - x.max(axis=-1, keepdims=True, initial=-np.inf))
+        total = e.sum(axis=-1, keepdims=True, dtype=np.result_type(e, np.float64))
+        return (e / total).astype(x.dtype)
+
+
+def cross_entropy_error(y: Array, t: Array) -> float:
+    """``-(1/N) sum_n sum_c t_nc log(y_nc + 1e-7)``: y ``(N, C)`` probabilities, t labels or targets.
+
+    t is ``(N,)`` integer labels or ``(N, C)`` targets. Source: Saitoh, section 4.2.4.
+    """
+    if t.ndim == 1:
+        terms = np.log(y[np.arange(len(y)), t] + LOG_GUARD)
+    else:
+        terms = t * np.log(y + LOG_GUARD)
+    return _mean_over_batch(-terms.sum(dtype=np.float64), len(y))
+
+
+def softmax_with_loss(x: Array, t: Array) -> tuple[float, Array, Array]:
+    """The mean cross-entropy of ``y = softmax(x)``, with y and the gradient ``dx``.
+
+    x ``(N, C)`` of a floating dtype; t ``(N,)`` labels, or ``(N, C)`` targets of x's dtype.
+    With ``log y_c = x_c - log sum_j exp(x_j)`` a row's loss is ``sum_c t_c (lse(x) - x_c)``, and its
+    gradient ``y_c sum(t) - t_c``; both are divided by N. Source: Saitoh, section 5.6.3 and appendix A.
+
+    The largest entry is kept apart from the sum of the others. When the right class dominates, its
+    probability is 1 within rounding: ``log(1)`` and ``1 - 1`` would lose the loss and the gradient,
+    ``log1p(others)`` and ``-others`` keep every digit.
+    """
+    n, classes = x.shape
+    if x.size == 0:
+        return _mean_over_batch(0.0, n), x.copy(), x.copy()
+    rows = np.arange(n)
+    if t.ndim == 1:
+        labels, t = t, np.zeros_like(x)
+        t[rows, labels] = 1
+    with np.errstate(under="ignore", invalid="ignore"):
+        top = x.argmax(axis=1)
+        shifted = x - x[rows, top][:, np.newaxis]
+        e = np.exp(shifted)
+        one = e[rows, top]  # exp(0), or nan where the row holds +inf or nan, or -inf alone
+        e[rows, top] = 0
+        others = one * e.sum(axis=1, dtype=np.result_type(e, np.float64))
+        e[rows, top] = one
+        total = one + others
+        y = (e / total[:, np.newaxis]).astype(x.dtype)
+
+        log_sum = np.log1p(others)[:, np.newaxis]  # log sum_j exp(x_j - max)
+        losses = np.where(t == 0, 0, t * (log_sum - shifted)).sum(axis=1, dtype=np.float64)
+        losses += 0 * others  # a row that has no probabilities has no loss, whatever its targets
+
+        dx = y * t.sum(axis=1, keepdims=True) - t
+        rest = t.copy()
+        rest[rows, top] = 0
+        dx[rows, top] = (rest.sum(axis=1) - t[rows, top] * others) / total
+        dx = (dx / n).astype(x.dtype)
+    return _mean_over_batch(losses.sum(), n), y, dx
+
+
+def softmax_cross_entropy(x: Array, t: Array) -> tuple[float, Array]:
+    """The mean cross-entropy of ``softmax(x)`` and its gradient: `softmax_with_loss` without y."""
+    loss, _, dx = softmax_with_loss(x, t)
+    return loss, dx
+
+
+def _mean_over_batch(total: float, n: int) -> float:
+    """The mean loss; of no sample it is nan, without a warning."""
+    return float(total) / n if n else float("nan")

@@ -1,0 +1,428 @@
+"""The stateless functions: each tries the compiled entry, which declines what is not the common case.
+
+What was declined goes to the function of the same name in `_contract`, which makes the input fit or
+raises. The mathematics stands in `_reference`, the kernels in ``kernels/``.
+
+Every ``out=`` follows the ufunc convention: an array or a 1-tuple for one result, a tuple in the order
+of the results for several, any of it None. It must have the result's shape and dtype and be writeable;
+it may be strided, unaligned or byte-swapped. An elementwise function may be given its own input.
+
+Input is anything that ``numpy.asarray`` takes, of bool, integer or real floating dtype. Mixed dtypes
+promote as in NumPy. float32 and float64 run compiled and keep their dtype.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, overload
+
+from numpy.typing import ArrayLike, NDArray
+
+from . import _backend, _contract
+
+Array = NDArray[Any]
+OneOut = Array | tuple[Array | None] | None
+
+__all__ = [
+    "affine_backward",
+    "affine_forward",
+    "cross_entropy_error",
+    "relu_backward",
+    "relu_forward",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "softmax",
+    "softmax_cross_entropy",
+]
+
+
+def relu_forward(x: ArrayLike, *, out: tuple[Array | None, Array | None] | None = None) -> tuple[Array, Array]:
+    r"""Rectified linear unit, :math:`y = \max(x, 0)`, and its mask.
+
+    Parameters
+    ----------
+    x : array_like
+        Any shape, any real dtype.
+    out : tuple of (ndarray or None, ndarray or None), optional
+        Where y and mask go; y may be x itself.
+
+    Returns
+    -------
+    y : ndarray
+        x's shape and dtype: +0.0 where masked, x elsewhere. NaN passes through.
+    mask : ndarray of bool
+        ``x <= 0``, as `relu_backward` needs it.
+
+    Raises
+    ------
+    TypeError
+        If x does not hold real numbers; if out is a bare array or of a wrong dtype.
+    ValueError
+        If out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    Saitoh, *Deep Learning from Scratch*, section 5.5.1.
+
+    Examples
+    --------
+    >>> y, mask = relu_forward([1.0, -0.5, -2.0, 3.0])
+    >>> y
+    array([1., 0., 0., 3.])
+    >>> mask
+    array([False,  True,  True, False])
+    """
+    result = _backend.kernels.relu_forward(x, out)
+    return _contract.relu_forward(_backend.run, x, out=out) if result is NotImplemented else result
+
+
+def relu_backward(dout: ArrayLike, mask: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Gradient of ReLU: dout where ``mask`` is False, else 0.
+
+    Parameters
+    ----------
+    dout : array_like
+        Gradient of the loss with respect to y; any shape, any real dtype. It is not written to, unless it is `out`.
+    mask : array_like of bool
+        dout's shape, from `relu_forward`.
+    out : ndarray or 1-tuple, optional
+        Where dx goes; it may be dout itself.
+
+    Returns
+    -------
+    dx : ndarray
+        Gradient with respect to x, of dout's shape and dtype.
+
+    Raises
+    ------
+    TypeError
+        If mask is not bool, or dout does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If the shapes differ, or out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    :math:`\partial L/\partial x = \partial L/\partial y` where :math:`x > 0`, else 0.
+    Saitoh, *Deep Learning from Scratch*, section 5.5.1.
+
+    Examples
+    --------
+    >>> relu_backward([10.0, 20.0], [False, True])
+    array([10.,  0.])
+    """
+    result = _backend.kernels.relu_backward(dout, mask, out)
+    return _contract.relu_backward(_backend.run, dout, mask, out=out) if result is NotImplemented else result
+
+
+def sigmoid_forward(x: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Logistic sigmoid, :math:`y = 1 / (1 + e^{-x})`.
+
+    Parameters
+    ----------
+    x : array_like
+        Any shape, any real dtype.
+    out : ndarray or 1-tuple, optional
+        Where y goes; it may be x itself.
+
+    Returns
+    -------
+    y : ndarray
+        x's shape, in ``np.exp(x)``'s dtype. Exactly 0 at -inf and 1 at +inf; NaN stays NaN.
+
+    Raises
+    ------
+    TypeError
+        If x does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    No argument overflows or warns. Within 4 ulp where the result is a normal number; a subnormal
+    result may be 0. Saitoh, *Deep Learning from Scratch*, sections 3.2.4 and 5.5.2.
+
+    Examples
+    --------
+    >>> sigmoid_forward([-1000.0, 0.0, 1000.0])
+    array([0. , 0.5, 1. ])
+    """
+    result = _backend.kernels.sigmoid_forward(x, out)
+    return _contract.sigmoid_forward(_backend.run, x, out=out) if result is NotImplemented else result
+
+
+def sigmoid_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Gradient of the sigmoid from its output: ``dout * y * (1 - y)``.
+
+    Parameters
+    ----------
+    dout : array_like
+        Gradient of the loss with respect to y; any shape, any real dtype.
+    y : array_like
+        What `sigmoid_forward` returned; dout's shape.
+    out : ndarray or 1-tuple, optional
+        Where dx goes; it may be dout or y itself.
+
+    Returns
+    -------
+    dx : ndarray
+        Gradient with respect to x, of dout's shape.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If the shapes differ, or out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    :math:`dy/dx = e^{-x} / (1 + e^{-x})^2 = y (1 - y)`.
+    Saitoh, *Deep Learning from Scratch*, section 5.5.2.
+
+    Examples
+    --------
+    >>> sigmoid_backward([1.0, 2.0], [0.5, 0.5])
+    array([0.25, 0.5 ])
+    """
+    result = _backend.kernels.sigmoid_backward(dout, y, out)
+    return _contract.sigmoid_backward(_backend.run, dout, y, out=out) if result is NotImplemented else result
+
+
+def affine_forward(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None, *, out: OneOut = None) -> Array:
+    r"""Affine transformation, :math:`y = x W + b`.
+
+    Parameters
+    ----------
+    x : array_like
+        A batch ``(N, ...)``, read as ``(N, D)``, or one sample ``(D,)``.
+    W : array_like
+        Weights ``(D, M)``.
+    b : array_like, optional
+        Bias ``(M,)``, added to each row.
+    out : ndarray or 1-tuple, optional
+        Where y goes.
+
+    Returns
+    -------
+    y : ndarray
+        ``(N, M)``, or ``(M,)`` for one sample.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If the shapes do not fit (the message has both), or out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    The product is NumPy's own BLAS. Saitoh, *Deep Learning from Scratch*, section 5.6.
+
+    Examples
+    --------
+    >>> affine_forward([[1.0, 2.0]], [[1.0, 0.0, 2.0], [0.0, 1.0, 3.0]], [10.0, 20.0, 30.0])
+    array([[11., 22., 38.]])
+    """
+    result = _backend.kernels.affine_forward(x, W, b, out)
+    return _contract.affine_forward(_backend.run, x, W, b, out=out) if result is NotImplemented else result
+
+
+@overload
+def affine_backward(
+    dout: ArrayLike,
+    x: ArrayLike,
+    W: ArrayLike,
+    *,
+    need_dx: Literal[True] = True,
+    out: tuple[Array | None, Array | None, Array | None] | None = None,
+) -> tuple[Array, Array, Array]: ...
+@overload
+def affine_backward(
+    dout: ArrayLike,
+    x: ArrayLike,
+    W: ArrayLike,
+    *,
+    need_dx: bool,
+    out: tuple[Array | None, Array | None, Array | None] | None = None,
+) -> tuple[Array | None, Array, Array]: ...
+def affine_backward(
+    dout: ArrayLike,
+    x: ArrayLike,
+    W: ArrayLike,
+    *,
+    need_dx: bool = True,
+    out: tuple[Array | None, Array | None, Array | None] | None = None,
+) -> tuple[Array | None, Array, Array]:
+    r"""Gradients of the affine transformation with respect to its input, weights and bias.
+
+    Parameters
+    ----------
+    dout : array_like
+        Gradient of the loss with respect to y: ``(N, M)``, or ``(M,)`` for one sample.
+    x : array_like
+        The input of `affine_forward`: ``(N, ...)`` or ``(D,)``.
+    W : array_like
+        Weights ``(D, M)``.
+    need_dx : bool, default True
+        Whether to compute dx; the first layer of a network has no use for it.
+    out : tuple of three (ndarray or None), optional
+        Where dx, dW and db go.
+
+    Returns
+    -------
+    dx : ndarray or None
+        x's shape; None without `need_dx`.
+    dW : ndarray
+        ``(D, M)``.
+    db : ndarray
+        ``(M,)``.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers; if out is a bare array or of a wrong dtype.
+    ValueError
+        If the shapes do not fit, or out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    :math:`dx = dout\,W^T`, :math:`dW = x^T\,dout`, :math:`db_m = \sum_n dout_{nm}`, the last summed
+    accurately for long batches. Saitoh, *Deep Learning from Scratch*, section 5.6.
+
+    Examples
+    --------
+    >>> dx, dW, db = affine_backward([[1.0, 2.0]], [[3.0]], [[4.0, 5.0]])
+    >>> dx, dW, db
+    (array([[14.]]), array([[3., 6.]]), array([1., 2.]))
+    """
+    result = _backend.kernels.affine_backward(dout, x, W, need_dx, out)
+    return _contract.affine_backward(_backend.run, dout, x, W, need_dx=need_dx, out=out) if result is NotImplemented else result
+
+
+def softmax(x: ArrayLike, *, axis: int = -1, out: OneOut = None) -> Array:
+    r"""Softmax, :math:`y_i = e^{x_i} / \sum_j e^{x_j}`, of each row by itself.
+
+    Parameters
+    ----------
+    x : array_like
+        One dimension or more, any real dtype.
+    axis : int, default -1
+        The axis of the classes.
+    out : ndarray or 1-tuple, optional
+        Where y goes; it may be x itself.
+
+    Returns
+    -------
+    y : ndarray
+        x's shape, in ``np.exp(x)``'s dtype; each row sums to 1. A row with +inf or nan, or of -inf
+        alone, is nan, without a warning. Over no class it is empty.
+
+    Raises
+    ------
+    TypeError
+        If x does not hold real numbers, axis is not an integer, or out has a wrong dtype.
+    ValueError
+        If x is 0-dimensional, axis is out of range (`numpy.exceptions.AxisError`), or out is
+        read-only or of a wrong shape.
+
+    Notes
+    -----
+    Computed as :math:`e^{x_i - m} / \sum_j e^{x_j - m}` with the row's maximum m, which cannot overflow.
+    Saitoh, *Deep Learning from Scratch*, section 3.5; the notebook divides by the sum over the whole batch.
+
+    Examples
+    --------
+    >>> softmax([[0.0, 0.0], [1000.0, 1000.0]])
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
+    """
+    result = _backend.kernels.softmax(x, axis, out)
+    return _contract.softmax(_backend.run, x, axis=axis, out=out) if result is NotImplemented else result
+
+
+def cross_entropy_error(y: ArrayLike, t: ArrayLike) -> float:
+    r"""Mean cross-entropy of probabilities, with the notebook's guard against log(0).
+
+    Parameters
+    ----------
+    y : array_like
+        Probabilities ``(N, C)``, or ``(C,)`` for one sample.
+    t : array_like
+        ``(N,)`` integer labels, or ``(N, C)`` one-hot or soft targets; for one sample one label or ``(C,)``.
+
+    Returns
+    -------
+    float
+        :math:`-\frac{1}{N} \sum_n \sum_c t_{nc} \log(y_{nc} + 10^{-7})`; nan for an empty batch.
+
+    Raises
+    ------
+    TypeError
+        If labels are bool or float, or an argument does not hold real numbers.
+    ValueError
+        If the shapes do not fit, or a label is outside [0, C).
+
+    See Also
+    --------
+    softmax_cross_entropy : from scores instead of probabilities, exact and without a guard.
+
+    Notes
+    -----
+    Runs in NumPy on both backends: training does not need it. Saitoh, *Deep Learning from Scratch*, section 4.2.4.
+
+    Examples
+    --------
+    >>> round(cross_entropy_error([0.1, 0.05, 0.6, 0.25], 2), 6)
+    0.510825
+    """
+    return _contract.cross_entropy_error(_backend.run, y, t)
+
+
+def softmax_cross_entropy(x: ArrayLike, t: ArrayLike, *, out: OneOut = None) -> tuple[float, Array]:
+    r"""Mean cross-entropy of softmax(x) and its gradient, in one pass.
+
+    Parameters
+    ----------
+    x : array_like
+        Scores ``(N, C)``, or ``(C,)`` for one sample; any real dtype.
+    t : array_like
+        ``(N,)`` integer labels, or ``(N, C)`` one-hot or soft targets of any real dtype; for one
+        sample one label or ``(C,)``.
+    out : ndarray or 1-tuple, optional
+        Where dx goes; it may be x itself.
+
+    Returns
+    -------
+    loss : float
+        :math:`\frac{1}{N} \sum_n \sum_c t_{nc} (\log \sum_j e^{x_{nj}} - x_{nc})`, summed in float64;
+        nan for an empty batch.
+    dx : ndarray
+        Its gradient :math:`(y \sum_c t_c - t) / N`, of x's shape, in ``np.exp(x)``'s dtype whatever t's is.
+
+    Raises
+    ------
+    TypeError
+        If labels are bool or float, an argument does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If the shapes do not fit; if a label is outside [0, C) (the message has the label and its
+        row); if out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    Through log-sum-exp, so nothing overflows and no guard is added. Where the right class dominates,
+    ``log1p`` of the other terms keeps the digits that ``log`` of their sum with 1 would lose.
+    Saitoh, *Deep Learning from Scratch*, section 5.6.3 and appendix A.
+
+    Examples
+    --------
+    >>> loss, dx = softmax_cross_entropy([[0.0, 0.0]], [1])
+    >>> round(loss, 6), dx
+    (0.693147, array([[ 0.5, -0.5]]))
+    """
+    result = _backend.kernels.softmax_cross_entropy(x, t, out)
+    return _contract.softmax_cross_entropy(_backend.run, x, t, out=out) if result is NotImplemented else result
+
+
+def softmax_with_loss(x: ArrayLike, t: ArrayLike) -> tuple[float, Array, Array]:
+    """What the layer `SoftmaxWithLoss` keeps: ``(loss, y, dx)``, `softmax_cross_entropy` with its probabilities y."""
+    result = _backend.kernels.softmax_with_loss(x, t)
+    return _contract.softmax_with_loss(_backend.run, x, t) if result is NotImplemented else result

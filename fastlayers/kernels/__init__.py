@@ -1,0 +1,1 @@
+"""The compiled kernels: one module per instruction set, built from one source; ``_backend`` picks one."""

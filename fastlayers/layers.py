@@ -1,0 +1,246 @@
+"""The layers of "Deep Learning from Scratch": state, forward, backward.
+
+A layer holds what backward needs and calls the functions of `functional`; it never asks which backend
+runs. The same classes bound to the pure path are in `reference`. Names and attributes are the book's.
+"""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import functional
+
+Array = NDArray[Any]
+
+__all__ = ["AddLayer", "Affine", "MulLayer", "Relu", "Sigmoid", "SoftmaxWithLoss"]
+
+
+class MulLayer:
+    r"""Multiplication node: :math:`z = x y`, so :math:`dx = dout \cdot y` and :math:`dy = dout \cdot x`.
+
+    Takes plain numbers, and gives back plain numbers; or arrays, which broadcast as in NumPy.
+
+    Attributes
+    ----------
+    x, y
+        The two inputs of the last forward. Saitoh, section 5.4.1.
+
+    Examples
+    --------
+    >>> layer = MulLayer()
+    >>> layer.forward(100, 2)
+    200
+    >>> layer.backward(1.5)
+    (3.0, 150.0)
+    """
+
+    def __init__(self) -> None:
+        self.x: Any = None
+        self.y: Any = None
+
+    def forward(self, x: Any, y: Any) -> Any:
+        """``x * y``; both are kept for backward."""
+        out = x * y
+        self.x, self.y = x, y
+        return out
+
+    def backward(self, dout: Any) -> tuple[Any, Any]:
+        """``(dout * y, dout * x)``: each input's slope is the other input. RuntimeError before forward."""
+        if self.x is None:
+            raise _no_forward(self)
+        return dout * self.y, dout * self.x
+
+
+class AddLayer:
+    """Addition node: ``z = x + y``, so both gradients are ``dout``. Saitoh, section 5.4.2.
+
+    Examples
+    --------
+    >>> layer = AddLayer()
+    >>> layer.forward(200, 450), layer.backward(1.1)
+    (650, (1.1, 1.1))
+    """
+
+    def __init__(self) -> None:
+        self._ran = False
+
+    def forward(self, x: Any, y: Any) -> Any:
+        """``x + y``."""
+        out = x + y
+        self._ran = True
+        return out
+
+    def backward(self, dout: Any) -> tuple[Any, Any]:
+        """``(dout, dout)``: each slope is 1. RuntimeError before forward."""
+        if not self._ran:
+            raise _no_forward(self)
+        return dout * 1, dout * 1
+
+
+class Relu:
+    """Rectified linear unit, ``y = max(x, 0)``.
+
+    Attributes
+    ----------
+    mask : ndarray of bool or None
+        ``x <= 0`` of the last forward.
+
+    See Also
+    --------
+    fastlayers.relu_forward, fastlayers.relu_backward : the functions behind it.
+    """
+
+    _functions: ClassVar[ModuleType] = functional
+
+    def __init__(self) -> None:
+        self.mask: Array | None = None
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape and dtype."""
+        y: Array
+        y, self.mask = self._functions.relu_forward(x)
+        return y
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape and dtype; dout is left as it is. RuntimeError before forward."""
+        if self.mask is None:
+            raise _no_forward(self)
+        dx: Array = self._functions.relu_backward(dout, self.mask)
+        return dx
+
+
+class Sigmoid:
+    """Logistic sigmoid, ``y = 1 / (1 + exp(-x))``.
+
+    Attributes
+    ----------
+    out : ndarray or None
+        y of the last forward.
+
+    See Also
+    --------
+    fastlayers.sigmoid_forward, fastlayers.sigmoid_backward : the functions behind it.
+    """
+
+    _functions: ClassVar[ModuleType] = functional
+
+    def __init__(self) -> None:
+        self.out: Array | None = None
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape."""
+        y: Array = self._functions.sigmoid_forward(x)
+        self.out = y
+        return y
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape. RuntimeError before forward."""
+        if self.out is None:
+            raise _no_forward(self)
+        dx: Array = self._functions.sigmoid_backward(dout, self.out)
+        return dx
+
+
+class Affine:
+    """Affine layer, ``y = x W + b``.
+
+    Parameters
+    ----------
+    W : ndarray
+        Weights ``(D, M)``. The array itself is kept, so that an optimizer can update it in place.
+    b : ndarray, optional
+        Bias ``(M,)``, kept likewise.
+
+    Attributes
+    ----------
+    W, b
+        As given.
+    x : ndarray or None
+        The input of the last forward, ``(N, D)``: the array itself, flattened where it was N-d.
+    dW, db : ndarray or None
+        Gradients of the last backward, of W's and b's shape; db is None without a bias.
+
+    See Also
+    --------
+    fastlayers.affine_forward, fastlayers.affine_backward : the functions behind it.
+    """
+
+    _functions: ClassVar[ModuleType] = functional
+
+    def __init__(self, W: ArrayLike, b: ArrayLike | None = None) -> None:
+        self.W: Array = np.asanyarray(W)
+        self.b: Array | None = None if b is None else np.asanyarray(b)
+        self.x: Array | None = None
+        self.dW: Array | None = None
+        self.db: Array | None = None
+        self._x_shape: tuple[int, ...] = ()
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y ``(N, M)`` of x ``(N, ...)``; ``(M,)`` of one sample ``(D,)``."""
+        x = np.asanyarray(x)
+        shape = x.shape
+        if x.ndim > 2:
+            x = x.reshape(shape[0], math.prod(shape[1:]))
+        y: Array = self._functions.affine_forward(x, self.W, self.b)
+        self.x, self._x_shape = x, shape
+        return y
+
+    def backward(self, dout: ArrayLike, *, need_dx: bool = True) -> Array | None:
+        """dx of the shape that x had, or None without `need_dx`; sets dW and db. RuntimeError before forward."""
+        if self.x is None:
+            raise _no_forward(self)
+        dx: Array | None
+        dx, self.dW, db = self._functions.affine_backward(dout, self.x, self.W, need_dx=need_dx)
+        self.db = None if self.b is None else db
+        return dx if dx is None or len(self._x_shape) < 3 else dx.reshape(self._x_shape)
+
+
+class SoftmaxWithLoss:
+    """Softmax and mean cross-entropy, the last layer of a classifier.
+
+    Attributes
+    ----------
+    loss : float or None
+        The mean loss of the last forward.
+    y : ndarray or None
+        Its probabilities, of x's shape.
+    t : array_like or None
+        Its labels or targets, as given.
+
+    See Also
+    --------
+    fastlayers.softmax_cross_entropy : the function behind it.
+    """
+
+    _functions: ClassVar[ModuleType] = functional
+
+    def __init__(self) -> None:
+        self.loss: float | None = None
+        self.y: Array | None = None
+        self.t: ArrayLike | None = None
+        self._dx: Array | None = None
+
+    def forward(self, x: ArrayLike, t: ArrayLike) -> float:
+        """The mean loss of scores x ``(N, C)`` against labels ``(N,)`` or targets ``(N, C)``."""
+        loss: float
+        loss, self.y, self._dx = self._functions.softmax_with_loss(x, t)
+        self.loss, self.t = loss, t
+        return loss
+
+    def backward(self, dout: float = 1) -> Array:
+        """dx, of x's shape and dtype, times `dout`. RuntimeError before forward."""
+        if self._dx is None:
+            raise _no_forward(self)
+        # dx was computed with the loss; each call hands out a copy, so no one holds what another may write to.
+        if type(dout) is int and dout == 1:
+            return self._dx.copy()
+        return np.multiply(self._dx, dout, dtype=self._dx.dtype)
+
+
+def _no_forward(layer: object) -> RuntimeError:
+    return RuntimeError(f"{type(layer).__name__}.backward was called before forward: there is nothing to go back through")

@@ -1,0 +1,154 @@
+"""A stack of layers with a loss on top: prediction, backpropagation, the training step."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+
+__all__ = ["Sequential"]
+
+
+class Layer(Protocol):
+    """What a layer must have; one with parameters also has ``W``, ``b``, ``dW``, ``db``, any ``b`` None."""
+
+    def forward(self, x: Any) -> Any: ...
+    def backward(self, dout: Any) -> Any: ...
+
+
+class Loss(Protocol):
+    """What a loss must have."""
+
+    def forward(self, x: Any, t: Any) -> float: ...
+    def backward(self) -> Any: ...
+
+
+class Optimizer(Protocol):
+    """What an optimizer must have; those of `fastlayers.optimizers` do."""
+
+    def update(self, params: list[Array], grads: list[Array]) -> None: ...
+
+
+class Sequential:
+    """Layers that feed each other, and a loss.
+
+    Parameters
+    ----------
+    layers : list
+        Each with ``forward(x)`` and ``backward(dout)``; those with parameters have ``W``, ``b``, ``dW``,
+        ``db`` as `Affine` does. Your own layers are welcome.
+    loss : object
+        With ``forward(x, t)`` and ``backward()``, as `SoftmaxWithLoss` has.
+
+    Attributes
+    ----------
+    layers : list
+    loss_layer : object
+        The two arguments.
+
+    Examples
+    --------
+    >>> import numpy as np, fastlayers as fl
+    >>> rng = np.random.default_rng(0)
+    >>> x, t = rng.standard_normal((50, 4)), rng.integers(0, 3, 50)
+    >>> net = fl.Sequential(
+    ...     [fl.Affine(0.1 * rng.standard_normal((4, 8)), np.zeros(8)), fl.Relu(),
+    ...      fl.Affine(0.1 * rng.standard_normal((8, 3)), np.zeros(3))],
+    ...     fl.SoftmaxWithLoss())
+    >>> before = net.train_step(x, t, fl.SGD(lr=0.1))
+    >>> net.loss(x, t) < before
+    True
+    """
+
+    def __init__(self, layers: list[Any], loss: Loss) -> None:
+        self.layers: list[Any] = list(layers)
+        self.loss_layer = loss
+
+    def predict(self, x: ArrayLike) -> Array:
+        """The last layer's output, ``(N, C)`` scores for a classifier; the loss layer is left out."""
+        y: Any = x
+        for layer in self.layers:
+            y = layer.forward(y)
+        return np.asarray(y)
+
+    def loss(self, x: ArrayLike, t: ArrayLike) -> float:
+        """The loss of inputs x against labels or targets t."""
+        return self.loss_layer.forward(self.predict(x), t)
+
+    def accuracy(self, x: ArrayLike, t: ArrayLike) -> float:
+        """The fraction of samples whose largest score is the right class.
+
+        Parameters
+        ----------
+        x : array_like
+            ``(N, ...)``.
+        t : array_like
+            ``(N,)`` labels, or ``(N, C)`` targets, of which the largest counts.
+
+        Returns
+        -------
+        float
+            From 0 to 1; nan for no sample.
+        """
+        labels = np.asarray(t)
+        if labels.ndim == 2:
+            labels = labels.argmax(axis=1)
+        scores = self.predict(x)
+        if scores.ndim != 2 or labels.shape != scores.shape[:1]:
+            raise ValueError(f"t of shape {np.shape(t)} does not fit scores of shape {scores.shape}")
+        return float(np.mean(scores.argmax(axis=1) == labels)) if len(labels) else float("nan")
+
+    @property
+    def params(self) -> list[Array]:
+        """The arrays themselves: W and b of each layer, in order."""
+        return [getattr(layer, name) for layer, name in self._parameters()]
+
+    def gradient(self, x: ArrayLike, t: ArrayLike) -> tuple[float, list[Array]]:
+        """The loss, and its gradient with respect to each of `params`, by backpropagation.
+
+        Returns
+        -------
+        loss : float
+        grads : list of ndarray
+            Aligned with `params`.
+        """
+        loss = self.loss(x, t)
+        self._backward()
+        return loss, [getattr(layer, "d" + name) for layer, name in self._parameters()]
+
+    def train_step(self, x: ArrayLike, t: ArrayLike, optimizer: Optimizer) -> float:
+        """One step: forward, loss, backward, and the optimizer's update of `params` in place.
+
+        Returns
+        -------
+        float
+            The loss before the update.
+        """
+        loss, grads = self.gradient(x, t)
+        optimizer.update(self.params, grads)
+        return loss
+
+    def _parameters(self) -> Iterator[tuple[Any, str]]:
+        for layer in self.layers:
+            for name in ("W", "b"):
+                if getattr(layer, name, None) is not None:
+                    yield layer, name
+
+    def _backward(self) -> None:
+        """Backpropagate down to the first layer that has parameters; below it no gradient is of use."""
+        first = next((i for i, layer in enumerate(self.layers) if getattr(layer, "W", None) is not None), None)
+        if first is None:
+            return
+        dout = self.loss_layer.backward()
+        for layer in reversed(self.layers[first + 1 :]):
+            dout = layer.backward(dout)
+        layer = self.layers[first]
+        if "need_dx" in inspect.signature(layer.backward).parameters:
+            layer.backward(dout, need_dx=False)
+        else:
+            layer.backward(dout)

@@ -1,0 +1,83 @@
+"""The same names as `fastlayers`, bound to the pure-Python path, whatever backend is set.
+
+``fastlayers.reference.Relu`` is `fastlayers.Relu` with the NumPy functions in place of the kernels:
+for reading, for checking a result, and for timing one against the other. The mathematics itself
+stands in ``fastlayers/_reference.py``.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import ClassVar, ParamSpec, TypeVar
+
+from . import _backend, _contract, functional, layers
+from .layers import AddLayer, MulLayer
+
+__all__ = [
+    "AddLayer",
+    "Affine",
+    "MulLayer",
+    "Relu",
+    "Sigmoid",
+    "SoftmaxWithLoss",
+    "affine_backward",
+    "affine_forward",
+    "cross_entropy_error",
+    "relu_backward",
+    "relu_forward",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "softmax",
+    "softmax_cross_entropy",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _pure(function: Callable[P, R]) -> Callable[P, R]:
+    """`function` answered by the reference: the same rules of input, with the reference to run."""
+    rules = getattr(_contract, function.__name__)
+
+    @functools.wraps(function)
+    def pure(*args: P.args, **kwargs: P.kwargs) -> R:
+        result: R = rules(_backend.run_reference, *args, **kwargs)
+        return result
+
+    pure.__module__ = __name__
+    return pure
+
+
+relu_forward = _pure(functional.relu_forward)
+relu_backward = _pure(functional.relu_backward)
+sigmoid_forward = _pure(functional.sigmoid_forward)
+sigmoid_backward = _pure(functional.sigmoid_backward)
+affine_forward = _pure(functional.affine_forward)
+affine_backward = _pure(functional.affine_backward)
+softmax = _pure(functional.softmax)
+cross_entropy_error = _pure(functional.cross_entropy_error)
+softmax_cross_entropy = _pure(functional.softmax_cross_entropy)
+softmax_with_loss = _pure(functional.softmax_with_loss)
+
+
+class Relu(layers.Relu):
+    __doc__ = layers.Relu.__doc__
+    _functions: ClassVar[ModuleType] = sys.modules[__name__]
+
+
+class Sigmoid(layers.Sigmoid):
+    __doc__ = layers.Sigmoid.__doc__
+    _functions: ClassVar[ModuleType] = sys.modules[__name__]
+
+
+class Affine(layers.Affine):
+    __doc__ = layers.Affine.__doc__
+    _functions: ClassVar[ModuleType] = sys.modules[__name__]
+
+
+class SoftmaxWithLoss(layers.SoftmaxWithLoss):
+    __doc__ = layers.SoftmaxWithLoss.__doc__
+    _functions: ClassVar[ModuleType] = sys.modules[__name__]
