@@ -38,21 +38,17 @@ def _decline(*args: Any) -> Any:
     return NotImplemented
 
 
+# What a level's module offers, for a process without one: each declines, as a kernel does what it does not take.
 _DECLINES = SimpleNamespace(
-    **{
-        name: _decline
-        for name in (
-            "relu_forward",
-            "relu_backward",
-            "sigmoid_forward",
-            "sigmoid_backward",
-            "affine_forward",
-            "affine_backward",
-            "softmax",
-            "softmax_cross_entropy",
-            "softmax_with_loss",
-        )
-    }
+    relu_forward=_decline,
+    relu_backward=_decline,
+    sigmoid_forward=_decline,
+    sigmoid_backward=_decline,
+    affine_forward=_decline,
+    affine_backward=_decline,
+    softmax=_decline,
+    softmax_cross_entropy=_decline,
+    softmax_with_loss=_decline,
 )
 
 kernels: Any = _DECLINES
@@ -64,7 +60,7 @@ _num_threads = 1
 
 
 def run(name: str, *arrays: Any) -> Any:
-    """The current backend's result for normalised arrays: compiled where a kernel takes them, else the reference's."""
+    """What the current backend makes of normalised arrays: compiled where a kernel takes them, else the reference."""
     kernel = getattr(kernels, name, _decline)
     result = kernel(*arrays)
     return run_reference(name, *arrays) if result is NotImplemented else result
@@ -221,7 +217,7 @@ def _available_cores() -> int:
 
 def config() -> dict[str, Any]:
     """What `show_config` prints, as a dictionary."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload,index]  # NumPy's stub returns None
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "fastlayers": __version__,
         "backend": get_backend(),

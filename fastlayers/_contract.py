@@ -56,7 +56,9 @@ def sigmoid_backward(run: Run, dout: ArrayLike, y: ArrayLike, *, out: Out = None
 def affine_forward(run: Run, x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None, *, out: Out = None) -> Array:
     x, W = _samples("x", _real("x", x)), _matrix("W", W)
     if x.shape[-1] != W.shape[0]:
-        raise ValueError(f"x of shape {x.shape} does not fit W of shape {W.shape}: x must have W's {W.shape[0]} columns")
+        raise ValueError(
+            f"x of shape {x.shape} does not fit W of shape {W.shape}: x must have W's {W.shape[0]} columns"
+        )
     arrays = [x, W]
     if b is not None:
         b = _real("b", b)
@@ -73,7 +75,9 @@ def affine_backward(
     dout, x, W = _real("dout", dout), _real("x", x), _matrix("W", W)
     samples = _samples("x", x)
     if samples.shape[-1] != W.shape[0]:
-        raise ValueError(f"x of shape {x.shape} does not fit W of shape {W.shape}: x must have W's {W.shape[0]} columns")
+        raise ValueError(
+            f"x of shape {x.shape} does not fit W of shape {W.shape}: x must have W's {W.shape[0]} columns"
+        )
     expected = (*samples.shape[:-1], W.shape[1])
     if dout.shape != expected:
         raise ValueError(
@@ -191,8 +195,9 @@ def _matrix(name: str, value: ArrayLike) -> Array:
 
 def _softmax_rows(run: Run, x: Array, axis: int) -> Array:
     """Softmax along `axis` of an array of any strides, C-contiguous."""
-    rows = np.asarray(np.moveaxis(x, axis, -1), order="C")
-    return np.asarray(np.moveaxis(run("softmax", rows), -1, axis), order="C")
+    rows: Array = np.asarray(np.moveaxis(x, axis, -1), order="C")
+    y: Array = np.moveaxis(run("softmax", rows), -1, axis)
+    return np.asarray(y, order="C")
 
 
 # Labels and targets
@@ -233,8 +238,7 @@ def _labels(t: Array, classes: int) -> Array:
 def _deliver_one(result: Array, out: Out, name: str) -> Array:
     if isinstance(out, tuple) and len(out) != 1:
         raise TypeError(f"out must be an array or a 1-tuple for the one result {name}, not a tuple of {len(out)}")
-    (delivered,) = _deliver((result,), out if isinstance(out, tuple) else (out,), (name,))
-    assert delivered is not None
+    delivered: Array = _deliver((result,), out if isinstance(out, tuple) else (out,), (name,))[0]
     return delivered
 
 
@@ -274,7 +278,8 @@ def _check_apart(targets: list[Array]) -> None:
     for i, target in enumerate(targets):
         for other in targets[:i]:
             try:
-                overlap = np.shares_memory(target, other, max_work=10_000)
+                # Its stub knows no other limit than -1 and 0.
+                overlap = np.shares_memory(target, other, max_work=10_000)  # type: ignore[arg-type]
             except np.exceptions.TooHardError:
                 overlap = True  # cannot be told apart cheaply: refuse
             if overlap:

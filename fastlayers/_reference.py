@@ -54,7 +54,8 @@ def sigmoid_forward(x: Array) -> Array:
     """
     with np.errstate(under="ignore"):
         e = np.exp(-np.abs(x))
-        return np.where(x >= 0, e.dtype.type(1), e) / (1 + e)
+        y: Array = np.where(x >= 0, e.dtype.type(1), e) / (1 + e)
+    return y
 
 
 def sigmoid_backward(dout: Array, y: Array) -> Array:
@@ -63,7 +64,8 @@ def sigmoid_backward(dout: Array, y: Array) -> Array:
     Both of one shape and dtype. Source: Saitoh, section 5.5.2.
     """
     with np.errstate(under="ignore"):
-        return dout * y * (1 - y)
+        dx: Array = dout * y * (1 - y)
+    return dx
 
 
 def affine_forward(x: Array, W: Array, b: Array | None) -> Array:
@@ -105,7 +107,8 @@ def softmax(x: Array) -> Array:
     with np.errstate(under="ignore", invalid="ignore"):
         e = np.exp(x - x.max(axis=-1, keepdims=True, initial=-np.inf))
         total = e.sum(axis=-1, keepdims=True, dtype=np.result_type(e, np.float64))
-        return (e / total).astype(x.dtype)
+        y: Array = (e / total).astype(x.dtype)
+    return y
 
 
 def cross_entropy_error(y: Array, t: Array) -> float:
@@ -131,7 +134,7 @@ def softmax_with_loss(x: Array, t: Array) -> tuple[float, Array, Array]:
     probability is 1 within rounding: ``log(1)`` and ``1 - 1`` would lose the loss and the gradient,
     ``log1p(others)`` and ``-others`` keep every digit.
     """
-    n, classes = x.shape
+    n = len(x)
     if x.size == 0:
         return _mean_over_batch(0.0, n), x.copy(), x.copy()
     rows = np.arange(n)

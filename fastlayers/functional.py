@@ -295,7 +295,11 @@ def affine_backward(
     (array([[14.]]), array([[3., 6.]]), array([1., 2.]))
     """
     result = _backend.kernels.affine_backward(dout, x, W, need_dx, out)
-    return _contract.affine_backward(_backend.run, dout, x, W, need_dx=need_dx, out=out) if result is NotImplemented else result
+    return (
+        _contract.affine_backward(_backend.run, dout, x, W, need_dx=need_dx, out=out)
+        if result is NotImplemented
+        else result
+    )
 
 
 def softmax(x: ArrayLike, *, axis: int = -1, out: OneOut = None) -> Array:

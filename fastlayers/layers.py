@@ -243,4 +243,6 @@ class SoftmaxWithLoss:
 
 
 def _no_forward(layer: object) -> RuntimeError:
-    return RuntimeError(f"{type(layer).__name__}.backward was called before forward: there is nothing to go back through")
+    return RuntimeError(
+        f"{type(layer).__name__}.backward was called before forward: there is nothing to go back through"
+    )

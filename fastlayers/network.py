@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -148,7 +149,13 @@ class Sequential:
         for layer in reversed(self.layers[first + 1 :]):
             dout = layer.backward(dout)
         layer = self.layers[first]
-        if "need_dx" in inspect.signature(layer.backward).parameters:
+        if _can_leave_out_dx(type(layer).backward):
             layer.backward(dout, need_dx=False)
         else:
             layer.backward(dout)
+
+
+@functools.cache
+def _can_leave_out_dx(backward: Callable[..., Any]) -> bool:
+    """Whether a layer's ``backward`` takes ``need_dx``, as `Affine`'s does."""
+    return "need_dx" in inspect.signature(backward).parameters

@@ -7,7 +7,7 @@ those parameters: give each network an optimizer of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,9 +43,9 @@ class SGD:
         self.lr = lr
 
     def update(self, params: Arrays, grads: Arrays) -> None:
-        """Update every array of `params` in place; ValueError or TypeError, with nothing written, where they do not fit."""
+        """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
         for _, param, grad in _pairs(params, grads):
-            param -= _step(self.lr, grad)
+            param -= self.lr * grad
 
 
 class Momentum:
@@ -69,11 +69,11 @@ class Momentum:
         self.v: dict[Any, Array] = {}
 
     def update(self, params: Arrays, grads: Arrays) -> None:
-        """Update every array of `params` in place; ValueError or TypeError, with nothing written, where they do not fit."""
+        """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
         for key, param, grad in _pairs(params, grads, self.v):
-            v = self.v.setdefault(key, np.zeros_like(param))
+            v = _state(self.v, key, param)
             v *= self.momentum
-            v -= _step(self.lr, grad)
+            v -= self.lr * grad
             param += v
 
 
@@ -107,26 +107,28 @@ class Adam:
         self.v: dict[Any, Array] = {}
 
     def update(self, params: Arrays, grads: Arrays) -> None:
-        """Update every array of `params` in place; ValueError or TypeError, with nothing written, where they do not fit."""
+        """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
         pairs = list(_pairs(params, grads, self.m))
         self.t += 1
         m_scale = 1 / (1 - self.beta1**self.t)
         v_scale = 1 / (1 - self.beta2**self.t)
         for key, param, grad in pairs:
-            m = self.m.setdefault(key, np.zeros_like(param))
-            v = self.v.setdefault(key, np.zeros_like(param))
+            m = _state(self.m, key, param)
+            v = _state(self.v, key, param)
             m += (1 - self.beta1) * (grad - m)
             v += (1 - self.beta2) * (np.square(grad) - v)
             param -= self.lr * (m * m_scale) / (np.sqrt(v * v_scale) + self.eps)
 
 
-def _step(lr: float, grad: Array) -> Array:
-    step: Array = lr * grad
-    return step
+def _state(states: dict[Any, Array], key: Any, param: Array) -> Array:
+    """The state that belongs to a parameter, zero at first."""
+    if key not in states:
+        states[key] = np.zeros_like(param)
+    return states[key]
 
 
-def _pairs(params: Arrays, grads: Arrays, state: Mapping[Any, Array] | None = None) -> Iterator[tuple[Any, Array, Array]]:
-    """``(key, param, grad)`` of each parameter, all checked before the first is handed out."""
+def _pairs(params: Arrays, grads: Arrays, state: Mapping[Any, Array] | None = None) -> list[tuple[Any, Array, Array]]:
+    """``(key, param, grad)`` of each parameter, all of them checked."""
     if isinstance(params, Mapping) != isinstance(grads, Mapping):
         raise TypeError("params and grads must both be lists or both be dictionaries")
     if isinstance(params, Mapping) and isinstance(grads, Mapping):
@@ -137,19 +139,24 @@ def _pairs(params: Arrays, grads: Arrays, state: Mapping[Any, Array] | None = No
     else:
         if len(params) != len(grads):
             raise ValueError(f"params has {len(params)} arrays but grads has {len(grads)}")
-        pairs = [(i, params[i], grads[i]) for i in range(len(params))]
+        pairs = [(i, param, grad) for i, (param, grad) in enumerate(zip(params, grads, strict=True))]
     for key, param, grad in pairs:
         _check(key, param, grad)
         if state and (key not in state or state[key].shape != param.shape):
-            raise ValueError(f"parameter {key!r} of shape {param.shape} is not the one of the first update: use a new optimizer")
-    return iter(pairs)
+            raise ValueError(
+                f"parameter {key!r} of shape {param.shape} is not one of the first update: use a new optimizer"
+            )
+    return pairs
 
 
 def _check(key: Any, param: Array, grad: Array) -> None:
     if not isinstance(param, np.ndarray) or param.dtype.kind != "f":
         kind = param.dtype.name if isinstance(param, np.ndarray) else type(param).__name__
         raise TypeError(f"parameter {key!r} must be an ndarray of floats to be updated in place, not {kind}")
-    if np.shape(grad) != param.shape:
-        raise ValueError(f"gradient {key!r} has shape {np.shape(grad)}, but its parameter has shape {param.shape}")
+    if not isinstance(grad, np.ndarray) or grad.dtype.kind not in "biuf":
+        kind = grad.dtype.name if isinstance(grad, np.ndarray) else type(grad).__name__
+        raise TypeError(f"gradient {key!r} must be an ndarray of real numbers, not {kind}")
+    if grad.shape != param.shape:
+        raise ValueError(f"gradient {key!r} has shape {grad.shape}, but its parameter has shape {param.shape}")
     if not param.flags.writeable:
         raise ValueError(f"parameter {key!r} is read-only")

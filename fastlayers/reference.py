@@ -64,20 +64,24 @@ softmax_with_loss = _pure(functional.softmax_with_loss)
 
 
 class Relu(layers.Relu):
-    __doc__ = layers.Relu.__doc__
+    """`fastlayers.Relu` on the pure-Python path."""
+
     _functions: ClassVar[ModuleType] = sys.modules[__name__]
 
 
 class Sigmoid(layers.Sigmoid):
-    __doc__ = layers.Sigmoid.__doc__
+    """`fastlayers.Sigmoid` on the pure-Python path."""
+
     _functions: ClassVar[ModuleType] = sys.modules[__name__]
 
 
 class Affine(layers.Affine):
-    __doc__ = layers.Affine.__doc__
+    """`fastlayers.Affine` on the pure-Python path."""
+
     _functions: ClassVar[ModuleType] = sys.modules[__name__]
 
 
 class SoftmaxWithLoss(layers.SoftmaxWithLoss):
-    __doc__ = layers.SoftmaxWithLoss.__doc__
+    """`fastlayers.SoftmaxWithLoss` on the pure-Python path."""
+
     _functions: ClassVar[ModuleType] = sys.modules[__name__]

@@ -129,14 +129,15 @@ def check_gradients(
     if len(dinputs) != len(checked):
         raise AssertionError(f"backward gave {len(dinputs)} gradients for {len(checked)} inputs")
     claims = [(f"input {i}", a, np.array(d)) for i, (a, d) in enumerate(zip(checked, dinputs, strict=True))]
-    for name in ("W", "b"):
-        if getattr(layer, name, None) is not None:
-            claims.append((name, getattr(layer, name), np.array(getattr(layer, "d" + name))))
+    own = [name for name in ("W", "b") if getattr(layer, name, None) is not None]
+    claims += [(name, getattr(layer, name), np.array(getattr(layer, "d" + name))) for name in own]
 
     worst = 0.0
     for name, array, claimed in claims:
         if claimed.shape != array.shape:
-            raise AssertionError(f"the gradient of {name} has shape {claimed.shape}, but {name} has shape {array.shape}")
+            raise AssertionError(
+                f"the gradient of {name} has shape {claimed.shape}, but {name} has shape {array.shape}"
+            )
         if array.size == 0:
             continue
         numerical = numerical_gradient(objective, array)

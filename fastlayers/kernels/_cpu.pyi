@@ -1,0 +1,3 @@
+from typing import Literal
+
+def level() -> Literal["baseline", "x86-64-v3", "x86-64-v4"]: ...

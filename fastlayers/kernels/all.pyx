@@ -1,0 +1,19 @@
+"""One module of kernels: the families below, compiled for one instruction set.
+
+Each level's module (``_generic.pyx``, ``_x86_64*.pyx``) is one line that includes this file; ``setup.py``
+gives it its level's compiler flags and all of them their directives. The families are files of their
+own, so that each is read, linted and annotated alone.
+"""
+
+from numpy cimport import_array
+
+from fastlayers.kernels.arrays cimport *
+from fastlayers.kernels.math cimport *
+
+import_array()
+
+include "threads.pyx"
+include "relu.pyx"
+include "sigmoid.pyx"
+include "affine.pyx"
+include "softmax.pyx"

@@ -1,0 +1,84 @@
+"""What a compiled entry may ask of an object before it touches it, in C.
+
+An entry runs only on exact `ndarray` objects that are aligned, contiguous and in native byte order,
+of one floating dtype, with shapes that fit; anything else it declines. These are the questions.
+"""
+
+from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
+from numpy cimport (
+    NPY_ARRAY_ALIGNED,
+    NPY_ARRAY_C_CONTIGUOUS,
+    NPY_ARRAY_F_CONTIGUOUS,
+    NPY_ARRAY_WRITEABLE,
+    NPY_BOOL,
+    NPY_DOUBLE,
+    NPY_FLOAT,
+    PyArray_CheckExact,
+    PyArray_DATA,
+    PyArray_DIM,
+    PyArray_DIMS,
+    PyArray_EMPTY,
+    PyArray_FLAGS,
+    PyArray_ISNOTSWAPPED,
+    PyArray_NBYTES,
+    PyArray_NDIM,
+    PyArray_SIZE,
+    PyArray_TYPE,
+    ndarray,
+    npy_bool,
+    npy_intp,
+)
+
+cdef enum:
+    EITHER_ORDER = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS
+
+
+cdef inline int order_of(object a, int typenum) noexcept:
+    """The contiguity flags of a plain array of this type; 0 (of no use) for anything else."""
+    if not PyArray_CheckExact(a):
+        return 0
+    cdef int flags = PyArray_FLAGS(<ndarray> a)
+    if PyArray_TYPE(<ndarray> a) != typenum or not flags & NPY_ARRAY_ALIGNED or not PyArray_ISNOTSWAPPED(<ndarray> a):
+        return 0
+    return flags & EITHER_ORDER
+
+
+cdef inline int floating_type(object a) noexcept:
+    """NPY_FLOAT or NPY_DOUBLE where `a` is an array of that dtype, else -1."""
+    if not PyArray_CheckExact(a):
+        return -1
+    cdef int typenum = PyArray_TYPE(<ndarray> a)
+    return typenum if typenum == NPY_FLOAT or typenum == NPY_DOUBLE else -1
+
+
+cdef inline bint same_shape(object a, object b) noexcept:
+    cdef int i, ndim = PyArray_NDIM(<ndarray> a)
+    if PyArray_NDIM(<ndarray> b) != ndim:
+        return False
+    for i in range(ndim):
+        if PyArray_DIM(<ndarray> a, i) != PyArray_DIM(<ndarray> b, i):
+            return False
+    return True
+
+
+cdef inline bint is_writeable(object a) noexcept:
+    return PyArray_FLAGS(<ndarray> a) & NPY_ARRAY_WRITEABLE != 0
+
+
+cdef inline bint apart(object a, object b) noexcept:
+    """Whether two contiguous arrays share no byte."""
+    cdef char *start = <char *> PyArray_DATA(<ndarray> a)
+    cdef char *other = <char *> PyArray_DATA(<ndarray> b)
+    return start + PyArray_NBYTES(<ndarray> a) <= other or other + PyArray_NBYTES(<ndarray> b) <= start
+
+
+cdef inline bint apart_or_same(object a, object b) noexcept:
+    """Whether two arrays of one dtype and shape share no byte, or every byte in its place."""
+    return PyArray_DATA(<ndarray> a) == PyArray_DATA(<ndarray> b) or apart(a, b)
+
+
+cdef inline ndarray empty_like(object a, int typenum, int order):
+    """A new array of a's shape; C order where `order` allows both."""
+    return PyArray_EMPTY(
+        PyArray_NDIM(<ndarray> a), PyArray_DIMS(<ndarray> a), typenum, not order & NPY_ARRAY_C_CONTIGUOUS
+    )

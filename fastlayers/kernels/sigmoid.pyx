@@ -1,0 +1,79 @@
+"""The logistic sigmoid and its gradient.
+
+1 / (1 + exp(-x)) keeps its digits at both ends: where exp(-x) is tiny the result is 1 within rounding,
+where it is huge the division keeps its relative accuracy, and where it overflows to inf the result is
+exactly 0. Work: x, y; for backward x is dout, t is y (what forward returned), y is dx.
+"""
+
+
+cdef void sigmoid_forward_loop(const floating *x, floating *y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = <floating> 1 / (<floating> 1 + exp(-x[i]))
+
+
+cdef void sigmoid_backward_loop(const floating *dout, const floating *y, floating *dx, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        dx[i] = dout[i] * y[i] * (<floating> 1 - y[i])
+
+
+cdef void sigmoid_forward_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    if work.typenum == NPY_FLOAT:
+        sigmoid_forward_loop(<const float *> work.x + start, <float *> work.y + start, stop - start)
+    else:
+        sigmoid_forward_loop(<const double *> work.x + start, <double *> work.y + start, stop - start)
+
+
+cdef void sigmoid_backward_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    if work.typenum == NPY_FLOAT:
+        sigmoid_backward_loop(
+            <const float *> work.x + start, <const float *> work.t + start, <float *> work.y + start, stop - start
+        )
+    else:
+        sigmoid_backward_loop(
+            <const double *> work.x + start, <const double *> work.t + start, <double *> work.y + start, stop - start
+        )
+
+
+def sigmoid_forward(x, out=None):
+    """y of a plain array; `out` None or an array."""
+    cdef int typenum = floating_type(x)
+    cdef int order = order_of(x, typenum)
+    cdef Work work
+    if order == 0:
+        return NotImplemented
+    if out is None:
+        out = empty_like(x, typenum, order)
+    else:
+        order &= order_of(out, typenum)
+        if order == 0 or not (same_shape(x, out) and is_writeable(out) and apart_or_same(x, out)):
+            return NotImplemented
+    work.typenum = typenum
+    work.x = <const char *> PyArray_DATA(<ndarray> x)
+    work.y = <char *> PyArray_DATA(<ndarray> out)
+    run(sigmoid_forward_task, &work, PyArray_SIZE(<ndarray> x), 4)
+    return out
+
+
+def sigmoid_backward(dout, y, out=None):
+    """dx of two plain arrays; `out` None or an array."""
+    cdef int typenum = floating_type(dout)
+    cdef int order = order_of(dout, typenum) & order_of(y, typenum)
+    cdef Work work
+    if order == 0 or not same_shape(dout, y):
+        return NotImplemented
+    if out is None:
+        out = empty_like(dout, typenum, order)
+    else:
+        order &= order_of(out, typenum)
+        if order == 0 or not (same_shape(dout, out) and is_writeable(out)):
+            return NotImplemented
+        if not (apart_or_same(dout, out) and apart_or_same(y, out)):
+            return NotImplemented
+    work.typenum = typenum
+    work.x = <const char *> PyArray_DATA(<ndarray> dout)
+    work.t = <const char *> PyArray_DATA(<ndarray> y)
+    work.y = <char *> PyArray_DATA(<ndarray> out)
+    run(sigmoid_backward_task, &work, PyArray_SIZE(<ndarray> dout), 1)
+    return out

@@ -1,0 +1,335 @@
+"""Softmax, and softmax with cross-entropy and its gradient in one pass over each row.
+
+A row is done while it is in the cache: its maximum, then exp and sum a chunk at a time, then the scale.
+The largest entry is kept apart from the sum of the others, so that a dominating class loses no digits:
+the loss is (max - x_t) + log1p(others), its gradient there -others / total (see `_reference`).
+A NaN, or +inf, or -inf alone, makes `others` NaN, which then reaches the whole row.
+Work: x and t; y and dx, either of them NULL where not asked for; a row has `columns` classes.
+"""
+
+from libc.math cimport log1p
+from numpy cimport (
+    NPY_BYTE,
+    NPY_INT,
+    NPY_LONG,
+    NPY_LONGLONG,
+    NPY_SHORT,
+    NPY_UBYTE,
+    NPY_UINT,
+    NPY_ULONG,
+    NPY_ULONGLONG,
+    NPY_USHORT,
+)
+
+cdef enum:
+    NO_TARGETS = -1
+    SOFT_TARGETS = -2
+    # The loss is summed over this many blocks of rows at most, whatever the number of threads: the same bits.
+    MAX_BLOCKS = 256
+
+
+cdef inline Py_ssize_t largest(const floating *x, Py_ssize_t n) noexcept nogil:
+    """The index of the largest of n > 0 numbers, NaN aside; 0 if there is no other."""
+    cdef floating[LANES] lanes
+    cdef floating top
+    cdef Py_ssize_t i = 0, j
+    cdef int lane
+    if n < LANES:  # a short row is looked at one by one
+        for j in range(1, n):
+            if x[j] > x[i] or x[i] != x[i]:
+                i = j
+        return i
+    for lane in range(LANES):
+        lanes[lane] = <floating> -INFINITY
+    while i + LANES <= n:
+        for lane in range(LANES):
+            lanes[lane] = x[i + lane] if x[i + lane] > lanes[lane] else lanes[lane]
+        i += LANES
+    for lane in range(<int> (n - i)):
+        lanes[lane] = x[i + lane] if x[i + lane] > lanes[lane] else lanes[lane]
+    top = lanes[0]
+    for lane in range(1, LANES):
+        top = lanes[lane] if lanes[lane] > top else top
+    # It lies in a lane that holds it: a 32nd of the row to look at.
+    for lane in range(LANES):
+        if lanes[lane] == top:
+            j = lane
+            while j < n:
+                if x[j] == top:
+                    return j
+                j += LANES
+    return 0
+
+
+cdef inline double sum_of(const floating *x, Py_ssize_t n) noexcept nogil:
+    """The sum of n numbers: four at a time in their own precision, then in float64, lane by lane."""
+    cdef double[LANES] lanes
+    cdef double total = 0, lost = 0
+    cdef Py_ssize_t i = 0, stop
+    cdef int lane, half
+    if n < LANES:  # a short row is added one by one
+        for i in range(n):
+            total += <double> x[i]
+        return total
+    while i < n:
+        stop = i + min(CHUNK, n - i)
+        for lane in range(LANES):
+            lanes[lane] = 0
+        while i + 4 * LANES <= stop:
+            for lane in range(LANES):
+                lanes[lane] += (x[i + lane] + x[i + LANES + lane]) + (
+                    x[i + 2 * LANES + lane] + x[i + 3 * LANES + lane]
+                )
+            i += 4 * LANES
+        while i + LANES <= stop:
+            for lane in range(LANES):
+                lanes[lane] += <double> x[i + lane]
+            i += LANES
+        for lane in range(<int> (stop - i)):
+            lanes[lane] += <double> x[i + lane]
+        half = LANES // 2
+        while half > 0:
+            for lane in range(half):
+                lanes[lane] += lanes[lane + half]
+            half //= 2
+        add_exactly(&total, &lost, lanes[0])
+        i = stop
+    return total + lost if lost == lost else total
+
+
+cdef inline double weighted_gap(const floating *x, const floating *t, floating top, Py_ssize_t n) noexcept nogil:
+    """sum_j t_j (max - x_j); a class without weight counts nothing, also where its score is -inf."""
+    cdef floating[CHUNK] terms
+    cdef double total = 0, lost = 0
+    cdef Py_ssize_t i = 0, j, width
+    while i < n:
+        width = min(CHUNK, n - i)
+        for j in range(width):
+            terms[j] = t[i + j] * (top - x[i + j]) if t[i + j] != <floating> 0 else <floating> 0
+        add_exactly(&total, &lost, sum_of(terms, width))
+        i += width
+    return total + lost if lost == lost else total
+
+
+cdef inline Py_ssize_t label_at(const char *t, int typenum, Py_ssize_t i) noexcept nogil:
+    """Label i of an array of any integer dtype; one that no Py_ssize_t holds comes out negative."""
+    if typenum == NPY_LONG:
+        return (<const long *> t)[i]
+    if typenum == NPY_LONGLONG:
+        return <Py_ssize_t> (<const long long *> t)[i]
+    if typenum == NPY_INT:
+        return (<const int *> t)[i]
+    if typenum == NPY_UBYTE:
+        return (<const unsigned char *> t)[i]
+    if typenum == NPY_BYTE:
+        return (<const signed char *> t)[i]
+    if typenum == NPY_SHORT:
+        return (<const short *> t)[i]
+    if typenum == NPY_USHORT:
+        return (<const unsigned short *> t)[i]
+    if typenum == NPY_UINT:
+        return <Py_ssize_t> (<const unsigned int *> t)[i]
+    if typenum == NPY_ULONG:
+        return <Py_ssize_t> (<const unsigned long *> t)[i]
+    return <Py_ssize_t> (<const unsigned long long *> t)[i]
+
+
+cdef double softmax_row(
+    const Work *work, const floating *x, const floating *t, Py_ssize_t label, floating *y, floating *dx
+) noexcept nogil:
+    """One row: its probabilities into y, its gradient into dx, where they are asked for; returns its loss."""
+    cdef Py_ssize_t j, start = 0, stop, n = work.columns
+    cdef floating *e = dx if y == NULL else y
+    cdef Py_ssize_t top = largest(x, n)
+    cdef floating x_top = x[top]
+    cdef floating one = exp(x_top - x_top)  # 1, or nan of an infinite or nan maximum
+    cdef double gap = 0, weight = 1, rest = 0, t_top = 0, total, others = 0, lost = 0
+    cdef floating scale, shift
+    # What the input holds is read before anything is written: dx may be x itself, or t.
+    if work.label_type == SOFT_TARGETS:
+        gap = weighted_gap(x, t, x_top, n)
+        t_top = t[top]
+        rest = sum_of(t, top) + sum_of(t + top + 1, n - top - 1)
+        weight = rest + t_top
+    elif work.label_type != NO_TARGETS:
+        gap = <double> x_top - <double> x[label]
+
+    while start < n:
+        stop = start + min(CHUNK, n - start)
+        for j in range(start, stop):
+            e[j] = exp(x[j] - x_top)
+        if start <= top < stop:
+            e[top] = 0
+        add_exactly(&others, &lost, sum_of(e + start, stop - start))
+        start = stop
+    e[top] = one
+    others = (others + lost) * one
+    total = one + others
+
+    if dx != NULL:
+        if work.label_type == SOFT_TARGETS:
+            scale = <floating> (weight / total / work.rows)
+            shift = <floating> (<double> 1 / work.rows)
+            for j in range(n):
+                dx[j] = e[j] * scale - t[j] * shift
+            dx[top] = <floating> ((rest - t_top * others) / total / work.rows)
+        else:
+            scale = <floating> (1 / total / work.rows)
+            rest = 0 - (others if label == top else total - e[label])
+            for j in range(n):
+                dx[j] = e[j] * scale
+            dx[label] = <floating> (rest / total / work.rows)
+    if y != NULL:
+        scale = <floating> (1 / total)
+        for j in range(n):
+            y[j] = e[j] * scale
+    return gap + weight * log1p(others)
+
+
+cdef double rows_loop(
+    const Work *work, const floating *x, const floating *t, floating *y, floating *dx, Py_ssize_t start, Py_ssize_t stop
+) noexcept nogil:
+    """The rows start to stop; returns the sum of their losses."""
+    cdef Py_ssize_t row, offset, label = 0
+    cdef double total = 0, lost = 0
+    for row in range(start, stop):
+        offset = row * work.columns
+        if work.label_type >= 0:
+            label = label_at(work.t, work.label_type, row)
+            if label < 0 or label >= work.columns:  # another thread has written to t since it was checked
+                label = 0
+        add_exactly(
+            &total,
+            &lost,
+            softmax_row(
+                work,
+                x + offset,
+                t + offset if t != NULL else NULL,
+                label,
+                y + offset if y != NULL else NULL,
+                dx + offset if dx != NULL else NULL,
+            ),
+        )
+    return total + lost if lost == lost else total
+
+
+cdef void softmax_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    """The blocks of rows start to stop; each leaves its loss in its place."""
+    cdef Py_ssize_t block, first, last
+    cdef const char *t = work.t if work.label_type == SOFT_TARGETS else NULL
+    for block in range(start, stop):
+        first = work.rows // work.blocks * block + min(block, work.rows % work.blocks)
+        last = work.rows // work.blocks * (block + 1) + min(block + 1, work.rows % work.blocks)
+        if work.typenum == NPY_FLOAT:
+            work.losses[block] = rows_loop(
+                work, <const float *> work.x, <const float *> t, <float *> work.y, <float *> work.dx, first, last
+            )
+        else:
+            work.losses[block] = rows_loop(
+                work, <const double *> work.x, <const double *> t, <double *> work.y, <double *> work.dx, first, last
+            )
+
+
+cdef double softmax_rows(Work *work) noexcept:
+    """Every row; returns the mean loss, nan of no row."""
+    cdef double[MAX_BLOCKS] losses
+    cdef double total = 0, lost = 0
+    cdef Py_ssize_t block
+    if work.rows == 0:
+        return <double> INFINITY - <double> INFINITY
+    if work.columns == 0:
+        return 0
+    work.losses = losses
+    work.blocks = min(MAX_BLOCKS, work.rows)
+    run(softmax_task, work, work.blocks, max(work.rows // work.blocks * work.columns, 1) * 8)
+    for block in range(work.blocks):
+        add_exactly(&total, &lost, losses[block])
+    return (total + lost if lost == lost else total) / work.rows
+
+
+cdef inline int target_type(object x, object t, int typenum) noexcept:
+    """How to read t: SOFT_TARGETS, or the dtype of labels that are all in range; NO_TARGETS where it does not fit."""
+    cdef Py_ssize_t i, label, rows = PyArray_DIM(<ndarray> x, 0), columns = PyArray_DIM(<ndarray> x, 1)
+    cdef int label_type
+    if not PyArray_CheckExact(t):
+        return NO_TARGETS
+    label_type = PyArray_TYPE(<ndarray> t)
+    if label_type == typenum:
+        return SOFT_TARGETS if fits(t, typenum, 2, rows, columns, NPY_ARRAY_C_CONTIGUOUS) else NO_TARGETS
+    if not NPY_BYTE <= label_type <= NPY_ULONGLONG or not fits(t, label_type, 1, 1, rows, EITHER_ORDER):
+        return NO_TARGETS
+    for i in range(rows):
+        label = label_at(<const char *> PyArray_DATA(<ndarray> t), label_type, i)
+        if label < 0 or label >= columns:
+            return NO_TARGETS
+    return label_type
+
+
+def softmax(x, axis=-1, out=None):
+    """y along the last axis of a plain array; `out` None or an array."""
+    cdef int typenum = floating_type(x)
+    cdef int ndim
+    cdef Work work
+    if order_of(x, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or type(axis) is not int:
+        return NotImplemented
+    ndim = PyArray_NDIM(<ndarray> x)
+    if ndim == 0 or (axis != -1 and axis != ndim - 1):
+        return NotImplemented
+    if out is None:
+        out = empty_like(x, typenum, NPY_ARRAY_C_CONTIGUOUS)
+    elif order_of(out, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or not (
+        same_shape(x, out) and is_writeable(out) and apart_or_same(x, out)
+    ):
+        return NotImplemented
+    work.typenum = typenum
+    work.label_type = NO_TARGETS
+    work.columns = PyArray_DIM(<ndarray> x, ndim - 1)
+    work.rows = PyArray_SIZE(<ndarray> x) // work.columns if work.columns > 0 else 0
+    work.x = <const char *> PyArray_DATA(<ndarray> x)
+    work.t = work.dx = NULL
+    work.y = <char *> PyArray_DATA(<ndarray> out)
+    softmax_rows(&work)
+    return out
+
+
+cdef bint prepare(Work *work, object x, object t) noexcept:
+    """Fill in the work for scores x and targets t; False where they are not plain or do not fit."""
+    cdef int typenum = floating_type(x)
+    if order_of(x, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or PyArray_NDIM(<ndarray> x) != 2:
+        return False
+    work.typenum = typenum
+    work.label_type = target_type(x, t, typenum)
+    if work.label_type == NO_TARGETS:
+        return False
+    work.rows, work.columns = PyArray_DIM(<ndarray> x, 0), PyArray_DIM(<ndarray> x, 1)
+    work.x = <const char *> PyArray_DATA(<ndarray> x)
+    work.t = <const char *> PyArray_DATA(<ndarray> t)
+    return True
+
+
+def softmax_cross_entropy(x, t, out=None):
+    """(loss, dx) of plain scores and targets; `out` None or an array for dx."""
+    cdef Work work
+    if not prepare(&work, x, t):
+        return NotImplemented
+    if out is None:
+        out = empty_like(x, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
+    elif order_of(out, work.typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or not (
+        same_shape(x, out) and is_writeable(out) and apart_or_same(x, out) and apart(t, out)
+    ):
+        return NotImplemented
+    work.y = NULL
+    work.dx = <char *> PyArray_DATA(<ndarray> out)
+    return softmax_rows(&work), out
+
+
+def softmax_with_loss(x, t):
+    """(loss, y, dx) of plain scores and targets."""
+    cdef Work work
+    if not prepare(&work, x, t):
+        return NotImplemented
+    y = empty_like(x, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
+    dx = empty_like(x, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
+    work.y = <char *> PyArray_DATA(<ndarray> y)
+    work.dx = <char *> PyArray_DATA(<ndarray> dx)
+    return softmax_rows(&work), y, dx

@@ -1,0 +1,178 @@
+"""A pool of threads for large arrays: portable, safe across fork, and never in the way.
+
+Why not OpenMP: libgomp hangs in a forked child after a parallel region in its parent, ties a wheel to
+the build machine's C library, and meets other copies of itself in one process. What is needed here is
+less: split one range among a few threads. CPython's own locks and threads do that on every platform.
+
+A job is a range of units, handed out in pieces from a counter under a lock. The caller takes pieces
+too and never waits for a thread to wake up, only for pieces that another thread has begun: so a busy
+second core costs nothing. If the pool is at work for another Python thread, the caller runs its job by
+itself: more callers than cores do not make more threads. Workers touch no Python object.
+"""
+
+import os
+
+# Declared here because Cython's own declarations ask for the GIL, which none of these needs.
+cdef extern from "pythread.h" nogil:
+    ctypedef void *PyThread_type_lock
+    enum:
+        WAIT_LOCK
+        NOWAIT_LOCK
+    PyThread_type_lock PyThread_allocate_lock()
+    int PyThread_acquire_lock(PyThread_type_lock lock, int wait)
+    void PyThread_release_lock(PyThread_type_lock lock)
+    unsigned long PyThread_start_new_thread(void (*function)(void *) noexcept nogil, void *argument)
+
+cdef enum:
+    MAX_WORKERS = 63
+    # A job's size in elements times their cost, where ReLU costs 1: below the first the GIL is kept
+    # (releasing it costs as much as 2,000 elements), below the second one thread is faster than two.
+    WORTH_RELEASING = 20_000
+    WORTH_SPLITTING = 600_000
+    WORTH_A_PIECE = 60_000
+
+# What a kernel works on; each family says which fields it uses for what.
+cdef struct Work:
+    int typenum
+    Py_ssize_t columns
+    const char *x
+    const char *t
+    char *y
+    char *dx
+    char *mask
+    Py_ssize_t rows
+    Py_ssize_t blocks
+    int label_type
+    double *losses
+
+# A kernel over the units start to stop (elements, rows, ...) of its work.
+ctypedef void (*Task)(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
+
+cdef struct Pool:
+    PyThread_type_lock busy  # held by the caller whose job it is
+    PyThread_type_lock guard  # of all that follows
+    PyThread_type_lock done  # released by the last worker, where the caller waits for it
+    PyThread_type_lock wake[MAX_WORKERS]
+    bint asleep[MAX_WORKERS]
+    int workers
+    int active
+    bint waiting
+    Task task
+    const Work *work
+    Py_ssize_t next
+    Py_ssize_t stop
+    Py_ssize_t piece
+
+cdef Pool pool
+cdef int num_threads = 1
+
+
+cdef bint open_pool() noexcept:
+    """Fresh locks and no workers: at import, and in a forked child, which has the locks but not the threads."""
+    pool.workers = 0
+    pool.active = 0
+    pool.waiting = False
+    pool.next = pool.stop = 0
+    pool.busy = PyThread_allocate_lock()
+    pool.guard = PyThread_allocate_lock()
+    pool.done = PyThread_allocate_lock()
+    if pool.busy == NULL or pool.guard == NULL or pool.done == NULL:
+        return False
+    PyThread_acquire_lock(pool.done, WAIT_LOCK)
+    return True
+
+
+cdef void take_pieces() noexcept nogil:
+    """Run pieces of the job until none is left; `guard` is held on entry and on return."""
+    cdef Py_ssize_t start, stop
+    while pool.next < pool.stop:
+        start = pool.next
+        stop = start + min(pool.piece, pool.stop - start)
+        pool.next = stop
+        PyThread_release_lock(pool.guard)
+        pool.task(pool.work, start, stop)
+        PyThread_acquire_lock(pool.guard, WAIT_LOCK)
+
+
+cdef void serve(void *argument) noexcept nogil:
+    """A worker's life: sleep, take pieces, tell the caller if it waits."""
+    cdef int me = <int> <Py_ssize_t> argument
+    while True:
+        PyThread_acquire_lock(pool.wake[me], WAIT_LOCK)
+        PyThread_acquire_lock(pool.guard, WAIT_LOCK)
+        pool.active += 1
+        take_pieces()
+        pool.active -= 1
+        pool.asleep[me] = True
+        if pool.active == 0 and pool.waiting:
+            pool.waiting = False
+            PyThread_release_lock(pool.done)
+        PyThread_release_lock(pool.guard)
+
+
+cdef void hire(int wanted) noexcept nogil:
+    """Have up to `wanted` workers; fewer where the system gives no more. The caller holds `busy`."""
+    cdef int me
+    while pool.workers < min(wanted, MAX_WORKERS):
+        me = pool.workers
+        pool.wake[me] = PyThread_allocate_lock()
+        if pool.wake[me] == NULL:
+            return
+        PyThread_acquire_lock(pool.wake[me], WAIT_LOCK)
+        pool.asleep[me] = True
+        if PyThread_start_new_thread(serve, <void *> <Py_ssize_t> me) == <unsigned long> -1:
+            return
+        pool.workers += 1
+
+
+cdef void share(Task task, const Work *work, Py_ssize_t n, Py_ssize_t piece) noexcept nogil:
+    """Run task over 0 to n on this thread and those of the pool."""
+    cdef int me, helpers
+    cdef bint wait
+    if PyThread_acquire_lock(pool.busy, NOWAIT_LOCK) == 0:
+        task(work, 0, n)
+        return
+    helpers = <int> min(num_threads - 1, (n - 1) // piece)
+    hire(helpers)
+    PyThread_acquire_lock(pool.guard, WAIT_LOCK)
+    pool.task, pool.work = task, work
+    pool.next, pool.stop, pool.piece = 0, n, piece
+    for me in range(min(helpers, pool.workers)):
+        if pool.asleep[me]:
+            pool.asleep[me] = False
+            PyThread_release_lock(pool.wake[me])
+    take_pieces()
+    wait = pool.waiting = pool.active > 0
+    PyThread_release_lock(pool.guard)
+    if wait:
+        PyThread_acquire_lock(pool.done, WAIT_LOCK)
+    PyThread_release_lock(pool.busy)
+
+
+cdef void run(Task task, const Work *work, Py_ssize_t n, Py_ssize_t cost) noexcept:
+    """Run task over 0 to n, each unit costing `cost`: here and at once where that is quickest."""
+    cdef Py_ssize_t piece
+    if n < WORTH_RELEASING // cost:
+        task(work, 0, n)
+        return
+    with nogil:
+        if num_threads == 1 or n < WORTH_SPLITTING // cost:
+            task(work, 0, n)
+        else:
+            # Whole multiples of the vector width, so that where a range is cut does not show in the results.
+            piece = max(WORTH_A_PIECE // cost, 1)
+            if piece > 64:
+                piece -= piece % 64
+            share(task, work, n, piece)
+
+
+def set_num_threads(int n):
+    """How many threads a job may use, this one included."""
+    global num_threads
+    num_threads = n if pool.busy != NULL else 1
+
+
+if not open_pool():
+    raise MemoryError("no locks could be had for the threads of the kernels")
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: open_pool())

@@ -1,0 +1,80 @@
+"""The extensions: one module of kernels per instruction set, from one Cython source.
+
+All else about the package stands in pyproject.toml.
+
+FASTLAYERS_REQUIRE_KERNELS=1 makes a failing compile fail the build; without it the package is built
+with what compiles, and runs on its NumPy reference where nothing does.
+"""
+
+import os
+import platform
+import sys
+
+import numpy as np
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+# Directives stand here and not in the sources: comments do not pass through `include`.
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "cdivision": True,
+    "initializedcheck": False,
+    "embedsignature": True,
+    "freethreading_compatible": True,
+}
+
+# GCC and Clang: never -ffast-math, which loses NaN and infinity and breaks the rounding in exp. That no
+# one reads errno or the floating-point traps of these loops changes no value and lets them vectorise.
+UNIX_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math"]
+# The features of the x86-64 psABI's levels by name: compilers older than the levels know these too.
+UNIX_V3 = ["-mavx2", "-mfma", "-mf16c", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe", "-mpopcnt"]
+UNIX_V4 = [*UNIX_V3, "-mavx512f", "-mavx512dq", "-mavx512cd", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"]
+MSVC_FLAGS = ["/O2", "/fp:precise"]
+MSVC_LEVELS = {"_x86_64_v3": ["/arch:AVX2"], "_x86_64_v4": ["/arch:AVX512"]}
+UNIX_LEVELS = {"_x86_64_v3": UNIX_V3, "_x86_64_v4": UNIX_V4}
+
+REQUIRE_KERNELS = os.environ.get("FASTLAYERS_REQUIRE_KERNELS", "") not in ("", "0")
+
+
+def modules() -> list[str]:
+    """The kernel modules to build: three levels on x86-64; one elsewhere, and in a universal macOS build."""
+    universal = sys.platform == "darwin" and os.environ.get("ARCHFLAGS", "").count("-arch") > 1
+    x86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
+    return ["_x86_64", "_x86_64_v3", "_x86_64_v4"] if x86_64 and not universal else ["_generic"]
+
+
+def extension(name: str) -> Extension:
+    """One extension module of `fastlayers.kernels`."""
+    return Extension(
+        f"fastlayers.kernels.{name}",
+        [f"fastlayers/kernels/{name}.pyx"],
+        include_dirs=[np.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
+    )
+
+
+class BuildKernels(build_ext):
+    """Adds the flags of the compiler at hand to each level's module."""
+
+    def build_extension(self, ext: Extension) -> None:
+        """Build one extension, with its level's flags."""
+        name = ext.name.rpartition(".")[2]
+        msvc = self.compiler.compiler_type == "msvc"
+        flags, levels = (MSVC_FLAGS, MSVC_LEVELS) if msvc else (UNIX_FLAGS, UNIX_LEVELS)
+        ext.extra_compile_args = [*ext.extra_compile_args, *flags, *levels.get(name, [])]
+        super().build_extension(ext)
+
+
+def extensions() -> list[Extension]:
+    """The extensions as C; optional unless they are required."""
+    sources = [extension(name) for name in ["_cpu", *modules()]]
+    built: list[Extension] = cythonize(sources, compiler_directives=DIRECTIVES)
+    for ext in built:
+        ext.optional = not REQUIRE_KERNELS  # cythonize() drops it from what it is given
+    return built
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels})
