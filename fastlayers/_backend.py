@@ -49,6 +49,9 @@ _DECLINES = SimpleNamespace(
     softmax=_decline,
     softmax_cross_entropy=_decline,
     softmax_with_loss=_decline,
+    sgd_update=_decline,
+    momentum_update=_decline,
+    adam_update=_decline,
 )
 
 kernels: Any = _DECLINES

@@ -170,6 +170,44 @@ def softmax_cross_entropy(x: Array, t: Array) -> tuple[float, Array]:
     return loss, dx
 
 
+def sgd_update(params: list[Array], grads: list[Array], lr: float) -> None:
+    """``param <- param - lr * grad``, in place, for each. Source: Saitoh, section 6.1.2."""
+    for param, grad in zip(params, grads, strict=True):
+        param -= lr * grad
+
+
+def momentum_update(params: list[Array], grads: list[Array], v: list[Array], lr: float, momentum: float) -> None:
+    """``v <- momentum * v - lr * grad`` and ``param <- param + v``, in place. Source: Saitoh, section 6.1.4."""
+    for param, grad, velocity in zip(params, grads, v, strict=True):
+        velocity *= momentum
+        velocity -= lr * grad
+        param += velocity
+
+
+def adam_update(
+    params: list[Array],
+    grads: list[Array],
+    m: list[Array],
+    v: list[Array],
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    t: int,
+) -> None:
+    """``param <- param - lr * m' / (sqrt(v') + eps)`` with running means m of grad and v of its square.
+
+    ``m <- beta1 m + (1 - beta1) grad`` and ``v <- beta2 v + (1 - beta2) grad**2`` start at 0, which
+    ``m' = m / (1 - beta1**t)`` and ``v' = v / (1 - beta2**t)`` make up for at step t = 1, 2, ...
+    Source: Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
+    """
+    scale1, scale2 = 1 / (1 - beta1**t), 1 / (1 - beta2**t)
+    for param, grad, mean, mean_square in zip(params, grads, m, v, strict=True):
+        mean += (1 - beta1) * (grad - mean)
+        mean_square += (1 - beta2) * (grad * grad - mean_square)
+        param -= lr * (mean * scale1) / (np.sqrt(mean_square * scale2) + eps)
+
+
 def _mean_over_batch(total: float, n: int) -> float:
     """The mean loss; of no sample it is nan, without a warning."""
     return float(total) / n if n else float("nan")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -107,7 +107,7 @@ class Sequential:
     @property
     def params(self) -> list[Array]:
         """The arrays themselves: W and b of each layer, in order."""
-        return [getattr(layer, name) for layer, name in self._parameters()]
+        return self._attributes("W", "b")
 
     def gradient(self, x: ArrayLike, t: ArrayLike) -> tuple[float, list[Array]]:
         """The loss, and its gradient with respect to each of `params`, by backpropagation.
@@ -120,7 +120,7 @@ class Sequential:
         """
         loss = self.loss(x, t)
         self._backward()
-        return loss, [getattr(layer, "d" + name) for layer, name in self._parameters()]
+        return loss, self._attributes("dW", "db")
 
     def train_step(self, x: ArrayLike, t: ArrayLike, optimizer: Optimizer) -> float:
         """One step: forward, loss, backward, and the optimizer's update of `params` in place.
@@ -134,25 +134,30 @@ class Sequential:
         optimizer.update(self.params, grads)
         return loss
 
-    def _parameters(self) -> Iterator[tuple[Any, str]]:
+    def _attributes(self, of_weights: str, of_bias: str) -> list[Array]:
+        """One attribute for each W and another for each b that there is, layer by layer."""
+        found = []
         for layer in self.layers:
-            for name in ("W", "b"):
-                if getattr(layer, name, None) is not None:
-                    yield layer, name
+            if getattr(layer, "W", None) is not None:
+                found.append(getattr(layer, of_weights))
+            if getattr(layer, "b", None) is not None:
+                found.append(getattr(layer, of_bias))
+        return found
 
     def _backward(self) -> None:
         """Backpropagate down to the first layer that has parameters; below it no gradient is of use."""
-        first = next((i for i, layer in enumerate(self.layers) if getattr(layer, "W", None) is not None), None)
-        if first is None:
+        layers = list(self.layers)
+        while layers and getattr(layers[0], "W", None) is None:
+            del layers[0]
+        if not layers:
             return
         dout = self.loss_layer.backward()
-        for layer in reversed(self.layers[first + 1 :]):
+        for layer in layers[:0:-1]:
             dout = layer.backward(dout)
-        layer = self.layers[first]
-        if _can_leave_out_dx(type(layer).backward):
-            layer.backward(dout, need_dx=False)
+        if _can_leave_out_dx(type(layers[0]).backward):
+            layers[0].backward(dout, need_dx=False)
         else:
-            layer.backward(dout)
+            layers[0].backward(dout)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Optimizers: each updates the parameters in place from their gradients.
+"""Optimizers: each updates the parameters in place from their gradients, on the backend in use.
 
 ``update(params, grads)`` takes lists, aligned by position, or dictionaries with the same keys, as the
 book has them. State (Momentum's velocity, Adam's moments) is made at the first update and belongs to
@@ -8,10 +8,12 @@ those parameters: give each network an optimizer of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from . import _backend
 
 Array = NDArray[Any]
 Arrays = Sequence[Array] | Mapping[Any, Array]
@@ -19,7 +21,27 @@ Arrays = Sequence[Array] | Mapping[Any, Array]
 __all__ = ["SGD", "Adam", "Momentum"]
 
 
-class SGD:
+class _Optimizer:
+    """What the optimizers share: a rule run by the backend in use, or by the reference alone."""
+
+    _pure: ClassVar[bool] = False
+
+    def _run(
+        self,
+        rule: str,
+        keys: Sequence[Any],
+        params: list[Array],
+        grads: list[Array],
+        states: list[list[Array]],
+        *factors: float,
+    ) -> None:
+        """Update by the compiled rule; where it declines, by the reference, once all is known to fit."""
+        if self._pure or getattr(_backend.kernels, rule)(params, grads, *states, *factors) is NotImplemented:
+            _check(keys, params, grads)
+            _backend.run_reference(rule, params, grads, *states, *factors)
+
+
+class SGD(_Optimizer):
     r"""Stochastic gradient descent: :math:`\theta \leftarrow \theta - \eta\,g`.
 
     Parameters
@@ -44,11 +66,11 @@ class SGD:
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
-        for _, param, grad in _pairs(params, grads):
-            param -= self.lr * grad
+        keys, params, grads = _aligned(params, grads)
+        self._run("sgd_update", keys, params, grads, [], self.lr)
 
 
-class Momentum:
+class Momentum(_Optimizer):
     r"""Gradient descent with a velocity: :math:`v \leftarrow \alpha v - \eta\,g`, :math:`\theta \leftarrow \theta + v`.
 
     Parameters
@@ -70,14 +92,12 @@ class Momentum:
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
-        for key, param, grad in _pairs(params, grads, self.v):
-            v = _state(self.v, key, param)
-            v *= self.momentum
-            v -= self.lr * grad
-            param += v
+        keys, params, grads = _aligned(params, grads)
+        v = _state(self.v, keys, params, grads)
+        self._run("momentum_update", keys, params, grads, [v], self.lr, self.momentum)
 
 
-class Adam:
+class Adam(_Optimizer):
     r"""Adam: steps scaled by running means of the gradient and of its square.
 
     Parameters
@@ -108,55 +128,50 @@ class Adam:
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
-        pairs = list(_pairs(params, grads, self.m))
+        keys, params, grads = _aligned(params, grads)
+        m = _state(self.m, keys, params, grads)
+        v = _state(self.v, keys, params, grads)
+        self._run("adam_update", keys, params, grads, [m, v], self.lr, self.beta1, self.beta2, self.eps, self.t + 1)
         self.t += 1
-        m_scale = 1 / (1 - self.beta1**self.t)
-        v_scale = 1 / (1 - self.beta2**self.t)
-        for key, param, grad in pairs:
-            m = _state(self.m, key, param)
-            v = _state(self.v, key, param)
-            m += (1 - self.beta1) * (grad - m)
-            v += (1 - self.beta2) * (np.square(grad) - v)
-            param -= self.lr * (m * m_scale) / (np.sqrt(v * v_scale) + self.eps)
 
 
-def _state(states: dict[Any, Array], key: Any, param: Array) -> Array:
-    """The state that belongs to a parameter, zero at first."""
-    if key not in states:
-        states[key] = np.zeros_like(param)
-    return states[key]
-
-
-def _pairs(params: Arrays, grads: Arrays, state: Mapping[Any, Array] | None = None) -> list[tuple[Any, Array, Array]]:
-    """``(key, param, grad)`` of each parameter, all of them checked."""
-    if isinstance(params, Mapping) != isinstance(grads, Mapping):
-        raise TypeError("params and grads must both be lists or both be dictionaries")
+def _aligned(params: Arrays, grads: Arrays) -> tuple[Sequence[Any], list[Array], list[Array]]:
+    """The keys or positions, and params and grads as lists in their order."""
     if isinstance(params, Mapping) and isinstance(grads, Mapping):
-        missing = [key for key in params if key not in grads]
+        keys = list(params)
+        missing = [key for key in keys if key not in grads]
         if missing:
             raise ValueError(f"grads has no entry for the parameter {missing[0]!r}")
-        pairs = [(key, params[key], grads[key]) for key in params]
-    else:
-        if len(params) != len(grads):
-            raise ValueError(f"params has {len(params)} arrays but grads has {len(grads)}")
-        pairs = [(i, param, grad) for i, (param, grad) in enumerate(zip(params, grads, strict=True))]
-    for key, param, grad in pairs:
-        _check(key, param, grad)
-        if state and (key not in state or state[key].shape != param.shape):
+        return keys, [params[key] for key in keys], [grads[key] for key in keys]
+    if isinstance(params, Mapping) or isinstance(grads, Mapping):
+        raise TypeError("params and grads must both be lists or both be dictionaries")
+    if len(params) != len(grads):
+        raise ValueError(f"params has {len(params)} arrays but grads has {len(grads)}")
+    return range(len(params)), list(params), list(grads)
+
+
+def _state(state: dict[Any, Array], keys: Sequence[Any], params: list[Array], grads: list[Array]) -> list[Array]:
+    """The state of each parameter, zero at first."""
+    if not state:
+        _check(keys, params, grads)
+        state.update((key, np.zeros_like(param)) for key, param in zip(keys, params, strict=True))
+    for key, param in zip(keys, params, strict=True):
+        if key not in state or state[key].shape != param.shape:
             raise ValueError(
                 f"parameter {key!r} of shape {param.shape} is not one of the first update: use a new optimizer"
             )
-    return pairs
+    return [state[key] for key in keys]
 
 
-def _check(key: Any, param: Array, grad: Array) -> None:
-    if not isinstance(param, np.ndarray) or param.dtype.kind != "f":
-        kind = param.dtype.name if isinstance(param, np.ndarray) else type(param).__name__
-        raise TypeError(f"parameter {key!r} must be an ndarray of floats to be updated in place, not {kind}")
-    if not isinstance(grad, np.ndarray) or grad.dtype.kind not in "biuf":
-        kind = grad.dtype.name if isinstance(grad, np.ndarray) else type(grad).__name__
-        raise TypeError(f"gradient {key!r} must be an ndarray of real numbers, not {kind}")
-    if grad.shape != param.shape:
-        raise ValueError(f"gradient {key!r} has shape {grad.shape}, but its parameter has shape {param.shape}")
-    if not param.flags.writeable:
-        raise ValueError(f"parameter {key!r} is read-only")
+def _check(keys: Sequence[Any], params: list[Array], grads: list[Array]) -> None:
+    for key, param, grad in zip(keys, params, grads, strict=True):
+        if not isinstance(param, np.ndarray) or param.dtype.kind != "f":
+            kind = param.dtype.name if isinstance(param, np.ndarray) else type(param).__name__
+            raise TypeError(f"parameter {key!r} must be an ndarray of floats to be updated in place, not {kind}")
+        if not isinstance(grad, np.ndarray) or grad.dtype.kind not in "biuf":
+            kind = grad.dtype.name if isinstance(grad, np.ndarray) else type(grad).__name__
+            raise TypeError(f"gradient {key!r} must be an ndarray of real numbers, not {kind}")
+        if grad.shape != param.shape:
+            raise ValueError(f"gradient {key!r} has shape {grad.shape}, but its parameter has shape {param.shape}")
+        if not param.flags.writeable:
+            raise ValueError(f"parameter {key!r} is read-only")

@@ -13,14 +13,19 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import ClassVar, ParamSpec, TypeVar
 
-from . import _backend, _contract, functional, layers
+from . import _backend, _contract, functional, layers, optimizers
 from .layers import AddLayer, MulLayer
+from .network import Sequential
 
 __all__ = [
+    "SGD",
+    "Adam",
     "AddLayer",
     "Affine",
+    "Momentum",
     "MulLayer",
     "Relu",
+    "Sequential",
     "Sigmoid",
     "SoftmaxWithLoss",
     "affine_backward",
@@ -85,3 +90,21 @@ class SoftmaxWithLoss(layers.SoftmaxWithLoss):
     """`fastlayers.SoftmaxWithLoss` on the pure-Python path."""
 
     _functions: ClassVar[ModuleType] = sys.modules[__name__]
+
+
+class SGD(optimizers.SGD):
+    """`fastlayers.SGD` on the pure-Python path."""
+
+    _pure: ClassVar[bool] = True
+
+
+class Momentum(optimizers.Momentum):
+    """`fastlayers.Momentum` on the pure-Python path."""
+
+    _pure: ClassVar[bool] = True
+
+
+class Adam(optimizers.Adam):
+    """`fastlayers.Adam` on the pure-Python path."""
+
+    _pure: ClassVar[bool] = True

@@ -23,7 +23,7 @@ cdef enum:
 
 
 cdef inline floating exp(floating x) noexcept nogil:
-    """e**x, within 1.5 ulp; 0 where the result is below the normal numbers, inf above the largest, nan of nan.
+    """e**x, within 1 ulp; 0 where the result is below the normal numbers, inf above the largest, nan of nan.
 
     With n the integer nearest x / log 2 and r = x - n log 2, |r| <= log(2) / 2, e**x = 2**n e**r.
     Adding 1.5 * 2**23 (2**52 in float64) leaves no room for a fraction in the significand: that rounds,

@@ -44,6 +44,7 @@ cdef struct Work:
     Py_ssize_t blocks
     int label_type
     double *losses
+    const double *factors
 
 # A kernel over the units start to stop (elements, rows, ...) of its work.
 ctypedef void (*Task)(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil

@@ -1,0 +1,181 @@
+"""The command ``fastlayers``: train, predict, bench, info."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from . import _model_file, datasets
+from ._backend import get_num_threads, set_num_threads, show_config, use_backend
+from ._files import check_writable
+from .command import report, training
+from .command.options import parser
+
+_FAILED, _INTERRUPTED, _BROKEN_PIPE = 1, 130, 141
+
+
+class InputError(ValueError):
+    """Files that do not fit each other."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status: 0, 1 where it failed, 130 after Ctrl-C, 141 where the reader of its output went away.
+    """
+    args = parser({"train": _train, "predict": _predict, "bench": _bench, "info": _info}).parse_args(argv)
+    command: Callable[[argparse.Namespace], None] = args.command
+    # A file name may hold bytes that are no text in the terminal's encoding.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        command(args)
+        print(end="", flush=True)
+    except KeyboardInterrupt:
+        print("fastlayers: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _discard_stdout()
+        return _BROKEN_PIPE
+    except OSError as error:
+        _discard_stdout()
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+    except MemoryError as error:
+        return _fail(f"not enough memory: {error}")
+    except (ImportError, InputError, datasets.DataError, _model_file.ModelFileError, training.DivergedError) as error:
+        return _fail(str(error))
+    return 0
+
+
+# The commands
+
+
+def _train(args: argparse.Namespace) -> None:
+    _prepare(args)
+    backends = _backends(args.backend)
+    settings = _settings(args)
+    data = _load(args.idx, settings.dtype)
+    print(report.describe(data, settings), flush=True)
+    runs = []
+    for backend in backends:
+        print(f"\n{backend}, at most {get_num_threads()} thread(s)", flush=True)
+        runs.append(training.train(data, settings, backend))
+    print(f"\n{report.summary(runs)}")
+    if len(runs) == 2:
+        print(f"\n{report.comparison(*runs)}")
+    if args.plot is not None:
+        report.plot(args.plot, report.title(data, settings), runs)
+        print(f"\ncurves drawn in {args.plot}")
+    if args.save is not None:
+        _model_file.save(args.save, runs[-1].network)
+        print(f"\nnetwork trained on {runs[-1].backend} saved in {args.save}")
+
+
+def _predict(args: argparse.Namespace) -> None:
+    network = _model_file.load(args.model)
+    weights = [layer.W for layer in network.layers if hasattr(layer, "W")]
+    dtype = weights[0].dtype.name
+    test = datasets.load_idx_split(args.idx, "t10k", dtype) if args.idx else datasets.load_digits(dtype).test
+    source = args.idx or "the bundled digits"
+    features, classes = weights[0].shape[0], weights[-1].shape[1]
+    if test.x.shape[1] != features:
+        hint = "" if args.idx else " (is it a network for other images? then give --idx DIR)"
+        raise InputError(
+            f"{args.model} takes images of {features} pixels, but those of {source} have {test.x.shape[1]}{hint}"
+        )
+    if test.t.max() >= classes:
+        raise InputError(
+            f"{args.model} knows the classes 0 to {classes - 1}, but {source} has the label {test.t.max()}"
+        )
+    predicted = training.classify(network, test.x)
+    print(f"accuracy {(predicted == test.t).mean():.2%} on {len(test.t):,} test images of {source}\n")
+    print("rows: the true class; columns: the class predicted\n")
+    print(report.confusion(test.t, predicted, classes))
+
+
+def _bench(args: argparse.Namespace) -> None:
+    from .command.table import main_table  # imported here: the other commands have no use for it
+
+    main_table(seconds=args.seconds, json=args.json)
+
+
+def _info(args: argparse.Namespace) -> None:
+    show_config()
+
+
+# The parts of train
+
+
+def _prepare(args: argparse.Namespace) -> None:
+    """Fail now on what would otherwise fail after the training."""
+    if args.threads is not None:
+        set_num_threads(args.threads)
+    if args.plot is not None:
+        report.require_plotting()
+    if args.plot is not None and args.plot == args.save:
+        raise InputError(f"--plot and --save name the same file, {args.save}")
+    for path in (args.plot, args.save):
+        if path is not None:
+            check_writable(path)
+
+
+def _backends(choice: str) -> list[str]:
+    """List the backends to train on; ``both`` falls back to the reference where there are no kernels."""
+    if choice == "reference":
+        return ["reference"]
+    try:
+        with use_backend("cython"):
+            pass
+    except ImportError as error:
+        if choice == "cython":
+            raise
+        print(f"note: the reference trains alone, since {error}\n", flush=True)
+        return ["reference"]
+    return ["cython"] if choice == "cython" else ["reference", "cython"]
+
+
+def _settings(args: argparse.Namespace) -> training.Settings:
+    return training.Settings(
+        hidden=tuple(args.hidden),
+        activation=args.activation,
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        optimizer=args.optimizer,
+        lr=training.OPTIMIZERS[args.optimizer][1] if args.lr is None else args.lr,
+        dtype=args.dtype,
+        seed=args.seed,
+    )
+
+
+def _load(folder: Path | None, dtype: str) -> datasets.Dataset:
+    return datasets.load_digits(dtype) if folder is None else datasets.load_idx(folder, dtype)
+
+
+# Errors
+
+
+def _fail(message: str) -> int:
+    print(f"fastlayers: error: {' '.join(message.split())}", file=sys.stderr)
+    return _FAILED
+
+
+def _discard_stdout() -> None:
+    """Keep the interpreter from writing at exit what standard output has just refused."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,1 @@
+"""The parts of the command ``fastlayers``: options, training and its report, benchmark cases and their table."""

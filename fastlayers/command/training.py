@@ -1,0 +1,219 @@
+"""Building a network and training it: what ``fastlayers train`` runs, once for each backend."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._backend import use_backend
+from .._extras import require
+from ..datasets import Dataset, Split
+from ..layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
+from ..network import Optimizer, Sequential
+from ..optimizers import SGD, Adam, Momentum
+
+Array = NDArray[Any]
+
+ACTIVATIONS = {"relu": Relu, "sigmoid": Sigmoid}
+# Each optimizer with the learning rate that it takes where none is given.
+OPTIMIZERS: dict[str, tuple[Any, float]] = {"sgd": (SGD, 0.5), "momentum": (Momentum, 0.1), "adam": (Adam, 0.005)}
+
+_EVALUATION_BATCH = 4096
+
+
+class DivergedError(ArithmeticError):
+    """A loss that is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a training run, apart from the data and the backend."""
+
+    hidden: tuple[int, ...]
+    activation: str
+    epochs: int
+    batch_size: int
+    optimizer: str
+    lr: float
+    dtype: str
+    seed: int
+
+    def sizes(self, data: Dataset) -> list[int]:
+        """List the widths of the network, from its input to its output."""
+        return [data.features, *self.hidden, data.classes]
+
+
+@dataclass
+class Run:
+    """A network in training on one backend, and what was measured on the way.
+
+    Attributes
+    ----------
+    losses, seconds : list of float
+        Of each step: its loss, and the time of `Sequential.train_step` alone.
+    train_loss, train_accuracy, test_accuracy : list of float
+        Of each epoch: the mean loss of its samples, and the accuracies after it.
+    """
+
+    backend: str
+    network: Sequential
+    losses: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    train_loss: list[float] = field(default_factory=list)
+    train_accuracy: list[float] = field(default_factory=list)
+    test_accuracy: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """Median seconds per step."""
+        return statistics.median(self.seconds)
+
+    @property
+    def mean(self) -> float:
+        """Mean seconds per step."""
+        return statistics.fmean(self.seconds)
+
+
+def train(data: Dataset, settings: Settings, backend: str) -> Run:
+    """Train a network, and print a line for each epoch.
+
+    Two calls that differ in the backend alone start from the same weights and see the same batches.
+
+    Parameters
+    ----------
+    data : Dataset
+    settings : Settings
+    backend : {"cython", "reference"}
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    DivergedError
+        As soon as a loss is not finite.
+    """
+    rng = np.random.default_rng(settings.seed)
+    run = Run(backend, build_network(data, settings, rng))
+    optimizer = make_optimizer(settings)
+    samples = len(data.train.t)
+    steps = math.ceil(samples / settings.batch_size)
+    # NumPy's warnings of an overflow would come before the one line that says what happened.
+    with use_backend(backend), Progress(settings.epochs * steps, backend) as progress, np.errstate(all="ignore"):
+        for epoch in range(1, settings.epochs + 1):
+            total = 0.0
+            for batch in _batches(rng, samples, settings.batch_size):
+                loss = _step(run, optimizer, data.train.x[batch], data.train.t[batch])
+                if not math.isfinite(loss):
+                    raise DivergedError(
+                        f"training diverged: the loss is {loss} at step {len(run.losses)}; "
+                        f"try a learning rate (--lr) smaller than {settings.lr:g}"
+                    )
+                total += loss * len(batch)
+                progress.advance()
+            run.train_loss.append(total / samples)
+            run.train_accuracy.append(accuracy(run.network, data.train))
+            run.test_accuracy.append(accuracy(run.network, data.test))
+            progress.say(
+                f"  epoch {epoch:{len(str(settings.epochs))}}/{settings.epochs}"
+                f"   train loss {run.train_loss[-1]:.4f}   test accuracy {run.test_accuracy[-1]:7.2%}"
+            )
+    return run
+
+
+def build_network(data: Dataset, settings: Settings, rng: np.random.Generator) -> Sequential:
+    r"""Stack affine layers with an activation between them, and random weights.
+
+    Notes
+    -----
+    The standard deviation of the weights keeps that of the activations from layer to layer:
+    :math:`\sqrt{2/D}` under ReLU (He et al., "Delving deep into rectifiers", ICCV 2015), :math:`\sqrt{1/D}`
+    under the sigmoid (Glorot and Bengio, "Understanding the difficulty of training deep feedforward
+    neural networks", AISTATS 2010, as the book has it). Biases begin at 0.
+    """
+    gain = 2.0 if settings.activation == "relu" else 1.0
+    layers: list[Any] = []
+    for inputs, outputs in pairwise(settings.sizes(data)):
+        W = rng.standard_normal((inputs, outputs)) * math.sqrt(gain / inputs)
+        layers += [
+            Affine(W.astype(settings.dtype), np.zeros(outputs, settings.dtype)),
+            ACTIVATIONS[settings.activation](),
+        ]
+    return Sequential(layers[:-1], SoftmaxWithLoss())
+
+
+def make_optimizer(settings: Settings) -> Optimizer:
+    """Make a new optimizer with the learning rate of the settings."""
+    optimizer: Optimizer = OPTIMIZERS[settings.optimizer][0](lr=settings.lr)
+    return optimizer
+
+
+def classify(network: Sequential, x: Array) -> NDArray[np.int64]:
+    """Predict the class of each row of x, that of its largest score."""
+    # In pieces: the scores of a whole data set's hidden layers may not fit in memory.
+    pieces = [x[i : i + _EVALUATION_BATCH] for i in range(0, len(x), _EVALUATION_BATCH)]
+    with np.errstate(all="ignore"):
+        return np.concatenate([network.predict(piece).argmax(axis=1) for piece in pieces])
+
+
+def accuracy(network: Sequential, split: Split) -> float:
+    """Measure the fraction of a split that the network classifies right."""
+    return float(np.mean(classify(network, split.x) == split.t))
+
+
+def _batches(rng: np.random.Generator, samples: int, size: int) -> Iterator[NDArray[np.int64]]:
+    """Each sample's index once, in random order; the last batch may be smaller."""
+    order = rng.permutation(samples)
+    for start in range(0, samples, size):
+        yield order[start : start + size]
+
+
+def _step(run: Run, optimizer: Optimizer, x: ArrayLike, t: ArrayLike) -> float:
+    start = time.perf_counter()
+    loss = run.network.train_step(x, t, optimizer)
+    run.seconds.append(time.perf_counter() - start)
+    run.losses.append(loss)
+    return loss
+
+
+class Progress:
+    """A bar on standard error where that is a terminal and tqdm is installed; else nothing."""
+
+    def __init__(self, total: int, label: str) -> None:
+        self._bar: Any = None
+        if sys.stderr is not None and sys.stderr.isatty():
+            try:
+                tqdm = require("tqdm", "tqdm", "the progress bar").tqdm
+            except ImportError:
+                return
+            self._bar = tqdm(total=total, desc=label, unit="step", leave=False, file=sys.stderr)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def advance(self) -> None:
+        """One step more."""
+        if self._bar is not None:
+            self._bar.update()
+
+    def say(self, line: str) -> None:
+        """Print a line on standard output, above the bar."""
+        if self._bar is not None:
+            self._bar.clear()
+        print(line, flush=True)
+        if self._bar is not None:
+            self._bar.refresh()

@@ -1,0 +1,38 @@
+"""The examples in the docstrings and the README run and print what they say."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastlayers
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+MODULES = [
+    info.name
+    for info in pkgutil.walk_packages(fastlayers.__path__, "fastlayers.")
+    if not info.name.startswith("fastlayers.kernels.") and not info.name.endswith("__main__")
+]
+
+
+@pytest.mark.parametrize("name", ["fastlayers", *MODULES])
+def test_docstring_examples(name):
+    module = importlib.import_module(name)
+    assert doctest.testmod(module, extraglobs={"np": np}).failed == 0
+
+
+def test_the_functions_have_examples():
+    finder = doctest.DocTestFinder()
+    with_examples = {test.name for test in finder.find(fastlayers.functional) if test.examples}
+    assert with_examples == {f"fastlayers.functional.{name}" for name in fastlayers.functional.__all__}
+
+
+def test_readme_examples():
+    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    test = doctest.DocTestParser().get_doctest("".join(blocks), {}, "README.md", str(README), 0)
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0

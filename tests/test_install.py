@@ -1,0 +1,82 @@
+"""An install where the kernels cannot be built: it succeeds, runs on the reference, and says so."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pip", reason="the installs are made with pip")
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ["setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md"]
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of what the build reads, without anything built before."""
+    copy = tmp_path / "checkout"
+    copy.mkdir()
+    for name in SOURCES:
+        shutil.copy(ROOT / name, copy)
+    built = shutil.ignore_patterns("*.so", "*.pyd", "*.c", "__pycache__")
+    shutil.copytree(ROOT / "fastlayers", copy / "fastlayers", ignore=built)
+    return copy
+
+
+def install(checkout, target, **environment):
+    """Pip's outcome with a compiler that does not exist."""
+    missing = str(checkout / "no-such-compiler")
+    return subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(target), str(checkout)],
+        env={**os.environ, "CC": missing, "CXX": missing, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def python(target, *arguments):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=target,
+        env={**os.environ, "PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_without_a_compiler_the_reference_answers(checkout, tmp_path):
+    target = tmp_path / "site"
+    outcome = install(checkout, target)
+    assert outcome.returncode == 0, outcome.stderr
+    assert not list(target.rglob("kernels/*.so"))
+
+    code = (
+        "import fastlayers as fl, pathlib; print(pathlib.Path(fl.__file__).parent); print(fl.get_backend());"
+        "print(fl.Relu().forward([-1.0, 2.0])); fl.show_config()"
+    )
+    ran = python(target, "-c", code)
+    assert ran.returncode == 0, ran.stderr
+    where, backend, result, *report = ran.stdout.splitlines()
+    assert Path(where) == target / "fastlayers"
+    assert backend == "reference"
+    assert result == "[0. 2.]"
+    report = "\n".join(report)
+    assert "The compiled kernels are not there" in report
+    assert "install a C compiler" in report
+
+    info = python(target, "-m", "fastlayers", "info")
+    assert info.returncode == 0, info.stderr
+    assert "install a C compiler" in info.stdout
+
+    asked = python(target, "-c", "import fastlayers; fastlayers.set_backend('cython')")
+    assert asked.returncode == 1
+    assert "ImportError: the compiled kernels are not there" in asked.stderr
+
+
+def test_a_packager_can_require_the_kernels(checkout, tmp_path):
+    outcome = install(checkout, tmp_path / "site", FASTLAYERS_REQUIRE_KERNELS="1")
+    assert outcome.returncode != 0
+    assert "no-such-compiler" in outcome.stdout + outcome.stderr
