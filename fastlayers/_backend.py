@@ -150,14 +150,14 @@ def _load_best(cap: str) -> None:
     global _compiled, _level
     try:
         levels = [level for level in supported_levels() if LEVELS.index(level) <= LEVELS.index(cap)]
-    except ImportError as error:
+    except Exception as error:
         _failures["cpu detection"] = str(error)
         return
     for level in reversed(levels):
         try:
             _compiled, _level = load_level(level), level
             return
-        except ImportError as error:
+        except Exception as error:  # a ValueError or RuntimeError where it was built for another NumPy
             _failures[level] = str(error)
 
 
@@ -204,9 +204,9 @@ def set_num_threads(n: int) -> None:
         raise TypeError(f"the number of threads must be an integer, not {type(n).__name__}") from None
     if n < 1:
         raise ValueError(f"the number of threads must be 1 or more, not {n}")
-    _num_threads = n
     if _compiled is not None:
         _compiled.set_num_threads(n)
+    _num_threads = n
 
 
 def _available_cores() -> int:

@@ -52,7 +52,7 @@ def sigmoid_forward(x: Array) -> Array:
     For negative x the same value is ``exp(x) / (1 + exp(x))``. Choosing by sign keeps the argument
     of ``exp`` at or below 0, where it cannot overflow. Source: Saitoh, section 5.5.2.
     """
-    with np.errstate(under="ignore"):
+    with np.errstate(all="ignore"):
         e = np.exp(-np.abs(x))
         y: Array = np.where(x >= 0, e.dtype.type(1), e) / (1 + e)
     return y
@@ -63,7 +63,7 @@ def sigmoid_backward(dout: Array, y: Array) -> Array:
 
     Both of one shape and dtype. Source: Saitoh, section 5.5.2.
     """
-    with np.errstate(under="ignore"):
+    with np.errstate(all="ignore"):
         dx: Array = dout * y * (1 - y)
     return dx
 
@@ -104,7 +104,7 @@ def softmax(x: Array) -> Array:
     by the same ``exp(max)``) and keeps ``exp`` from overflowing. Source: Saitoh, section 3.5.2; the
     notebook divides by the sum over the whole batch, this by each row's own.
     """
-    with np.errstate(under="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         e = np.exp(x - x.max(axis=-1, keepdims=True, initial=-np.inf))
         total = e.sum(axis=-1, keepdims=True, dtype=np.result_type(e, np.float64))
         y: Array = (e / total).astype(x.dtype)
@@ -141,10 +141,16 @@ def softmax_with_loss(x: Array, t: Array) -> tuple[float, Array, Array]:
     if t.ndim == 1:
         labels, t = t, np.zeros_like(x)
         t[rows, labels] = 1
-    with np.errstate(under="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         top = x.argmax(axis=1)
-        shifted = x - x[rows, top][:, np.newaxis]
+        largest = x[rows, top][:, np.newaxis]
+        shifted = x - largest
+        # The shift rounds, and where the others are tiny their sum is all there is of the loss: so what it
+        # loses (Knuth's two-sum; nan beside infinity) is made good, as exp(s + d) = exp(s) (1 + d).
+        part = shifted - x
+        lost = (x - (shifted - part)) - (largest + part)
         e = np.exp(shifted)
+        e += e * np.where(np.isfinite(lost), lost, 0)
         one = e[rows, top]  # exp(0), or nan where the row holds +inf or nan, or -inf alone
         e[rows, top] = 0
         others = one * e.sum(axis=1, dtype=np.result_type(e, np.float64))
@@ -161,7 +167,8 @@ def softmax_with_loss(x: Array, t: Array) -> tuple[float, Array, Array]:
         rest[rows, top] = 0
         dx[rows, top] = (rest.sum(axis=1) - t[rows, top] * others) / total
         dx = (dx / n).astype(x.dtype)
-    return _mean_over_batch(losses.sum(), n), y, dx
+        loss = _mean_over_batch(losses.sum(), n)
+    return loss, y, dx
 
 
 def softmax_cross_entropy(x: Array, t: Array) -> tuple[float, Array]:
@@ -203,9 +210,11 @@ def adam_update(
     """
     scale1, scale2 = 1 / (1 - beta1**t), 1 / (1 - beta2**t)
     for param, grad, mean, mean_square in zip(params, grads, m, v, strict=True):
+        grad = grad.astype(np.result_type(grad, param), copy=False)  # the square of an int8 is not an int8
+        least = max(eps, float(np.finfo(param.dtype).smallest_subnormal))  # float16 has no 1e-8
         mean += (1 - beta1) * (grad - mean)
         mean_square += (1 - beta2) * (grad * grad - mean_square)
-        param -= lr * (mean * scale1) / (np.sqrt(mean_square * scale2) + eps)
+        param -= lr * (mean * scale1) / (np.sqrt(mean_square * scale2) + least)
 
 
 def _mean_over_batch(total: float, n: int) -> float:

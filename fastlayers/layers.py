@@ -23,7 +23,7 @@ __all__ = ["AddLayer", "Affine", "MulLayer", "Relu", "Sigmoid", "SoftmaxWithLoss
 class MulLayer:
     r"""Multiplication node: :math:`z = x y`, so :math:`dx = dout \cdot y` and :math:`dy = dout \cdot x`.
 
-    Takes plain numbers, and gives back plain numbers; or arrays, which broadcast as in NumPy.
+    Takes plain numbers, and gives back plain numbers; or arrays of one shape.
 
     Attributes
     ----------

@@ -147,7 +147,7 @@ class Sequential:
     def _backward(self) -> None:
         """Backpropagate down to the first layer that has parameters; below it no gradient is of use."""
         layers = list(self.layers)
-        while layers and getattr(layers[0], "W", None) is None:
+        while layers and not _has_parameters(layers[0]):
             del layers[0]
         if not layers:
             return
@@ -158,6 +158,10 @@ class Sequential:
             layers[0].backward(dout, need_dx=False)
         else:
             layers[0].backward(dout)
+
+
+def _has_parameters(layer: Any) -> bool:
+    return getattr(layer, "W", None) is not None or getattr(layer, "b", None) is not None
 
 
 @functools.cache

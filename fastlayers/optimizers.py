@@ -152,8 +152,8 @@ def _aligned(params: Arrays, grads: Arrays) -> tuple[Sequence[Any], list[Array],
 
 def _state(state: dict[Any, Array], keys: Sequence[Any], params: list[Array], grads: list[Array]) -> list[Array]:
     """The state of each parameter, zero at first."""
+    _check(keys, params, grads)
     if not state:
-        _check(keys, params, grads)
         state.update((key, np.zeros_like(param)) for key, param in zip(keys, params, strict=True))
     for key, param in zip(keys, params, strict=True):
         if key not in state or state[key].shape != param.shape:

@@ -154,6 +154,8 @@ def sgd_update(params, grads, lr):
 def momentum_update(params, grads, v, lr, momentum):
     """Update lists of plain parameters and velocities in place; None when done."""
     cdef double[2] factors
+    if v is None:
+        return NotImplemented
     factors[0], factors[1] = lr, momentum
     return update(momentum_task, 1, params, grads, v, None, factors)
 
@@ -161,6 +163,8 @@ def momentum_update(params, grads, v, lr, momentum):
 def adam_update(params, grads, m, v, lr, beta1, beta2, eps, t):
     """Update lists of plain parameters and moments in place; None when done."""
     cdef double[6] factors
+    if m is None or v is None:
+        return NotImplemented
     factors[0], factors[1], factors[2], factors[3] = lr, beta1, beta2, eps
     factors[4], factors[5] = 1 / (1 - beta1**t), 1 / (1 - beta2**t)
     return update(adam_task, 4, params, grads, m, v, factors)

@@ -99,13 +99,13 @@ cdef inline double sum_of(const floating *x, Py_ssize_t n) noexcept nogil:
 
 cdef inline double weighted_gap(const floating *x, const floating *t, floating top, Py_ssize_t n) noexcept nogil:
     """sum_j t_j (max - x_j); a class without weight counts nothing, also where its score is -inf."""
-    cdef floating[CHUNK] terms
+    cdef double[CHUNK] terms
     cdef double total = 0, lost = 0
     cdef Py_ssize_t i = 0, j, width
     while i < n:
         width = min(CHUNK, n - i)
         for j in range(width):
-            terms[j] = t[i + j] * (top - x[i + j]) if t[i + j] != <floating> 0 else <floating> 0
+            terms[j] = <double> t[i + j] * <double> (top - x[i + j]) if t[i + j] != <floating> 0 else 0.0
         add_exactly(&total, &lost, sum_of(terms, width))
         i += width
     return total + lost if lost == lost else total
@@ -144,7 +144,7 @@ cdef double softmax_row(
     cdef floating x_top = x[top]
     cdef floating one = exp(x_top - x_top)  # 1, or nan of an infinite or nan maximum
     cdef double gap = 0, weight = 1, rest = 0, t_top = 0, total, others = 0, lost = 0
-    cdef floating scale, shift
+    cdef floating scale, shift, shifted, part
     # What the input holds is read before anything is written: dx may be x itself, or t.
     if work.label_type == SOFT_TARGETS:
         gap = weighted_gap(x, t, x_top, n)
@@ -157,7 +157,14 @@ cdef double softmax_row(
     while start < n:
         stop = start + min(CHUNK, n - start)
         for j in range(start, stop):
-            e[j] = exp(x[j] - x_top)
+            # The shift rounds, and where the others are tiny their sum is all there is of the loss: so what
+            # it loses (Knuth's two-sum; nan beside infinity) is made good, as exp(s + d) = exp(s) (1 + d).
+            shifted = x[j] - x_top
+            part = shifted - x[j]
+            part = (x[j] - (shifted - part)) - (x_top + part)
+            part = part if part == part else <floating> 0
+            shifted = exp(shifted)
+            e[j] = shifted + shifted * part
         if start <= top < stop:
             e[top] = 0
         add_exactly(&others, &lost, sum_of(e + start, stop - start))

@@ -1,0 +1,234 @@
+"""Cross-entropy: of probabilities as the book has it, and fused with softmax, with its gradient."""
+
+import decimal
+import functools
+
+import numpy as np
+import pytest
+import zoo
+
+import fastlayers as fl
+
+pytestmark = pytest.mark.usefixtures("implementation")
+
+
+def expected_loss(x, t):
+    """The mean loss and its gradient for targets, or for labels made one-hot."""
+    wide = np.atleast_2d(x).astype(np.longdouble)
+    if t.shape != x.shape:
+        t = np.eye(wide.shape[1], dtype=np.longdouble)[t.reshape(-1)]
+    t = np.atleast_2d(t).astype(np.longdouble)
+    shifted = wide - wide.max(axis=1, keepdims=True)
+    log_y = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    dx = (np.exp(log_y) * t.sum(axis=1, keepdims=True) - t) / len(wide)
+    return float(-(t * log_y).sum() / len(wide)), dx.reshape(x.shape)
+
+
+def soft_targets(shape, dtype):
+    """Weights of each class that do not sum to 1, some of them 0."""
+    return np.abs(zoo.numbers(shape, dtype, seed=9))
+
+
+def targets_for(shape):
+    """Labels and targets of every kind for scores of a shape."""
+    rows, classes = (shape[:-1], shape[-1])
+    labels = np.random.default_rng(3).integers(0, classes, rows)
+    kinds = {f"labels {d.__name__}": labels.astype(d) for d in zoo.INTEGERS}
+    kinds |= {f"one-hot {d.__name__}": np.eye(classes, dtype=d)[labels] for d in (np.bool_, np.int64, np.float32)}
+    kinds |= {f"soft {d.__name__}": soft_targets(shape, d) for d in zoo.FLOATS}
+    return kinds
+
+
+@pytest.mark.parametrize("dtype", [*zoo.FLOATS, np.int32])
+@pytest.mark.parametrize("shape", [(4, 6), (1, 1), (5, 2), (3, 33), (6,), (1,)])
+def test_loss_and_gradient_for_every_kind_of_target(shape, dtype):
+    x = zoo.numbers(shape, dtype)
+    for kind, t in targets_for(shape).items():
+        loss, dx = fl.softmax_cross_entropy(x, t)
+        true_loss, true_dx = expected_loss(x, t)
+        eps = max(float(np.finfo(dx.dtype).eps), float(np.finfo(float).eps))
+        assert type(loss) is float
+        assert loss == pytest.approx(true_loss, rel=20 * eps, abs=1e-15), kind
+        assert dx.dtype == np.exp(x).dtype
+        np.testing.assert_allclose(dx.astype(float), true_dx.astype(float), rtol=20 * eps, atol=20 * eps, err_msg=kind)
+
+
+@pytest.mark.parametrize("dtype", zoo.FAST)
+def test_loss_of_sizes_round_the_vector_width(dtype):
+    for size in zoo.SIZES[1:]:
+        x, labels = zoo.numbers((3, size), dtype), np.array([0, size // 2, size - 1])
+        for t in (labels, np.eye(size, dtype=dtype)[labels]):
+            loss, dx = fl.softmax_cross_entropy(x, t)
+            true_loss, true_dx = expected_loss(x, t)
+            eps = float(np.finfo(dtype).eps)
+            assert loss == pytest.approx(true_loss, rel=20 * eps, abs=1e-15)
+            np.testing.assert_allclose(dx, true_dx.astype(float), rtol=20 * eps, atol=4 * eps)
+
+
+@pytest.mark.parametrize("layout", zoo.LAYOUTS)
+@pytest.mark.parametrize("dtype", zoo.FAST)
+def test_loss_of_layouts(dtype, layout):
+    x, arrange = zoo.numbers((6, 5), dtype), zoo.LAYOUTS[layout]
+    for t in (np.arange(6) % 5, soft_targets((6, 5), dtype)):
+        loss, dx = fl.softmax_cross_entropy(x, t)
+        odd_loss, odd_dx = fl.softmax_cross_entropy(arrange(x), arrange(t))
+        assert odd_loss == loss
+        zoo.assert_same(odd_dx, dx)
+        assert odd_dx.flags.c_contiguous
+
+
+@functools.cache
+def exact_losses(dtype):
+    """Rows of scores, from even to dominated by one class, and the loss of each class as the label, to 60 digits."""
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((100, 7)) * 10 ** rng.uniform(-2, 1.5, (100, 1))
+    x[60:, 3] += rng.uniform(0, 60, 40)
+    x = x.astype(dtype)
+    losses = []
+    with decimal.localcontext(prec=60):
+        for row in x:
+            values = [decimal.Decimal(float(v)) for v in row]
+            top = max(values)
+            others = sum((v - top).exp() for v in values) - 1
+            log_sum = (1 + others).ln() if others > decimal.Decimal("1e-18") else others - others**2 / 2 + others**3 / 3
+            losses.append([top - v + log_sum for v in values])
+    return x, losses
+
+
+@pytest.mark.parametrize("dtype", zoo.FAST)
+def test_loss_accuracy(dtype):
+    """Each class as the label in turn: the right class dominant, the wrong one, none."""
+    x, exact = exact_losses(dtype)
+    off = {}
+    for i, label in np.ndindex(x.shape):
+        true = exact[i][label]
+        if true >= float(np.finfo(dtype).tiny):
+            loss, _ = fl.softmax_cross_entropy(x[i], label)
+            off[i, label] = abs(float(decimal.Decimal(loss) - true)) / float(np.spacing(dtype(float(true))))
+    worst = max(off, key=off.__getitem__)
+    assert off[worst] <= 4, f"label {worst[1]} of {x[worst[0]]}"
+
+
+@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("gap", [1, 8, 20, 40, 60, 80])
+def test_gradient_where_the_right_class_dominates(dtype, gap):
+    """``y - 1`` would be 0 or a few bits; every digit of it is there, and the row sums to 0."""
+    x = np.array([[0, gap, 0, -1]], dtype)
+    others = 2 * np.exp(-np.longdouble(gap)) + np.exp(-np.longdouble(gap + 1))
+    for t in (np.array([1]), np.array([[0, 1, 0, 0]])):
+        loss, dx = fl.softmax_cross_entropy(x, t)
+        assert dx[0, 1] == pytest.approx(float(-others / (1 + others)), rel=8 * float(np.finfo(dtype).eps))
+        assert loss == pytest.approx(float(np.log1p(others)), rel=8 * float(np.finfo(dtype).eps))
+
+
+@pytest.mark.parametrize("dtype", zoo.FAST)
+def test_loss_of_a_long_batch(dtype):
+    n = 300_001
+    loss, dx = fl.softmax_cross_entropy(np.zeros((n, 3), dtype), np.full(n, 2))
+    assert loss == pytest.approx(np.log(3), rel=4 * float(np.finfo(dtype).eps))
+    zoo.assert_close(dx, np.tile(np.array([1, 1, -2]) / np.longdouble(3 * n), (n, 1)), ulps=4)
+
+
+@pytest.mark.parametrize("dtype", zoo.FLOATS)
+def test_rows_with_special_values(dtype):
+    """A row without probabilities has no loss and no gradient, whatever its label; others keep theirs."""
+    x, labels = zoo.numbers((4, 5), dtype), np.array([0, 1, 2, 3])
+    for row in (np.inf, np.nan, -np.inf):
+        for columns in [slice(None)] if row == -np.inf else [0, 2, 4]:
+            odd = x.copy()
+            odd[2, columns] = row
+            for t in (labels, np.eye(5, dtype=dtype)[labels]):
+                _, good = fl.softmax_cross_entropy(x, t)
+                loss, dx = fl.softmax_cross_entropy(odd, t)
+                assert np.isnan(loss)
+                assert np.isnan(dx[2]).all()
+                zoo.assert_same(dx[[0, 1, 3]], good[[0, 1, 3]])
+
+
+@pytest.mark.parametrize("dtype", zoo.FLOATS)
+def test_impossible_classes(dtype):
+    """-inf among numbers is probability 0: as the label it costs inf, as another class nothing."""
+    x = np.array([[0, -np.inf, 0]], dtype)
+    for other, impossible in (([0], [1]), ([[1, 0, 0]], [[0, 1, 0]])):
+        loss, dx = fl.softmax_cross_entropy(x, np.array(other))
+        assert loss == pytest.approx(np.log(2))
+        zoo.assert_same(dx, np.array([[-0.5, 0, 0.5]], dtype))
+        loss, dx = fl.softmax_cross_entropy(x, np.array(impossible))
+        assert loss == np.inf
+        zoo.assert_same(dx, np.array([[0.5, -1, 0.5]], dtype))
+
+
+@pytest.mark.parametrize("dtype", zoo.FLOATS)
+def test_extreme_scores(dtype):
+    largest = np.finfo(dtype).max
+    x = np.array([[largest, -largest, 0]], dtype)
+    loss, dx = fl.softmax_cross_entropy(x, [0])
+    assert loss == 0
+    zoo.assert_same(np.abs(dx), np.zeros((1, 3), dtype))
+
+
+@pytest.mark.parametrize("dtype", zoo.FAST)
+def test_targets_of_great_weight(dtype):
+    """The loss is a Python float, also where it is more than a float32 holds."""
+    x, t = np.array([[0, 4.5]], dtype), np.array([[np.finfo(np.float32).max, 1]], dtype)
+    loss, _ = fl.softmax_cross_entropy(x, t)
+    assert loss == pytest.approx(float(t[0, 0]) * float(np.log1p(np.exp(4.5))), rel=1e-6)
+
+
+def test_empty_batches():
+    for x, t in (
+        (np.empty((0, 3)), np.empty(0, int)),
+        (np.empty((0, 3)), np.empty((0, 3))),
+        (np.empty((0, 0)), np.empty(0, int)),
+    ):
+        loss, dx = fl.softmax_cross_entropy(x, t)
+        assert np.isnan(loss)
+        zoo.assert_same(dx, x)
+        assert np.isnan(fl.cross_entropy_error(x, t))
+    loss, dx = fl.softmax_cross_entropy(np.empty((2, 0)), np.empty((2, 0)))
+    assert loss == 0
+    assert dx.shape == (2, 0)
+
+
+@pytest.mark.parametrize("dtype", zoo.REAL)
+def test_cross_entropy_error(dtype):
+    y = np.array([[0.1, 0.05, 0.6, 0.25], [0, 0.5, 0, 0.5]]).astype(dtype)
+    wide = y.astype(np.exp(y).dtype)
+    for t in (np.array([2, 0]), np.array([[0, 0, 1, 0], [1, 0, 0, 0]]), np.array([[0.25, 0, 1, 0.5], [1, 0, 2, 0]])):
+        weights = t if t.ndim == 2 else np.eye(4)[t]
+        expected = -(weights * np.log(wide + 1e-7)).sum() / 2
+        error = fl.cross_entropy_error(y, t)
+        assert type(error) is float
+        assert error == pytest.approx(float(expected), rel=4 * float(np.finfo(wide.dtype).eps))
+    assert fl.cross_entropy_error(y[0], 2) == fl.cross_entropy_error(y[0], [0, 0, 1, 0])
+
+
+X, T = np.ones((3, 4)), np.array([0, 1, 2])
+NAMES = ("softmax_cross_entropy", "cross_entropy_error")
+BAD_TARGETS = {
+    "label too large": ((X, np.array([0, 4, 12])), ValueError, ("label 4 at row 1", "[0, 4)")),
+    "label negative": ((X, np.array([0, 1, -1])), ValueError, ("label -1 at row 2", "[0, 4)")),
+    "label beyond int64": ((X, np.array([2**63 + 5, 0, 0], np.uint64)), ValueError, (f"label {2**63 + 5} at row 0",)),
+    "label of no class": ((np.empty((3, 0)), T), ValueError, ("label 0 at row 0", "[0, 0)")),
+    "label of one sample": ((X[0], 4), ValueError, ("label 4 at row 0", "[0, 4)")),
+    "float labels": ((X, T.astype(float)), TypeError, ("labels", "float64")),
+    "bool labels": ((X, T > 0), TypeError, ("labels", "bool")),
+    "one float label": ((X[0], 1.0), TypeError, ("labels", "float64")),
+    "too few labels": ((X, T[:2]), ValueError, ("(2,)", "(3, 4)")),
+    "labels of one broadcast": ((X, T[:1]), ValueError, ("(1,)", "(3, 4)")),
+    "one label for a batch": ((X, 1), ValueError, ("()", "(3, 4)")),
+    "column of labels": ((X, T[:, None]), ValueError, ("(3, 1)", "(3, 4)")),
+    "targets of another shape": ((X, X.T), ValueError, ("(4, 3)", "(3, 4)")),
+    "batch of targets for one sample": ((X[0], X[:1]), ValueError, ("(1, 4)", "(4,)")),
+    "3-d scores": ((X[None], T), ValueError, ("(1, 3, 4)", "(N, C)")),
+    "0-d scores": ((1.0, 0), ValueError, ("()", "(N, C)")),
+}
+BAD = {f"{name}: {k}": zoo.Bad(name, *bad) for name in NAMES for k, bad in BAD_TARGETS.items()}
+BAD |= {
+    f"{name}: {k} {i}": bad for name in NAMES for k, i, bad in zoo.bad_numbers(name, np.ones((2, 3)), np.array([0, 1]))
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_bad_input(bad):
+    bad.check()

@@ -1,0 +1,231 @@
+"""The book's layers: attributes, gradients against central differences, aliasing, copies, the pure twins."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import zoo
+
+import fastlayers as fl
+from fastlayers import _backend
+from fastlayers.testing import check_gradients, numerical_gradient
+
+pytestmark = pytest.mark.usefixtures("implementation")
+
+
+def affine(dtype=np.float64, bias=True):
+    return fl.Affine(zoo.numbers((4, 3), dtype, 1), zoo.numbers((3,), dtype, 2) if bias else None)
+
+
+def away_from_zero(shape):
+    x = zoo.numbers(shape, np.float64)
+    return np.where(np.abs(x) < 0.1, 0.5, x)
+
+
+# Each layer that has state, with a forward call and the dout that its backward takes
+LAYERS = {
+    "MulLayer": (fl.MulLayer, (zoo.numbers((5, 4), np.float64), zoo.numbers((5, 4), np.float64, 1)), (5, 4)),
+    "AddLayer": (fl.AddLayer, (zoo.numbers((5, 4), np.float64), zoo.numbers((5, 4), np.float64, 1)), (5, 4)),
+    "Relu": (fl.Relu, (zoo.numbers((5, 4), np.float64),), (5, 4)),
+    "Sigmoid": (fl.Sigmoid, (zoo.numbers((5, 4), np.float64),), (5, 4)),
+    "Affine": (affine, (zoo.numbers((5, 4), np.float64),), (5, 3)),
+    "SoftmaxWithLoss": (fl.SoftmaxWithLoss, (zoo.numbers((5, 4), np.float64), np.array([0, 3, 1, 1, 2])), ()),
+}
+every_layer = pytest.mark.parametrize(("make", "inputs", "out_shape"), LAYERS.values(), ids=LAYERS)
+
+
+@every_layer
+def test_backward_before_forward(make, inputs, out_shape):
+    layer = make()
+    with pytest.raises(RuntimeError, match=f"{type(layer).__name__}.backward was called before forward"):
+        layer.backward(1.0)
+
+
+@every_layer
+def test_no_result_changes_later(make, inputs, out_shape):
+    """Every call gives arrays of its own, and writes to nothing that it was given or has given."""
+    layer, dout, given = make(), np.ones(out_shape), [a.copy() for a in inputs]
+    results = [layer.forward(*inputs), *zoo.flat(layer.backward(dout)), *zoo.flat(layer.backward(dout))]
+    kept = [np.copy(r) for r in results]
+    layer.forward(*[a[::-1].copy() for a in inputs])
+    for result in zoo.arrays(zoo.flat(layer.backward(2 * dout))):
+        result[...] = 99
+    zoo.arrays(zoo.flat(layer.backward(dout)))
+    for result, before in zip(results, kept, strict=True):
+        np.testing.assert_array_equal(result, before)
+    for array, before in zip(inputs, given, strict=True):
+        zoo.assert_same(array, before)
+    np.testing.assert_array_equal(dout, np.ones(out_shape))
+    owned = [r for r in results if isinstance(r, np.ndarray) and r.ndim]
+    for i, array in enumerate(owned):
+        assert not any(np.shares_memory(array, other) for other in [*owned[:i], *inputs, dout])
+
+
+@every_layer
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+def test_copies(make, inputs, out_shape, duplicate):
+    layer, dout = make(), np.ones(out_shape)
+    duplicate(layer)  # also before forward
+    layer.forward(*inputs)
+    twin = duplicate(layer)
+    for ours, theirs in zip(zoo.flat(layer.backward(dout)), zoo.flat(twin.backward(dout)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@every_layer
+def test_a_failed_forward_leaves_the_layer_as_it_was(make, inputs, out_shape):
+    layer, dout = make(), np.ones(out_shape)
+    layer.forward(*inputs)
+    before = [np.copy(r) for r in zoo.flat(layer.backward(dout))]
+    with pytest.raises(TypeError):
+        layer.forward(*["text", 1.5][: len(inputs)])
+    for result, true in zip(zoo.flat(layer.backward(dout)), before, strict=True):
+        np.testing.assert_array_equal(result, true)
+
+
+# Gradients
+
+
+@every_layer
+def test_gradients_against_central_differences(make, inputs, out_shape):
+    inputs = [away_from_zero(a.shape) if a.dtype == np.float64 else a for a in inputs]
+    assert check_gradients(make(), *inputs) < 1e-7
+
+
+@pytest.mark.parametrize("shape", [(4,), (5, 4), (5, 2, 2), (2, 1, 2, 2)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_gradients_of_affine_of_any_shape(shape, bias):
+    assert check_gradients(affine(bias=bias), zoo.numbers(shape, np.float64)) < 1e-7
+
+
+TARGETS = {
+    "labels": np.array([0, 3, 1, 1, 2]),
+    "one-hot": np.eye(4)[[0, 3, 1, 1, 2]],
+    "soft": np.abs(zoo.numbers((5, 4), np.float64, 7)),
+    "of no weight": np.zeros((5, 4)),
+}
+
+
+@pytest.mark.parametrize("t", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("scale", [1, 0.5, -3])
+def test_gradient_of_the_loss(t, scale):
+    x, layer = zoo.numbers((5, 4), np.float64), fl.SoftmaxWithLoss()
+    layer.forward(x, t)
+    dx = layer.backward(scale)
+    true = scale * numerical_gradient(lambda x: fl.SoftmaxWithLoss().forward(x, t), x)
+    np.testing.assert_allclose(dx, true, rtol=1e-7, atol=1e-9)
+
+
+# Attributes
+
+
+def test_attributes_of_mul_and_add_on_plain_numbers():
+    mul, add = fl.MulLayer(), fl.AddLayer()
+    assert (mul.forward(3, 4), mul.x, mul.y, mul.backward(2)) == (12, 3, 4, (8, 6))
+    assert (add.forward(3, 4), add.backward(2)) == (7, (2, 2))
+    for layer in (mul, add):
+        assert {type(value) for value in (layer.forward(3, 4), *layer.backward(2))} == {int}
+        assert {type(value) for value in (layer.forward(3.0, 4), *layer.backward(1.5))} == {float}
+    assert fl.MulLayer().forward(0, 0) == 0
+
+
+@pytest.mark.parametrize("dtype", zoo.FAST)
+def test_attributes_of_relu_and_sigmoid(dtype):
+    x, relu, sigmoid = zoo.numbers((5, 4), dtype), fl.Relu(), fl.Sigmoid()
+    assert relu.mask is None
+    assert sigmoid.out is None
+    relu.forward(x)
+    zoo.assert_same(relu.mask, x <= 0)
+    y = sigmoid.forward(x)
+    zoo.assert_same(sigmoid.out, y)
+
+
+def test_affine_keeps_the_callers_arrays():
+    x, W, b = zoo.numbers((5, 4), np.float64), np.ones((4, 3)), np.ones(3)
+    layer = fl.Affine(W, b)
+    assert layer.x is layer.dW is layer.db is None
+    before = layer.forward(x)
+    assert layer.W is W
+    assert layer.b is b
+    assert layer.x is x
+    W += 1
+    b -= 0.5
+    zoo.assert_close(layer.forward(x), (2 * before - 1.5).astype(np.longdouble), ulps=400)
+    layer.backward(np.ones((5, 3)))
+    assert layer.dW.shape == W.shape
+    zoo.assert_same(layer.db, np.full(3, 5.0))
+
+
+def test_affine_flattens_and_restores():
+    x, layer = zoo.numbers((5, 2, 2), np.float32), affine(np.float32)
+    assert layer.forward(x).shape == (5, 3)
+    assert layer.x.shape == (5, 4)
+    assert np.shares_memory(layer.x, x)
+    assert layer.backward(np.ones((5, 3), np.float32)).shape == (5, 2, 2)
+
+
+def test_affine_without_bias_and_without_dx():
+    layer = affine(bias=False)
+    layer.forward(zoo.numbers((5, 4), np.float64))
+    assert layer.backward(np.ones((5, 3)), need_dx=False) is None
+    assert layer.b is layer.db is None
+    assert layer.dW.shape == (4, 3)
+
+
+def test_gradients_of_an_earlier_backward_are_kept():
+    """Whoever collects ``dW`` step by step holds different arrays."""
+    layer = affine()
+    layer.forward(zoo.numbers((5, 4), np.float64))
+    layer.backward(np.ones((5, 3)))
+    dW, db, before = layer.dW, layer.db, layer.dW.copy()
+    layer.backward(np.zeros((5, 3)))
+    zoo.assert_same(dW, before)
+    zoo.assert_same(db, np.full(3, 5.0))
+
+
+@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("shape", [(5, 4), (4,)])
+def test_attributes_of_softmax_with_loss(dtype, shape):
+    x, layer = zoo.numbers(shape, dtype), fl.SoftmaxWithLoss()
+    t = np.zeros(shape[:-1], int)
+    loss = layer.forward(x, t)
+    assert type(loss) is float
+    assert layer.loss == loss
+    assert layer.t is t
+    np.testing.assert_allclose(layer.y, fl.softmax(x), rtol=1e-6 if dtype is np.float32 else 1e-14)
+    assert layer.y.dtype == dtype
+    function_loss, function_dx = fl.softmax_cross_entropy(x, t)
+    assert loss == function_loss
+    zoo.assert_same(layer.backward(), function_dx)
+    for dout in (2.5, np.float64(2.5), np.float32(2.5), np.array(2.5)):
+        zoo.assert_same(layer.backward(dout), function_dx * dtype(2.5))
+
+
+def test_layers_take_lists():
+    assert fl.Relu().forward([-1, 2]).tolist() == [0, 2]
+    assert fl.Sigmoid().forward([0]).tolist() == [0.5]
+    assert fl.Affine([[1, 2]], [1, 1]).forward([[3]]).tolist() == [[4, 7]]
+    assert fl.SoftmaxWithLoss().forward([[0, 0]], [1]) == pytest.approx(np.log(2))
+
+
+# The pure twins
+
+
+@pytest.mark.parametrize("name", ["Relu", "Sigmoid", "Affine", "SoftmaxWithLoss"])
+def test_reference_layers_use_the_pure_path_whatever_the_backend(name, monkeypatch):
+    _, inputs, out_shape = LAYERS[name]
+
+    class Forbidden:
+        def __getattr__(self, kernel):
+            raise AssertionError(f"{kernel} was asked for")
+
+    monkeypatch.setattr(_backend, "kernels", Forbidden())
+    args = (np.ones((4, 3)), np.ones(3)) if name == "Affine" else ()
+    twin = getattr(fl.reference, name)(*args)
+    assert isinstance(twin, getattr(fl, name))
+    twin.forward(*inputs)
+    twin.backward(np.ones(out_shape))
+    pickle.loads(pickle.dumps(twin)).backward(np.ones(out_shape))
+    with pytest.raises(AssertionError, match="was asked for"):
+        getattr(fl, name)(*args).forward(*inputs)

@@ -1,0 +1,223 @@
+"""Optimizers against their formulas written out, for lists and dictionaries; errors change nothing."""
+
+import copy
+
+import numpy as np
+import pytest
+import zoo
+
+import fastlayers as fl
+from fastlayers import _backend, optimizers
+
+pytestmark = pytest.mark.usefixtures("implementation")
+
+DTYPES = (np.float16, *zoo.FAST, np.longdouble)
+
+
+def sgd(param, grads, lr=0.1):
+    for g in grads:
+        param = param - lr * g
+    return param
+
+
+def momentum(param, grads, lr=0.1, alpha=0.8):
+    v = np.zeros_like(param)
+    for g in grads:
+        v = alpha * v - lr * g
+        param = param + v
+    return param
+
+
+def adam(param, grads, lr=0.1, beta1=0.8, beta2=0.95, eps=1e-3):
+    m, v = np.zeros_like(param), np.zeros_like(param)
+    for t, g in enumerate(grads, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        param = param - lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
+    return param
+
+
+OPTIMIZERS = {
+    "SGD": (lambda: fl.SGD(lr=0.1), sgd),
+    "Momentum": (lambda: fl.Momentum(lr=0.1, momentum=0.8), momentum),
+    "Adam": (lambda: fl.Adam(lr=0.1, beta1=0.8, beta2=0.95, eps=1e-3), adam),
+}
+every_optimizer = pytest.mark.parametrize(("make", "formula"), OPTIMIZERS.values(), ids=OPTIMIZERS)
+
+
+def problem(dtype=np.float64, steps=1):
+    """Two parameters, and their gradients of a few steps."""
+    params = [zoo.numbers((4, 3), dtype), zoo.numbers((3,), dtype, 1)]
+    return params, [[zoo.numbers(p.shape, dtype, 5 + i) for p in params] for i in range(steps)]
+
+
+@every_optimizer
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_formula(make, formula, dtype, as_dict):
+    params, steps = problem(dtype, 7)
+    start, optimizer = [p.copy() for p in params], make()
+    for grads in steps:
+        kept = [g.copy() for g in grads]
+        if as_dict:  # in any order, and the gradients of other things may be there too
+            optimizer.update(dict(zip("Wb", params, strict=True)), {"b": grads[1], "other": 0, "W": grads[0]})
+        else:
+            optimizer.update(params, grads)
+        for grad, before in zip(grads, kept, strict=True):
+            zoo.assert_same(grad, before)
+    for i, param in enumerate(params):
+        assert param.dtype == dtype
+        true = formula(start[i].astype(np.longdouble), [grads[i].astype(np.longdouble) for grads in steps])
+        eps = max(float(np.finfo(dtype).eps), float(np.finfo(float).eps))
+        np.testing.assert_allclose(param.astype(float), true.astype(float), rtol=100 * eps, atol=100 * eps)
+
+
+def test_defaults_and_names():
+    assert vars(fl.SGD()) == {"lr": 0.01}
+    assert (fl.Momentum().lr, fl.Momentum().momentum) == (0.01, 0.9)
+    assert (fl.Adam().lr, fl.Adam().beta1, fl.Adam().beta2, fl.Adam().eps) == (0.001, 0.9, 0.999, 1e-8)
+    assert (optimizers.SGD, optimizers.Momentum, optimizers.Adam) == (fl.SGD, fl.Momentum, fl.Adam)
+
+
+@every_optimizer
+@pytest.mark.parametrize("layout", [layout for layout in zoo.LAYOUTS if layout != "read-only"])
+def test_layouts_of_parameters(make, formula, layout):
+    (plain, _), [(grad, _)] = problem()
+    param = zoo.LAYOUTS[layout](plain)
+    make().update([param], [zoo.LAYOUTS[layout](grad)])
+    np.testing.assert_allclose(np.array(param).astype(float), formula(plain, [grad]), rtol=1e-12)
+
+
+@every_optimizer
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3)])
+def test_parameters_of_no_dimension_and_of_no_element(make, formula, shape):
+    param, grad = np.full(shape, 2.0), np.full(shape, 0.5)
+    make().update([param], [grad])
+    np.testing.assert_allclose(param, formula(np.full(shape, 2.0), [grad]))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_reference_optimizers_use_the_pure_path_whatever_the_backend(name, monkeypatch):
+    (param, _), [(grad, _)] = problem()
+    ours, twin = param.copy(), param.copy()
+    getattr(fl, name)().update([ours], [grad])
+    monkeypatch.setattr(_backend, "kernels", None)
+    getattr(fl.reference, name)().update([twin], [grad])
+    np.testing.assert_allclose(ours, twin, rtol=1e-13)
+
+
+@every_optimizer
+def test_no_parameters(make, formula):
+    make().update([], [])
+    make().update({}, {})
+
+
+@every_optimizer
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_zero_gradients_change_nothing(make, formula, dtype):
+    """A unit that is never active has gradients of exactly 0."""
+    param = np.array([1.0, 2.0], dtype)
+    for optimizer in (make(), type(make())()):
+        for _ in range(3):
+            optimizer.update([param], [np.zeros(2, dtype)])
+    zoo.assert_same(param, np.array([1.0, 2.0], dtype))
+
+
+@every_optimizer
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.longdouble, np.int8, np.uint8, np.int64, np.bool_])
+def test_gradients_of_another_dtype(make, formula, dtype):
+    """They count as the numbers that they are: the square of an int8 is not an int8."""
+    param, grad = zoo.numbers((2,), np.float32), np.array([100, 1], dtype)
+    true = formula(param.astype(float), [grad.astype(float)])
+    make().update([param], [grad])
+    assert param.dtype == np.float32
+    np.testing.assert_allclose(param, true, rtol=1e-3 if dtype is np.float16 else 1e-5)
+
+
+GOOD = np.ones((2, 3))
+READ_ONLY = zoo.LAYOUTS["read-only"](GOOD)
+BAD = {
+    "fewer gradients": (lambda p: [p, GOOD.copy()], [GOOD], ValueError, "params has 2 arrays but grads has 1"),
+    "more gradients": (lambda p: [p], [GOOD, GOOD], ValueError, "params has 1 arrays but grads has 2"),
+    "missing key": (lambda p: {"W": p, "b": p.copy()}, {"W": GOOD}, ValueError, "no entry for the parameter 'b'"),
+    "list and dict": (lambda p: [p], {0: GOOD}, TypeError, "both be lists or both be dictionaries"),
+    "dict and list": (lambda p: {0: p}, [GOOD], TypeError, "both be lists or both be dictionaries"),
+    "shape": (lambda p: [p, GOOD.copy()], [GOOD, GOOD.T], ValueError, r"gradient 1 has shape \(3, 2\).*\(2, 3\)"),
+    "gradient that would broadcast": (lambda p: [p, GOOD.copy()], [GOOD, GOOD[0]], ValueError, r"\(3,\).*\(2, 3\)"),
+    "scalar gradient": (lambda p: [p, GOOD.copy()], [GOOD, 1.0], (TypeError, ValueError), "gradient 1"),
+    "integer parameter": (
+        lambda p: [p, np.ones(2, int)],
+        [GOOD, np.ones(2)],
+        TypeError,
+        "parameter 1 .* floats.* int64",
+    ),
+    "complex parameter": (lambda p: [p, np.ones(2, complex)], [GOOD, np.ones(2)], TypeError, "complex128"),
+    "list parameter": (lambda p: [p, [1.0, 2.0]], [GOOD, np.ones(2)], TypeError, "ndarray of floats.* list"),
+    "no gradient yet": (lambda p: [p, GOOD.copy()], [GOOD, None], (TypeError, ValueError), "gradient 1"),
+    "complex gradient": (lambda p: [p, np.ones(2)], [GOOD, np.ones(2, complex)], TypeError, "gradient 1"),
+    "string gradient": (lambda p: [p, np.ones(2)], [GOOD, np.array(["a", "b"])], TypeError, "gradient 1"),
+    "read-only": (lambda p: {"W": p, "b": READ_ONLY}, {"W": GOOD, "b": GOOD}, ValueError, "parameter 'b' is read-only"),
+}
+
+
+def state(optimizer):
+    return copy.deepcopy(vars(optimizer))
+
+
+@every_optimizer
+@pytest.mark.parametrize(("params", "grads", "error", "message"), BAD.values(), ids=BAD)
+def test_errors_leave_everything_unchanged(make, formula, params, grads, error, message):
+    """The faulty one comes last: the good one before it is as it was, and so is the optimizer."""
+    param, optimizer = GOOD.copy(), make()
+    before = repr(state(optimizer))
+    with pytest.raises(error, match=message):
+        optimizer.update(params(param), grads)
+    zoo.assert_same(param, GOOD)
+    assert repr(state(optimizer)) == before
+
+
+@every_optimizer
+@pytest.mark.parametrize("param", [[1.0], None, np.ones(1, int), READ_ONLY[:1, 0]])
+def test_errors_of_a_later_update(make, formula, param):
+    """As at the first, so also when there is state already."""
+    optimizer, good = make(), np.ones(1)
+    optimizer.update([good, np.ones(1)], [np.ones(1), np.ones(1)])
+    before, kept = repr(state(optimizer)), good.copy()
+    with pytest.raises((TypeError, ValueError), match="parameter 1"):
+        optimizer.update([good, param], [np.ones(1), np.ones(1)])
+    zoo.assert_same(good, kept)
+    assert repr(state(optimizer)) == before
+
+
+@every_optimizer
+def test_parameters_that_share_memory(make, formula):
+    """A parameter that is its own gradient, or is given twice, is updated as often as it is given."""
+    param = np.array([1.0, -2.0])
+    make().update([param], [param])
+    np.testing.assert_allclose(param, formula(np.array([1.0, -2.0]), [np.array([1.0, -2.0])]))
+    param, grad = np.ones(3), np.full(3, 0.5)
+    make().update([param, param], [grad, grad])
+    np.testing.assert_allclose(param, formula(formula(np.ones(3), [grad]), [grad]))
+
+
+@every_optimizer
+def test_gradients_given_as_lists(make, formula):
+    """They may be taken as arrays or refused, but not after something was written."""
+    params = [np.ones(2), np.ones(2)]
+    grads = [np.ones(2), [1.0, 2.0]]
+    refused = isinstance(zoo.outcome(make().update, params, grads), tuple)
+    for param, grad in zip(params, grads, strict=True):
+        np.testing.assert_allclose(param, np.ones(2) if refused else formula(np.ones(2), [np.array(grad)]))
+
+
+@pytest.mark.parametrize("make", [fl.Momentum, fl.Adam])
+def test_state_belongs_to_the_parameters_of_the_first_update(make):
+    optimizer, other = make(), np.ones(4)
+    optimizer.update([GOOD.copy()], [GOOD])
+    before = repr(state(optimizer))
+    with pytest.raises(ValueError, match=r"parameter 0 of shape \(4,\) is not (the )?one of the first update"):
+        optimizer.update([other], [np.ones(4)])
+    with pytest.raises(ValueError, match=r"parameter 1 .* is not (the )?one of the first update"):
+        optimizer.update([GOOD.copy(), other], [GOOD, np.ones(4)])
+    zoo.assert_same(other, np.ones(4))
+    assert repr(state(optimizer)) == before

@@ -1,0 +1,160 @@
+"""One name through every room: the same parameters in the same order, and a documentation of each."""
+
+import doctest
+import importlib
+import inspect
+import re
+
+import numpy as np
+import pytest
+import zoo
+
+import fastlayers as fl
+from fastlayers import _backend, _contract, _reference, functional, layers, network, optimizers, testing
+
+NAMES = zoo.KERNELS
+PUBLIC = (*zoo.FUNCTIONS, "cross_entropy_error")
+
+
+def parameters(function):
+    return list(inspect.signature(function).parameters.values())
+
+
+def names(function):
+    return [p.name for p in parameters(function)]
+
+
+def of_kernel(function):
+    """A compiled function's parameter names, from its signature or from the one its docstring begins with."""
+    try:
+        return names(function)
+    except (TypeError, ValueError):
+        embedded = re.match(rf"{function.__name__}\((.*?)\)", function.__doc__ or "")
+        if embedded is None:
+            return None
+        return [re.split(r"[=:]", p)[0].split()[-1] for p in embedded[1].split(",") if p.strip() not in "/*"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "cross_entropy_error"])
+def test_functions_contract_reference_and_pure_functions(name):
+    public = parameters(getattr(functional, name))
+    positional = [p.name for p in public if p.kind is p.POSITIONAL_OR_KEYWORD]
+    keyword = [p.name for p in public if p.kind is p.KEYWORD_ONLY]
+    assert names(getattr(_contract, name)) == ["run", *positional, *keyword]
+    assert [p.kind for p in parameters(getattr(_contract, name))[1:]] == [p.kind for p in public]
+    assert [p.default for p in parameters(getattr(_contract, name))[1:]] == [p.default for p in public]
+    assert parameters(getattr(fl.reference, name)) == public
+    # The reference is given what concerns the mathematics: no out, and softmax's axis is always the last.
+    mathematics = [n for n in positional + keyword if n not in ("out", "axis")]
+    assert names(getattr(_reference, name)) == mathematics
+
+
+@pytest.mark.parametrize("name", [*NAMES, *zoo.RULES])
+def test_kernels_have_the_functions_parameters(level, name):
+    found = of_kernel(getattr(level, name))
+    if found is None:
+        pytest.skip("the kernels were built without embedded signatures")
+    assert found == names(getattr(_reference if name in zoo.RULES else functional, name))
+
+
+@pytest.mark.parametrize("name", [*NAMES, *zoo.RULES])
+def test_kernels_refuse_calls_of_another_form(level, name):
+    """A wrong number of arguments is a TypeError, as for any function."""
+    for args in ((), (np.ones(3),) * 12):
+        with pytest.raises(TypeError):
+            getattr(level, name)(*args)
+
+
+def test_where_nothing_is_compiled_every_kernel_declines():
+    assert set(vars(_backend._DECLINES)) == {*NAMES, *zoo.RULES}
+    for name in NAMES:
+        assert getattr(_backend._DECLINES, name)(*zoo.common_call(name)) is NotImplemented
+    for name in zoo.RULES:
+        assert getattr(_backend._DECLINES, name)(*zoo.rule_call(name)) is NotImplemented
+
+
+def test_the_reference_offers_the_same_names():
+    rooms = (layers, functional, network, optimizers)
+    assert set(fl.reference.__all__) == {name for room in rooms for name in room.__all__}
+    assert set(PUBLIC) == set(functional.__all__)
+    for name in fl.reference.__all__:
+        twin = getattr(fl.reference, name)
+        assert twin.__name__ == name
+        assert twin.__doc__
+        stateless = name in ("AddLayer", "MulLayer", "Sequential")  # no function behind them, so no twin
+        assert stateless == (twin is getattr(fl, name))
+        assert stateless or twin.__module__ == "fastlayers.reference"
+
+
+@pytest.mark.parametrize("module", [fl, functional, layers, network, optimizers, testing, fl.reference])
+def test_every_public_name_is_there_and_documented(module):
+    assert module.__doc__
+    assert len(set(module.__all__)) == len(module.__all__)
+    for name in module.__all__:
+        value = getattr(module, name)
+        if name != "__version__":
+            assert inspect.getdoc(value), name
+        if inspect.isclass(value):
+            for method, function in inspect.getmembers(value, inspect.isfunction):
+                assert method.startswith("_") or inspect.getdoc(function), f"{name}.{method}"
+
+
+def test_what_a_room_exports_the_package_exports():
+    for module in (functional, layers, network, optimizers):
+        assert set(module.__all__) <= set(fl.__all__)
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", fl.__version__)
+
+
+def sections(value):
+    return re.findall(r"^([A-Z][A-Za-z ]+)\n-{3,}$", inspect.getdoc(value), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_functions_have_the_sections_of_numpydoc(name):
+    function = getattr(fl, name)
+    found = sections(function)
+    assert [s for s in found if s != "See Also"] == ["Parameters", "Returns", "Raises", "Notes", "Examples"]
+    documented = inspect.getdoc(function).split("Returns\n")[0]
+    for parameter in names(function):
+        assert re.search(rf"^{parameter} : ", documented, re.MULTILINE), parameter
+    assert "Saitoh" in inspect.getdoc(function)
+
+
+BACKEND = [fl.set_backend, fl.use_backend, fl.get_backend, fl.set_num_threads, fl.get_num_threads]
+TESTING = [testing.numerical_gradient, testing.check_gradients]
+
+
+@pytest.mark.parametrize("function", [*BACKEND, *TESTING])
+def test_other_functions_document_their_parameters_and_results(function):
+    found = sections(function)
+    assert ("Parameters" in found) == bool(names(function))
+    assert "Returns" in found or not function.__name__.startswith(("get_", "numerical", "check"))
+
+
+@pytest.mark.parametrize("name", [*layers.__all__, *network.__all__, *optimizers.__all__])
+def test_classes_document_their_parameters_and_attributes(name):
+    value = getattr(fl, name)
+    arguments = names(value)
+    doc = inspect.getdoc(value)
+    assert ("Parameters" in sections(value)) == bool(arguments)
+    for argument in arguments:
+        assert re.search(rf"^(\w+, )*{argument}(, \w+)* : ", doc, re.MULTILINE), argument
+    if name in layers.__all__ and name != "AddLayer":
+        assert "Attributes" in sections(value)
+
+
+@pytest.mark.parametrize(
+    "name", ["fastlayers", *[f"fastlayers.{m}" for m in ("functional", "layers", "network", "optimizers", "testing")]]
+)
+@pytest.mark.usefixtures("implementation")
+def test_examples_in_the_documentation(name):
+    failed, tried = doctest.testmod(importlib.import_module(name))
+    assert tried > 0
+    assert failed == 0
+
+
+@pytest.mark.parametrize("name", functional.__all__)
+def test_out_and_switches_are_keywords(name):
+    kinds = {p.name: p.kind for p in parameters(getattr(fl, name))}
+    for keyword in {"out", "axis", "need_dx"} & set(kinds):
+        assert kinds[keyword] is inspect.Parameter.KEYWORD_ONLY
