@@ -86,8 +86,8 @@ cdef bint open_pool() noexcept:
 
 cdef inline void wait_for(PyThread_type_lock lock) noexcept nogil:
     """Acquire a lock that is often free within microseconds: to sleep and be woken takes tens of them."""
-    cdef int i
-    for i in range(TRIES):
+    cdef int _tries
+    for _tries in range(TRIES):
         if PyThread_acquire_lock(lock, NOWAIT_LOCK):
             return
     PyThread_acquire_lock(lock, WAIT_LOCK)
