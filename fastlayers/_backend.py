@@ -13,6 +13,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -32,6 +33,12 @@ HOW_TO_BUILD = (
     "Windows: Visual Studio Build Tools), then: pip install --force-reinstall --no-cache-dir fastlayers "
     "(from a checkout: pip install .); with FASTLAYERS_REQUIRE_KERNELS=1 the build says why it fails"
 )
+_CHECKOUT = Path(__file__).resolve().parents[1]
+if (_CHECKOUT / "setup.py").is_file():  # Python prefers the folder it is started in to an installed package
+    HOW_TO_BUILD = (
+        f"leave {_CHECKOUT}, whose sources were imported instead of an installed package, "
+        f"or build them in place with: pip install -e .; if that has failed, {HOW_TO_BUILD}"
+    )
 
 
 def _decline(*args: Any) -> Any:

@@ -28,7 +28,7 @@ def python(code, *, error=None, **environment):
     """The output of a fresh interpreter; or, of one that must fail, the last line of its error."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("FASTLAYERS_")}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
+        [sys.executable, "-P", "-W", "error", "-c", textwrap.dedent(code)],
         env=inherited | environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     if error is not None:

@@ -17,7 +17,7 @@ import fastlayers
 from fastlayers import _model_file
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
-COMMAND = [sys.executable, "-m", "fastlayers"]
+COMMAND = [sys.executable, "-P", "-m", "fastlayers"]
 FEW = ["--hidden", "8", "--epochs", "2", "--batch-size", "32"]
 WITHOUT_KERNELS = (
     "import sys; "
@@ -173,7 +173,7 @@ def test_a_batch_larger_than_the_data(images: Path) -> None:
 
 
 def test_without_kernels(images: Path) -> None:
-    command = [sys.executable, "-c", WITHOUT_KERNELS]
+    command = [sys.executable, "-P", "-c", WITHOUT_KERNELS]
     out = succeed("train", "--idx", images, *FEW, command=command)
     assert out.startswith("note: the reference trains alone, since the compiled kernels are not there")
     assert "pip install" in out.splitlines()[0]
@@ -311,7 +311,7 @@ def start(images: Path) -> subprocess.Popen[str]:
     )
     args = ["train", "--idx", str(images), *FEW, "--backend", "reference", "--epochs", "1000000"]
     pipe = subprocess.PIPE
-    process = subprocess.Popen([sys.executable, "-c", program, *args], stdout=pipe, stderr=pipe, text=True)
+    process = subprocess.Popen([sys.executable, "-P", "-c", program, *args], stdout=pipe, stderr=pipe, text=True)
     assert process.stdout is not None
     # Not before: the first use of numpy.random imports it, and its modules' init code may swallow an interrupt.
     assert any(" epoch " in line for line in process.stdout)

@@ -160,5 +160,5 @@ for which in range(lists):
         args[which] = odd
         assert level.{name}(*args, *{zoo.RULES[name]}) is NotImplemented, (which, odd)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
