@@ -105,7 +105,7 @@ def softmax(x: Array) -> Array:
     notebook divides by the sum over the whole batch, this by each row's own.
     """
     with np.errstate(all="ignore"):
-        e = np.exp(x - x.max(axis=-1, keepdims=True, initial=-np.inf))
+        _, e = _exp_below(x.max(axis=-1, keepdims=True, initial=-np.inf), x)
         total = e.sum(axis=-1, keepdims=True, dtype=np.result_type(e, np.float64))
         y: Array = (e / total).astype(x.dtype)
     return y
@@ -143,14 +143,7 @@ def softmax_with_loss(x: Array, t: Array) -> tuple[float, Array, Array]:
         t[rows, labels] = 1
     with np.errstate(all="ignore"):
         top = x.argmax(axis=1)
-        largest = x[rows, top][:, np.newaxis]
-        shifted = x - largest
-        # The shift rounds, and where the others are tiny their sum is all there is of the loss: so what it
-        # loses (Knuth's two-sum; nan beside infinity) is made good, as exp(s + d) = exp(s) (1 + d).
-        part = shifted - x
-        lost = (x - (shifted - part)) - (largest + part)
-        e = np.exp(shifted)
-        e += e * np.where(np.isfinite(lost), lost, 0)
+        shifted, e = _exp_below(x[rows, top][:, np.newaxis], x)
         one = e[rows, top]  # exp(0), or nan where the row holds +inf or nan, or -inf alone
         e[rows, top] = 0
         others = one * e.sum(axis=1, dtype=np.result_type(e, np.float64))
@@ -169,6 +162,19 @@ def softmax_with_loss(x: Array, t: Array) -> tuple[float, Array, Array]:
         dx = (dx / n).astype(x.dtype)
         loss = _mean_over_batch(losses.sum(), n)
     return loss, y, dx
+
+
+def _exp_below(top: Array, x: Array) -> tuple[Array, Array]:
+    """``x - top`` and its ``exp``, where top is each row's largest.
+
+    The subtraction rounds, and ``exp`` makes a relative error of it: 41 below the top, one of 20 ulp. So
+    what it loses, d (by Knuth's two-sum; nan beside infinity), is made good: ``exp(s + d) = exp(s) (1 + d)``.
+    """
+    shifted = x - top
+    part = shifted - x
+    lost = (x - (shifted - part)) - (top + part)
+    e = np.exp(shifted)
+    return shifted, e + e * np.where(np.isfinite(lost), lost, 0)
 
 
 def softmax_cross_entropy(x: Array, t: Array) -> tuple[float, Array]:

@@ -22,23 +22,41 @@ cdef enum:
     CHUNK = 512  # what is summed before a partial sum moves on; a multiple of 4 * LANES
 
 
+cdef extern from * nogil:
+    """
+    static const volatile float fl_exp_low_float = -88.02f, fl_exp_high_float = 88.8f;
+    static const volatile double fl_exp_low_double = -709.08, fl_exp_high_double = 709.8;
+    """
+    const float fl_exp_low_float, fl_exp_high_float
+    const double fl_exp_low_double, fl_exp_high_double
+
+
+cdef inline void exp_bounds(floating *low, floating *high) noexcept nogil:
+    """The bounds of what `exp` takes: at the lower its 2**n is 0, at the upper inf.
+
+    A caller reads them before its loop and bounds with ``low if x < low else x``, which is false for NaN
+    and so keeps it. They are volatile to hide their values: with a constant the compiler works out what
+    exp of it is, and blends that in at the end, in four instructions where a maximum is one.
+    """
+    if floating is float:
+        low[0], high[0] = fl_exp_low_float, fl_exp_high_float
+    else:
+        low[0], high[0] = fl_exp_low_double, fl_exp_high_double
+
+
 cdef inline floating exp(floating x) noexcept nogil:
-    """e**x, within 1 ulp; 0 where the result is below the normal numbers, inf above the largest, nan of nan.
+    """e**x of x within `exp_bounds`, to 1 ulp; 0 where the result is below the normal numbers; nan of nan.
 
     With n the integer nearest x / log 2 and r = x - n log 2, |r| <= log(2) / 2, e**x = 2**n e**r.
     Adding 1.5 * 2**23 (2**52 in float64) leaves no room for a fraction in the significand: that rounds,
     and puts n into its low bits, from where a shift makes it the exponent of 2**n; the bias of 127 (1023)
     is added along. log 2 is subtracted in two parts, the first short enough that n times it is exact.
     e**r = 1 + r + r**2 P(r), P of least relative error (Remez): 3e-9 at degree 4, 4e-18 at degree 9.
-    The bounds keep the exponent within its bits: below, 2**n is 0; above, it is inf. Their comparisons
-    are false for NaN, which so stays what it is.
     """
     cdef floating k, n, r, p, scale
     cdef uint32_t bits
     cdef uint64_t wide
     if floating is float:
-        x = <float> -88.02 if x < <float> -88.02 else x
-        x = <float> 88.8 if x > <float> 88.8 else x
         k = x * <float> 1.44269504088896341 + <float> 12583039.0
         n = k - <float> 12583039.0
         r = (x - n * <float> 0.693359375) - n * <float> -2.12194440054690583e-4
@@ -51,8 +69,6 @@ cdef inline floating exp(floating x) noexcept nogil:
         bits <<= 23
         memcpy(&scale, &bits, sizeof(bits))
     else:
-        x = -709.08 if x < -709.08 else x
-        x = 709.8 if x > 709.8 else x
         k = x * 1.44269504088896341 + 6755399441056767.0
         n = k - 6755399441056767.0
         r = (x - n * 0.69314575195312500) - n * 1.42860682030941723e-6

@@ -8,8 +8,13 @@ exactly 0. Work: x, y; for backward x is dout, t is y (what forward returned), y
 
 cdef void sigmoid_forward_loop(const floating *x, floating *y, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
+    cdef floating low, high, minus_x
+    exp_bounds(&low, &high)
     for i in range(n):
-        y[i] = <floating> 1 / (<floating> 1 + exp(-x[i]))
+        minus_x = -x[i]
+        minus_x = low if minus_x < low else minus_x
+        minus_x = high if minus_x > high else minus_x
+        y[i] = <floating> 1 / (<floating> 1 + exp(minus_x))
 
 
 cdef void sigmoid_backward_loop(const floating *dout, const floating *y, floating *dx, Py_ssize_t n) noexcept nogil:

@@ -142,9 +142,10 @@ cdef double softmax_row(
     cdef floating *e = dx if y == NULL else y
     cdef Py_ssize_t top = largest(x, n)
     cdef floating x_top = x[top]
-    cdef floating one = exp(x_top - x_top)  # 1, or nan of an infinite or nan maximum
+    cdef floating one = <floating> 1 + (x_top - x_top)  # exp(0), or nan of an infinite or nan maximum
     cdef double gap = 0, weight = 1, rest = 0, t_top = 0, total, others = 0, lost = 0
-    cdef floating scale, shift, shifted, part
+    cdef floating scale, shift, shifted, part, low, high
+    exp_bounds(&low, &high)
     # What the input holds is read before anything is written: dx may be x itself, or t.
     if work.label_type == SOFT_TARGETS:
         gap = weighted_gap(x, t, x_top, n)
@@ -163,7 +164,7 @@ cdef double softmax_row(
             part = shifted - x[j]
             part = (x[j] - (shifted - part)) - (x_top + part)
             part = part if part == part else <floating> 0
-            shifted = exp(shifted)
+            shifted = exp(low if shifted < low else shifted)
             e[j] = shifted + shifted * part
         if start <= top < stop:
             e[top] = 0
