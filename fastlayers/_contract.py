@@ -20,9 +20,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import ArrayLike, NDArray
 
+from ._memory import Recycler
+
 Array = NDArray[Any]
 Run = Callable[..., Any]
-Out = Array | tuple[Array | None, ...] | None
+# A layer gives its Recycler, which only the kernels take memory from: to the rules here it is as None.
+Out = Array | Recycler | tuple[Array | Recycler | None, ...] | None
 
 
 # What each function asks of its input
@@ -84,7 +87,7 @@ def affine_backward(
             f"dout of shape {dout.shape} does not fit x of shape {x.shape} and W of shape {W.shape}: "
             f"dout must have shape {expected}"
         )
-    if not need_dx and isinstance(out, tuple) and len(out) == 3 and out[0] is not None:
+    if not need_dx and isinstance(out, tuple) and len(out) == 3 and isinstance(out[0], np.ndarray):
         raise ValueError("out[0] must be None when need_dx is False: there is no dx to write into it")
     arrays = [np.asarray(np.atleast_2d(a), order="C") for a in (dout, samples, W)]
     dx, dW, db = run("affine_backward", *arrays, bool(need_dx))
@@ -119,11 +122,12 @@ def softmax_cross_entropy(run: Run, x: ArrayLike, t: ArrayLike, *, out: Out = No
     return loss, _deliver_one(dx.reshape(x.shape), out, "dx")
 
 
-def softmax_with_loss(run: Run, x: ArrayLike, t: ArrayLike) -> tuple[float, Array, Array]:
+def softmax_with_loss(run: Run, x: ArrayLike, t: ArrayLike, *, out: Out = None) -> tuple[float, Array, Array]:
     x = _floating("x", x)
     scores, t = _scores("x", x, t)
     loss, y, dx = run("softmax_with_loss", scores, t)
-    return loss, y.reshape(x.shape), dx.reshape(x.shape)
+    y, dx = _deliver((y.reshape(x.shape), dx.reshape(x.shape)), out, ("y", "dx"))
+    return loss, y, dx
 
 
 # Numbers
@@ -250,12 +254,13 @@ def _deliver(results: tuple[Any, ...], out: Out, names: tuple[str, ...]) -> list
     if not isinstance(out, tuple) or len(out) != len(names):
         given = f"a tuple of {len(out)}" if isinstance(out, tuple) else type(out).__name__
         raise TypeError(f"out must be a tuple ({', '.join(names)}), any of it None, not {given}")
-    for name, result, target in zip(names, results, out, strict=True):
+    targets = [None if isinstance(target, Recycler) else target for target in out]
+    for name, result, target in zip(names, results, targets, strict=True):
         if target is not None:
             _check_out(name, result, target)
-    _check_apart([t for t in out if t is not None])
+    _check_apart([target for target in targets if target is not None])
     delivered = []
-    for result, target in zip(results, out, strict=True):
+    for result, target in zip(results, targets, strict=True):
         if target is not None:
             np.copyto(target, result)
         delivered.append(result if target is None else target)

@@ -18,6 +18,7 @@ from typing import Any, Literal, overload
 from numpy.typing import ArrayLike, NDArray
 
 from . import _backend, _contract
+from ._memory import Recycler
 
 Array = NDArray[Any]
 OneOut = Array | tuple[Array | None] | None
@@ -426,7 +427,9 @@ def softmax_cross_entropy(x: ArrayLike, t: ArrayLike, *, out: OneOut = None) -> 
     return _contract.softmax_cross_entropy(_backend.run, x, t, out=out) if result is NotImplemented else result
 
 
-def softmax_with_loss(x: ArrayLike, t: ArrayLike) -> tuple[float, Array, Array]:
+def softmax_with_loss(
+    x: ArrayLike, t: ArrayLike, *, out: tuple[Array | Recycler | None, Array | Recycler | None] | None = None
+) -> tuple[float, Array, Array]:
     """What the layer `SoftmaxWithLoss` keeps: ``(loss, y, dx)``, `softmax_cross_entropy` with its probabilities y."""
-    result = _backend.kernels.softmax_with_loss(x, t)
-    return _contract.softmax_with_loss(_backend.run, x, t) if result is NotImplemented else result
+    result = _backend.kernels.softmax_with_loss(x, t, out)
+    return _contract.softmax_with_loss(_backend.run, x, t, out=out) if result is NotImplemented else result

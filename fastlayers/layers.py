@@ -2,6 +2,8 @@
 
 A layer holds what backward needs and calls the functions of `functional`; it never asks which backend
 runs. The same classes bound to the pure path are in `reference`. Names and attributes are the book's.
+
+A result's memory is used again for a later one, as soon as nobody but the layer holds it (`_memory`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import functional
+from ._memory import recycler
 
 Array = NDArray[Any]
 
@@ -99,18 +102,19 @@ class Relu:
 
     def __init__(self) -> None:
         self.mask: Array | None = None
+        self._memory = recycler(), recycler(), recycler()  # of y, mask, dx
 
     def forward(self, x: ArrayLike) -> Array:
         """y, of x's shape and dtype."""
         y: Array
-        y, self.mask = self._functions.relu_forward(x)
+        y, self.mask = self._functions.relu_forward(x, out=self._memory[:2])
         return y
 
     def backward(self, dout: ArrayLike) -> Array:
         """dx, of dout's shape and dtype; dout is left as it is. RuntimeError before forward."""
         if self.mask is None:
             raise _no_forward(self)
-        dx: Array = self._functions.relu_backward(dout, self.mask)
+        dx: Array = self._functions.relu_backward(dout, self.mask, out=self._memory[2])
         return dx
 
 
@@ -131,10 +135,11 @@ class Sigmoid:
 
     def __init__(self) -> None:
         self.out: Array | None = None
+        self._memory = recycler(), recycler()  # of y, dx
 
     def forward(self, x: ArrayLike) -> Array:
         """y, of x's shape."""
-        y: Array = self._functions.sigmoid_forward(x)
+        y: Array = self._functions.sigmoid_forward(x, out=self._memory[0])
         self.out = y
         return y
 
@@ -142,7 +147,7 @@ class Sigmoid:
         """dx, of dout's shape. RuntimeError before forward."""
         if self.out is None:
             raise _no_forward(self)
-        dx: Array = self._functions.sigmoid_backward(dout, self.out)
+        dx: Array = self._functions.sigmoid_backward(dout, self.out, out=self._memory[1])
         return dx
 
 
@@ -179,6 +184,8 @@ class Affine:
         self.dW: Array | None = None
         self.db: Array | None = None
         self._x_shape: tuple[int, ...] = ()
+        self._memory = recycler()  # of y
+        self._gradients = recycler(), recycler(), recycler()  # of dx, dW, db
 
     def forward(self, x: ArrayLike) -> Array:
         """y ``(N, M)`` of x ``(N, ...)``; ``(M,)`` of one sample ``(D,)``."""
@@ -186,7 +193,7 @@ class Affine:
         shape = x.shape
         if x.ndim > 2:
             x = x.reshape(shape[0], math.prod(shape[1:]))
-        y: Array = self._functions.affine_forward(x, self.W, self.b)
+        y: Array = self._functions.affine_forward(x, self.W, self.b, out=self._memory)
         self.x, self._x_shape = x, shape
         return y
 
@@ -195,7 +202,7 @@ class Affine:
         if self.x is None:
             raise _no_forward(self)
         dx: Array | None
-        dx, self.dW, db = self._functions.affine_backward(dout, self.x, self.W, need_dx=need_dx)
+        dx, self.dW, db = self._functions.affine_backward(dout, self.x, self.W, need_dx=need_dx, out=self._gradients)
         self.db = None if self.b is None else db
         return dx if dx is None or len(self._x_shape) < 3 else dx.reshape(self._x_shape)
 
@@ -224,11 +231,13 @@ class SoftmaxWithLoss:
         self.y: Array | None = None
         self.t: ArrayLike | None = None
         self._dx: Array | None = None
+        self._memory = recycler(), recycler()  # of y, dx
+        self._copies = recycler()
 
     def forward(self, x: ArrayLike, t: ArrayLike) -> float:
         """The mean loss of scores x ``(N, C)`` against labels ``(N,)`` or targets ``(N, C)``."""
         loss: float
-        loss, self.y, self._dx = self._functions.softmax_with_loss(x, t)
+        loss, self.y, self._dx = self._functions.softmax_with_loss(x, t, out=self._memory)
         self.loss, self.t = loss, t
         return loss
 
@@ -237,9 +246,12 @@ class SoftmaxWithLoss:
         if self._dx is None:
             raise _no_forward(self)
         # dx was computed with the loss; each call hands out a copy, so no one holds what another may write to.
+        dx = self._copies.like(self._dx)
         if type(dout) is int and dout == 1:
-            return self._dx.copy()
-        return np.multiply(self._dx, dout, dtype=self._dx.dtype)
+            np.copyto(dx, self._dx)
+        else:
+            np.multiply(self._dx, dout, out=dx)
+        return dx
 
 
 def _no_forward(layer: object) -> RuntimeError:

@@ -108,10 +108,11 @@ cdef inline bint fits(object a, int typenum, int ndim, Py_ssize_t rows, Py_ssize
     return ndim == 1 or PyArray_DIM(<ndarray> a, 0) == rows
 
 
-cdef inline object empty(int ndim, Py_ssize_t rows, Py_ssize_t columns, int typenum):
+cdef inline object new_result(object out, int ndim, Py_ssize_t rows, Py_ssize_t columns, int typenum):
+    """An array for a result of these dimensions (columns alone in 1-D), C-contiguous."""
     cdef npy_intp[2] shape
     shape[0], shape[ndim - 1] = rows, columns
-    return PyArray_EMPTY(ndim, shape, typenum, 0)
+    return new_array(out, ndim, shape, typenum, False)
 
 
 def affine_forward(x, W, b=None, out=None):
@@ -131,8 +132,8 @@ def affine_forward(x, W, b=None, out=None):
         return NotImplemented
     if b is not None and not fits(b, typenum, 1, 1, columns, EITHER_ORDER):
         return NotImplemented
-    if out is None:
-        out = empty(ndim, rows, columns, typenum)
+    if not is_given(out):
+        out = new_result(out, ndim, rows, columns, typenum)
     elif not (
         fits(out, typenum, ndim, rows, columns, NPY_ARRAY_C_CONTIGUOUS)
         and is_writeable(out) and apart(x, out) and apart(W, out) and (b is None or apart(b, out))
@@ -171,24 +172,26 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
         dx = <object> PyTuple_GET_ITEM(out, 0)
         dW = <object> PyTuple_GET_ITEM(out, 1)
         db = <object> PyTuple_GET_ITEM(out, 2)
-        if dx is not None and not (with_dx and fits_result(dx, dout, x, W, typenum, 2, rows, inputs)):
+        if is_given(dx) and not (with_dx and fits_result(dx, dout, x, W, typenum, 2, rows, inputs)):
             return NotImplemented
-        if dW is not None and not fits_result(dW, dout, x, W, typenum, 2, inputs, columns):
+        if is_given(dW) and not fits_result(dW, dout, x, W, typenum, 2, inputs, columns):
             return NotImplemented
-        if db is not None and not fits_result(db, dout, x, W, typenum, 1, 1, columns):
+        if is_given(db) and not fits_result(db, dout, x, W, typenum, 1, 1, columns):
             return NotImplemented
         if (
-            dx is not None and dW is not None and not apart(dx, dW)
-            or dx is not None and db is not None and not apart(dx, db)
-            or dW is not None and db is not None and not apart(dW, db)
+            is_given(dx) and is_given(dW) and not apart(dx, dW)
+            or is_given(dx) and is_given(db) and not apart(dx, db)
+            or is_given(dW) and is_given(db) and not apart(dW, db)
         ):
             return NotImplemented
-    if dx is None and with_dx:
-        dx = empty(2, rows, inputs, typenum)
-    if dW is None:
-        dW = empty(2, inputs, columns, typenum)
-    if db is None:
-        db = empty(1, 1, columns, typenum)
+    if not with_dx:
+        dx = None
+    elif not is_given(dx):
+        dx = new_result(dx, 2, rows, inputs, typenum)
+    if not is_given(dW):
+        dW = new_result(dW, 2, inputs, columns, typenum)
+    if not is_given(db):
+        db = new_result(db, 1, 1, columns, typenum)
     if with_dx:
         PyArray_MatrixProduct2(dout, PyArray_Transpose(<ndarray> W, NULL), <ndarray> dx)
     PyArray_MatrixProduct2(PyArray_Transpose(<ndarray> x, NULL), dout, <ndarray> dW)

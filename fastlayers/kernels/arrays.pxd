@@ -29,6 +29,8 @@ from numpy cimport (
     npy_intp,
 )
 
+from fastlayers.kernels._memory cimport Recycler
+
 cdef enum:
     EITHER_ORDER = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS
 
@@ -77,8 +79,20 @@ cdef inline bint apart_or_same(object a, object b) noexcept:
     return PyArray_DATA(<ndarray> a) == PyArray_DATA(<ndarray> b) or apart(a, b)
 
 
-cdef inline ndarray empty_like(object a, int typenum, int order):
-    """A new array of a's shape; C order where `order` allows both."""
-    return PyArray_EMPTY(
-        PyArray_NDIM(<ndarray> a), PyArray_DIMS(<ndarray> a), typenum, not order & NPY_ARRAY_C_CONTIGUOUS
+cdef inline bint is_given(object out) noexcept:
+    """Whether a caller has given an array for a result; None and a layer's `Recycler` leave it to the kernel."""
+    return out is not None and type(out) is not Recycler
+
+
+cdef inline ndarray new_array(object out, int ndim, npy_intp *shape, int typenum, bint fortran):
+    """An array for a result, from the `Recycler` if `out` is one."""
+    if out is None:
+        return PyArray_EMPTY(ndim, shape, typenum, fortran)
+    return (<Recycler> out).take(ndim, shape, typenum, fortran)
+
+
+cdef inline ndarray new_like(object out, object a, int typenum, int order):
+    """The same of a's shape, in C order where `order` allows both."""
+    return new_array(
+        out, PyArray_NDIM(<ndarray> a), PyArray_DIMS(<ndarray> a), typenum, not order & NPY_ARRAY_C_CONTIGUOUS
     )

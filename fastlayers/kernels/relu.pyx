@@ -54,20 +54,20 @@ def relu_forward(x, out=None):
         if not PyTuple_CheckExact(out) or PyTuple_GET_SIZE(out) != 2:
             return NotImplemented
         y, mask = <object> PyTuple_GET_ITEM(out, 0), <object> PyTuple_GET_ITEM(out, 1)
-        if y is not None:
+        if is_given(y):
             order &= order_of(y, typenum)
             if order == 0 or not (same_shape(x, y) and is_writeable(y) and apart_or_same(x, y)):
                 return NotImplemented
-        if mask is not None:
+        if is_given(mask):
             order &= order_of(mask, NPY_BOOL)
             if order == 0 or not (same_shape(x, mask) and is_writeable(mask) and apart(x, mask)):
                 return NotImplemented
-        if y is not None and mask is not None and not apart(y, mask):
+        if is_given(y) and is_given(mask) and not apart(y, mask):
             return NotImplemented
-    if y is None:
-        y = empty_like(x, typenum, order)
-    if mask is None:
-        mask = empty_like(x, NPY_BOOL, order)
+    if not is_given(y):
+        y = new_like(y, x, typenum, order)
+    if not is_given(mask):
+        mask = new_like(mask, x, NPY_BOOL, order)
     work.typenum = typenum
     work.x = <const char *> PyArray_DATA(<ndarray> x)
     work.y = <char *> PyArray_DATA(<ndarray> y)
@@ -83,8 +83,8 @@ def relu_backward(dout, mask, out=None):
     cdef Work work
     if order == 0 or not same_shape(dout, mask):
         return NotImplemented
-    if out is None:
-        out = empty_like(dout, typenum, order)
+    if not is_given(out):
+        out = new_like(out, dout, typenum, order)
     else:
         order &= order_of(out, typenum)
         if order == 0 or not (same_shape(dout, out) and is_writeable(out)):

@@ -48,8 +48,8 @@ def sigmoid_forward(x, out=None):
     cdef Work work
     if order == 0:
         return NotImplemented
-    if out is None:
-        out = empty_like(x, typenum, order)
+    if not is_given(out):
+        out = new_like(out, x, typenum, order)
     else:
         order &= order_of(out, typenum)
         if order == 0 or not (same_shape(x, out) and is_writeable(out) and apart_or_same(x, out)):
@@ -68,8 +68,8 @@ def sigmoid_backward(dout, y, out=None):
     cdef Work work
     if order == 0 or not same_shape(dout, y):
         return NotImplemented
-    if out is None:
-        out = empty_like(dout, typenum, order)
+    if not is_given(out):
+        out = new_like(out, dout, typenum, order)
     else:
         order &= order_of(out, typenum)
         if order == 0 or not (same_shape(dout, out) and is_writeable(out)):

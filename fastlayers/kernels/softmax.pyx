@@ -283,8 +283,8 @@ def softmax(x, axis=-1, out=None):
     ndim = PyArray_NDIM(<ndarray> x)
     if ndim == 0 or (axis != -1 and axis != ndim - 1):
         return NotImplemented
-    if out is None:
-        out = empty_like(x, typenum, NPY_ARRAY_C_CONTIGUOUS)
+    if not is_given(out):
+        out = new_like(out, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
     elif order_of(out, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or not (
         same_shape(x, out) and is_writeable(out) and apart_or_same(x, out)
     ):
@@ -320,8 +320,8 @@ def softmax_cross_entropy(x, t, out=None):
     cdef Work work
     if not prepare(&work, x, t):
         return NotImplemented
-    if out is None:
-        out = empty_like(x, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
+    if not is_given(out):
+        out = new_like(out, x, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
     elif order_of(out, work.typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or not (
         same_shape(x, out) and is_writeable(out) and apart_or_same(x, out) and apart(t, out)
     ):
@@ -331,13 +331,18 @@ def softmax_cross_entropy(x, t, out=None):
     return softmax_rows(&work), out
 
 
-def softmax_with_loss(x, t):
-    """(loss, y, dx) of plain scores and targets."""
+def softmax_with_loss(x, t, out=None):
+    """(loss, y, dx) of plain scores and targets; `out` None or the layer's two recyclers for y and dx."""
+    cdef object y = None, dx = None
     cdef Work work
-    if not prepare(&work, x, t):
+    if out is not None:
+        if not PyTuple_CheckExact(out) or PyTuple_GET_SIZE(out) != 2:
+            return NotImplemented
+        y, dx = <object> PyTuple_GET_ITEM(out, 0), <object> PyTuple_GET_ITEM(out, 1)
+    if is_given(y) or is_given(dx) or not prepare(&work, x, t):
         return NotImplemented
-    y = empty_like(x, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
-    dx = empty_like(x, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
+    y = new_like(y, x, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
+    dx = new_like(dx, x, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
     work.y = <char *> PyArray_DATA(<ndarray> y)
     work.dx = <char *> PyArray_DATA(<ndarray> dx)
     return softmax_rows(&work), y, dx

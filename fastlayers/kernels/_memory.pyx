@@ -1,0 +1,90 @@
+"""A layer's last two results, to be handed out again once nobody else holds them.
+
+A large array that is allocated, used and freed at every call costs more in page faults than in arithmetic.
+So a layer keeps its results here, and the next call takes one of them if, and only if, this object holds
+the one reference to it: views, buffers, DLPack capsules, generators and tracebacks all hold references.
+A weak reference does not, and could bring the array back, so it counts as well.
+
+Two, because the next layer keeps its input for backward: while it holds the newer, the older is free.
+
+When is a count of 1 to be trusted? CPython 3.14 leaves references on its evaluation stack uncounted, but
+only where a local variable holds a counted one; still, it has a function for this question, and that is
+used. On a free-threaded build without that function nothing is recycled: counts there are split by thread.
+"""
+
+from cpython.ref cimport PyObject
+from numpy cimport (
+    NPY_ARRAY_C_CONTIGUOUS,
+    NPY_ARRAY_F_CONTIGUOUS,
+    NPY_ARRAY_OWNDATA,
+    NPY_ARRAY_WRITEABLE,
+    PyArray_DIM,
+    PyArray_DIMS,
+    PyArray_EMPTY,
+    PyArray_FLAGS,
+    PyArray_IS_F_CONTIGUOUS,
+    PyArray_IS_C_CONTIGUOUS,
+    PyArray_NDIM,
+    PyArray_TYPE,
+    import_array,
+)
+
+cdef extern from * nogil:
+    """
+    static int fl_is_unshared(PyObject *object) {
+        PyObject **weak = (PyObject **)((char *)object + Py_TYPE(object)->tp_weaklistoffset);
+        if (Py_TYPE(object)->tp_weaklistoffset > 0 && *weak != NULL) return 0;
+    #if PY_VERSION_HEX >= 0x030E0000
+        return PyUnstable_Object_IsUniquelyReferenced(object);
+    #elif defined(Py_GIL_DISABLED)
+        return 0;
+    #else
+        return Py_REFCNT(object) == 1;
+    #endif
+    }
+    """
+    bint fl_is_unshared(PyObject *object)
+
+import_array()
+
+
+cdef inline bint is_free(PyObject *pointer, int ndim, npy_intp *shape, int typenum, int flags) noexcept:
+    """Whether an array is ours alone, and still as it was made: its holder may have reshaped or locked it.
+
+    It comes as a pointer, because passing an object on would count as a reference.
+    """
+    cdef int i
+    if pointer == <PyObject *> None or not fl_is_unshared(pointer):
+        return False
+    cdef ndarray array = <ndarray> pointer
+    if PyArray_TYPE(array) != typenum or PyArray_NDIM(array) != ndim or PyArray_FLAGS(array) & flags != flags:
+        return False
+    for i in range(ndim):
+        if PyArray_DIM(array, i) != shape[i]:
+            return False
+    return True
+
+
+cdef class Recycler:
+    """The last two results of a layer."""
+
+    cdef ndarray take(self, int ndim, npy_intp *shape, int typenum, bint fortran):
+        """An array for a result: one of the last two where it is free, else a new one."""
+        cdef int flags = NPY_ARRAY_OWNDATA | NPY_ARRAY_WRITEABLE
+        flags |= NPY_ARRAY_F_CONTIGUOUS if fortran else NPY_ARRAY_C_CONTIGUOUS
+        if is_free(<PyObject *> self.newer, ndim, shape, typenum, flags):
+            return self.newer
+        if not is_free(<PyObject *> self.older, ndim, shape, typenum, flags):
+            self.older = PyArray_EMPTY(ndim, shape, typenum, fortran)
+        self.newer, self.older = self.older, self.newer
+        return self.newer
+
+    def like(self, ndarray array not None):
+        """An array of array's shape, dtype and layout, whatever is in it."""
+        cdef bint fortran = PyArray_IS_F_CONTIGUOUS(array) and not PyArray_IS_C_CONTIGUOUS(array)
+        return self.take(PyArray_NDIM(array), PyArray_DIMS(array), PyArray_TYPE(array), fortran)
+
+    def __reduce__(self):
+        from fastlayers._memory import recycler  # where the kernels are not built, that makes another class
+
+        return recycler, ()
