@@ -7,8 +7,9 @@ with what compiles, and runs on its NumPy reference where nothing does.
 """
 
 import os
-import platform
+import re
 import sys
+import sysconfig
 
 import numpy as np
 from Cython.Build import cythonize
@@ -23,7 +24,6 @@ DIRECTIVES = {
     "cdivision": True,
     "initializedcheck": False,
     "embedsignature": True,
-    "freethreading_compatible": True,
 }
 
 # GCC and Clang: never -ffast-math, which loses NaN and infinity and breaks the rounding in exp. That no
@@ -40,10 +40,14 @@ REQUIRE_KERNELS = os.environ.get("FASTLAYERS_REQUIRE_KERNELS", "") not in ("", "
 
 
 def modules() -> list[str]:
-    """The kernel modules to build: three levels on x86-64; one elsewhere, and in a universal macOS build."""
-    universal = sys.platform == "darwin" and os.environ.get("ARCHFLAGS", "").count("-arch") > 1
-    x86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
-    return ["_x86_64", "_x86_64_v3", "_x86_64_v4"] if x86_64 and not universal else ["_generic"]
+    """The kernel modules of the platform that is built for: three levels on x86-64, else one, which runs anywhere.
+
+    A universal macOS build compiles each source for two architectures at once, and one has no such levels.
+    """
+    architectures = set(re.findall(r"-arch\s+(\S+)", os.environ.get("ARCHFLAGS", "")))
+    target = sysconfig.get_platform()  # linux-x86_64, macosx-11.0-universal2, win-amd64, win32
+    x86_64 = architectures == {"x86_64"} if architectures else target.endswith(("x86_64", "amd64"))
+    return ["_x86_64", "_x86_64_v3", "_x86_64_v4"] if x86_64 and sys.maxsize > 2**32 else ["_generic"]
 
 
 def extension(name: str) -> Extension:

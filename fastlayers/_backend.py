@@ -11,6 +11,7 @@ import importlib.util
 import operator
 import os
 import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,16 @@ BACKENDS = ("auto", "cython", "reference")
 # From the least to the most; the names are those of the x86-64 psABI.
 LEVELS = ("baseline", "x86-64-v3", "x86-64-v4")
 _X86_64 = {"baseline": "_x86_64", "x86-64-v3": "_x86_64_v3", "x86-64-v4": "_x86_64_v4"}
-MODULES = _X86_64 if platform.machine().lower() in ("x86_64", "amd64") else {"baseline": "_generic"}
+_GENERIC = {"baseline": "_generic"}
+
+
+def _is_built(module: str) -> bool:
+    return importlib.util.find_spec(f"fastlayers.kernels.{module}") is not None
+
+
+# A build for several machines at once has the one module that runs on any of them, on x86-64 too.
+_ON_X86_64 = platform.machine().lower() in ("x86_64", "amd64")
+MODULES = _X86_64 if _ON_X86_64 and (_is_built("_x86_64") or not _is_built("_generic")) else _GENERIC
 
 HOW_TO_BUILD = (
     "install a C compiler (Debian: apt-get install gcc python3-dev; macOS: xcode-select --install; "
@@ -212,7 +222,7 @@ def set_num_threads(n: int) -> None:
     if n < 1:
         raise ValueError(f"the number of threads must be 1 or more, not {n}")
     if _compiled is not None:
-        _compiled.set_num_threads(n)
+        _compiled.set_num_threads(min(n, 2**31 - 1))  # a C int; the pool has fewer workers anyway
     _num_threads = n
 
 
@@ -232,7 +242,7 @@ def config() -> dict[str, Any]:
         "fastlayers": __version__,
         "backend": get_backend(),
         "instruction set": _level or "none",
-        "built": [level for level in MODULES if _is_built(level)],
+        "built": [level for level in MODULES if _is_built(MODULES[level])],
         "not loaded": dict(_failures),
         "threads": _num_threads,
         "OpenMP": False,
@@ -241,10 +251,6 @@ def config() -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
     }
-
-
-def _is_built(level: str) -> bool:
-    return importlib.util.find_spec(f"fastlayers.kernels.{MODULES[level]}") is not None
 
 
 def show_config() -> None:
@@ -258,7 +264,7 @@ def show_config() -> None:
         "backend": c["backend"],
         "instruction set": c["instruction set"],
         "built": ", ".join(c["built"]) or "none",
-        "threads": f"{c['threads']} (a pool of its own)",
+        "threads": f"{c['threads']} at most, of a pool of its own" if _compiled else "the reference runs on one",
         "OpenMP": "not used",
         "numpy": f"{c['numpy']}, BLAS {c['blas']}",
         "python": f"{c['python']}, {c['machine']}",
@@ -284,7 +290,7 @@ def _start() -> None:
     backend = _known("FASTLAYERS_BACKEND", os.environ.get("FASTLAYERS_BACKEND") or "auto", BACKENDS)
     cap = _known("FASTLAYERS_ISA", os.environ.get("FASTLAYERS_ISA") or LEVELS[-1], LEVELS)
     threads = os.environ.get("FASTLAYERS_NUM_THREADS") or str(_available_cores())
-    if not (threads.isascii() and threads.isdigit() and int(threads) >= 1):
+    if not re.fullmatch("[1-9][0-9]{0,17}", threads):
         raise ValueError(f"unknown FASTLAYERS_NUM_THREADS {threads!r}; known are the whole numbers from 1")
     _load_best(cap)
     set_backend(backend)

@@ -12,12 +12,12 @@ nothing is written when anything is wrong, and an ``out`` that overlaps an input
 from __future__ import annotations
 
 import math
+import numbers
 import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import ArrayLike, NDArray
 
 from ._memory import Recycler
@@ -57,12 +57,8 @@ def sigmoid_backward(run: Run, dout: ArrayLike, y: ArrayLike, *, out: Out = None
 
 
 def affine_forward(run: Run, x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None, *, out: Out = None) -> Array:
-    x, W = _samples("x", _real("x", x)), _matrix("W", W)
-    if x.shape[-1] != W.shape[0]:
-        raise ValueError(
-            f"x of shape {x.shape} does not fit W of shape {W.shape}: x must have W's {W.shape[0]} columns"
-        )
-    arrays = [x, W]
+    x, W = _real("x", x), _matrix("W", W)
+    arrays = [_samples(x, W), W]
     if b is not None:
         b = _real("b", b)
         if b.shape != W.shape[1:]:
@@ -76,11 +72,7 @@ def affine_backward(
     run: Run, dout: ArrayLike, x: ArrayLike, W: ArrayLike, *, need_dx: bool = True, out: Out = None
 ) -> tuple[Array | None, Array, Array]:
     dout, x, W = _real("dout", dout), _real("x", x), _matrix("W", W)
-    samples = _samples("x", x)
-    if samples.shape[-1] != W.shape[0]:
-        raise ValueError(
-            f"x of shape {x.shape} does not fit W of shape {W.shape}: x must have W's {W.shape[0]} columns"
-        )
+    samples = _samples(x, W)
     expected = (*samples.shape[:-1], W.shape[1])
     if dout.shape != expected:
         raise ValueError(
@@ -101,7 +93,10 @@ def softmax(run: Run, x: ArrayLike, *, axis: int = -1, out: Out = None) -> Array
     x = _floating("x", x)
     if x.ndim == 0:
         raise ValueError("x is 0-dimensional: softmax needs an axis of classes")
-    axis = normalize_axis_index(operator.index(axis), x.ndim)
+    axis = operator.index(axis)
+    if not -x.ndim <= axis < x.ndim:
+        raise np.exceptions.AxisError(axis, x.ndim)
+    axis %= x.ndim
     if _fortran(x):  # its transpose is contiguous, and gives back the layout
         y = _softmax_rows(run, x.T, x.ndim - 1 - axis).T
     else:
@@ -128,6 +123,14 @@ def softmax_with_loss(run: Run, x: ArrayLike, t: ArrayLike, *, out: Out = None) 
     loss, y, dx = run("softmax_with_loss", scores, t)
     y, dx = _deliver((y.reshape(x.shape), dx.reshape(x.shape)), out, ("y", "dx"))
     return loss, y, dx
+
+
+def operands(x: Any, y: Any) -> tuple[Any, Any]:
+    """Two operands of a node: plain numbers as they are, arrays of one shape, or one of each."""
+    x, y = (v if isinstance(v, numbers.Real) else _real(n, v) for n, v in (("x", x), ("y", y)))
+    if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
+        _same_shape("x", x, "y", y)
+    return x, y
 
 
 # Numbers
@@ -183,11 +186,16 @@ def _alike(*arrays: Array) -> list[Array]:
     return [np.asarray(a, order=order) for a in arrays]  # type: ignore[call-overload]  # order is one of two literals
 
 
-def _samples(name: str, x: Array) -> Array:
-    """``(N, ...)`` flattened to ``(N, D)``; ``(D,)`` is one sample and stays."""
+def _samples(x: Array, W: Array) -> Array:
+    """``(N, ...)`` flattened to the ``(N, D)`` that W takes; ``(D,)`` is one sample and stays."""
     if x.ndim == 0:
-        raise ValueError(f"{name} is 0-dimensional: it must be one sample (D,) or a batch (N, ...)")
-    return x if x.ndim < 3 else x.reshape(x.shape[0], math.prod(x.shape[1:]))
+        raise ValueError("x is 0-dimensional: it must be one sample (D,) or a batch (N, ...)")
+    samples = x if x.ndim < 3 else x.reshape(x.shape[0], math.prod(x.shape[1:]))
+    if samples.shape[-1] != W.shape[0]:
+        raise ValueError(
+            f"x of shape {x.shape} does not fit W of shape {W.shape}: a sample must have W's {W.shape[0]} numbers"
+        )
+    return samples
 
 
 def _matrix(name: str, value: ArrayLike) -> Array:
@@ -226,8 +234,14 @@ def _scores(name: str, x: ArrayLike, t: ArrayLike) -> tuple[Array, Array]:
     )
 
 
+def scores_and_labels(x: Array, t: ArrayLike) -> tuple[Array, Array]:
+    """`x` as ``(N, C)`` and `t` as ``(N,)`` labels: of targets, each row's largest."""
+    scores, t = _scores("scores", x, t)
+    return scores, t.argmax(axis=1) if t.ndim == 2 and t.size else t.reshape(-1)[: len(scores)]
+
+
 def _labels(t: Array, classes: int) -> Array:
-    if t.dtype.kind not in "iu":
+    if t.dtype.kind not in "iu" and t.size:  # NumPy makes float64 of an empty list
         raise TypeError(f"labels t must be integers, not {t.dtype.name}")
     wrong = np.flatnonzero((t < 0) | (t >= classes))
     if wrong.size:

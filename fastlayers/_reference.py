@@ -75,7 +75,10 @@ def affine_forward(x: Array, W: Array, b: Array | None) -> Array:
     Source: Saitoh, section 5.6.2.
     """
     y: Array = np.dot(x, W)
-    return y if b is None else y + b
+    if b is None:
+        return y
+    with np.errstate(all="ignore"):
+        return y + b
 
 
 def affine_backward(dout: Array, x: Array, W: Array, need_dx: bool) -> tuple[Array | None, Array, Array]:
@@ -90,10 +93,11 @@ def affine_backward(dout: Array, x: Array, W: Array, need_dx: bool) -> tuple[Arr
     # Summed along contiguous memory NumPy adds pairwise, and in float64 at least: adding row after
     # row in float32 would lose a batch of 2**24 ones.
     columns = np.ascontiguousarray(dout.T)
-    if dout.dtype.kind == "f":
-        db = columns.sum(axis=1, dtype=np.result_type(dout, np.float64)).astype(dout.dtype)
-    else:
-        db = columns.sum(axis=1)
+    with np.errstate(all="ignore"):
+        if dout.dtype.kind == "f":
+            db = columns.sum(axis=1, dtype=np.result_type(dout, np.float64)).astype(dout.dtype)
+        else:
+            db = columns.sum(axis=1)
     return dx, dW, db
 
 
@@ -106,7 +110,7 @@ def softmax(x: Array) -> Array:
     """
     with np.errstate(all="ignore"):
         _, e = _exp_below(x.max(axis=-1, keepdims=True, initial=-np.inf), x)
-        total = e.sum(axis=-1, keepdims=True, dtype=np.result_type(e, np.float64))
+        total = e.sum(axis=-1, keepdims=True, dtype=_wider(e))
         y: Array = (e / total).astype(x.dtype)
     return y
 
@@ -146,7 +150,7 @@ def softmax_with_loss(x: Array, t: Array) -> tuple[float, Array, Array]:
         shifted, e = _exp_below(x[rows, top][:, np.newaxis], x)
         one = e[rows, top]  # exp(0), or nan where the row holds +inf or nan, or -inf alone
         e[rows, top] = 0
-        others = one * e.sum(axis=1, dtype=np.result_type(e, np.float64))
+        others = one * e.sum(axis=1, dtype=_wider(e)).astype(np.result_type(e, np.float64))
         e[rows, top] = one
         total = one + others
         y = (e / total[:, np.newaxis]).astype(x.dtype)
@@ -175,6 +179,11 @@ def _exp_below(top: Array, x: Array) -> tuple[Array, Array]:
     lost = (x - (shifted - part)) - (top + part)
     e = np.exp(shifted)
     return shifted, e + e * np.where(np.isfinite(lost), lost, 0)
+
+
+def _wider(x: Array) -> np.dtype[Any]:
+    """The dtype for a long sum: NumPy's pairwise sum in x's own is off by some ulp after a thousand terms."""
+    return np.result_type(x, np.longdouble if x.dtype == np.float64 else np.float64)
 
 
 def softmax_cross_entropy(x: Array, t: Array) -> tuple[float, Array]:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import functional
+from . import _contract, functional
 from ._memory import recycler
 
 Array = NDArray[Any]
@@ -26,7 +26,7 @@ __all__ = ["AddLayer", "Affine", "MulLayer", "Relu", "Sigmoid", "SoftmaxWithLoss
 class MulLayer:
     r"""Multiplication node: :math:`z = x y`, so :math:`dx = dout \cdot y` and :math:`dy = dout \cdot x`.
 
-    Takes plain numbers, and gives back plain numbers; or arrays of one shape.
+    Takes plain numbers, and gives back plain numbers; or arrays of one shape; or one of each.
 
     Attributes
     ----------
@@ -48,19 +48,20 @@ class MulLayer:
 
     def forward(self, x: Any, y: Any) -> Any:
         """``x * y``; both are kept for backward."""
-        out = x * y
-        self.x, self.y = x, y
-        return out
+        self.x, self.y = _contract.operands(x, y)
+        return self.x * self.y
 
     def backward(self, dout: Any) -> tuple[Any, Any]:
         """``(dout * y, dout * x)``: each input's slope is the other input. RuntimeError before forward."""
         if self.x is None:
             raise _no_forward(self)
-        return dout * self.y, dout * self.x
+        return _summed_like(self.x, dout * self.y), _summed_like(self.y, dout * self.x)
 
 
 class AddLayer:
     """Addition node: ``z = x + y``, so both gradients are ``dout``. Saitoh, section 5.4.2.
+
+    Takes what `MulLayer` takes.
 
     Examples
     --------
@@ -70,19 +71,19 @@ class AddLayer:
     """
 
     def __init__(self) -> None:
-        self._ran = False
+        self._operands: tuple[Any, Any] | None = None
 
     def forward(self, x: Any, y: Any) -> Any:
         """``x + y``."""
-        out = x + y
-        self._ran = True
-        return out
+        x, y = self._operands = _contract.operands(x, y)
+        return x + y
 
     def backward(self, dout: Any) -> tuple[Any, Any]:
         """``(dout, dout)``: each slope is 1. RuntimeError before forward."""
-        if not self._ran:
+        if self._operands is None:
             raise _no_forward(self)
-        return dout * 1, dout * 1
+        x, y = self._operands
+        return _summed_like(x, dout * 1), _summed_like(y, dout * 1)
 
 
 class Relu:
@@ -252,6 +253,11 @@ class SoftmaxWithLoss:
         else:
             np.multiply(self._dx, dout, out=dx)
         return dx
+
+
+def _summed_like(operand: Any, gradient: Any) -> Any:
+    """The gradient of an operand: of a number that went into a whole array, the sum."""
+    return np.sum(gradient).item() if np.ndim(operand) < np.ndim(gradient) else gradient
 
 
 def _no_forward(layer: object) -> RuntimeError:

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import _contract
+
 Array = NDArray[Any]
 
 __all__ = ["Sequential"]
@@ -87,21 +89,21 @@ class Sequential:
         Parameters
         ----------
         x : array_like
-            ``(N, ...)``.
+            ``(N, ...)``, or one sample ``(D,)``.
         t : array_like
-            ``(N,)`` labels, or ``(N, C)`` targets, of which the largest counts.
+            ``(N,)`` labels, or ``(N, C)`` targets, of which the largest counts; one label or ``(C,)`` for one sample.
 
         Returns
         -------
         float
             From 0 to 1; nan for no sample.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `softmax_cross_entropy` for labels and targets that do not fit the scores.
         """
-        labels = np.asarray(t)
-        if labels.ndim == 2:
-            labels = labels.argmax(axis=1)
-        scores = self.predict(x)
-        if scores.ndim != 2 or labels.shape != scores.shape[:1]:
-            raise ValueError(f"t of shape {np.shape(t)} does not fit scores of shape {scores.shape}")
+        scores, labels = _contract.scores_and_labels(self.predict(x), t)
         return float(np.mean(scores.argmax(axis=1) == labels)) if len(labels) else float("nan")
 
     @property
@@ -154,10 +156,11 @@ class Sequential:
         dout = self.loss_layer.backward()
         for layer in layers[:0:-1]:
             dout = layer.backward(dout)
-        if _can_leave_out_dx(type(layers[0]).backward):
-            layers[0].backward(dout, need_dx=False)
+        backward = layers[0].backward
+        if _can_leave_out_dx(getattr(backward, "__func__", backward)):
+            backward(dout, need_dx=False)
         else:
-            layers[0].backward(dout)
+            backward(dout)
 
 
 def _has_parameters(layer: Any) -> bool:
@@ -167,4 +170,7 @@ def _has_parameters(layer: Any) -> bool:
 @functools.cache
 def _can_leave_out_dx(backward: Callable[..., Any]) -> bool:
     """Whether a layer's ``backward`` takes ``need_dx``, as `Affine`'s does."""
-    return "need_dx" in inspect.signature(backward).parameters
+    try:
+        return "need_dx" in inspect.signature(backward).parameters
+    except (TypeError, ValueError):  # a compiled method may have no signature to look at
+        return False

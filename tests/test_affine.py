@@ -170,7 +170,9 @@ def test_bias_gradient_of_cancelling_terms(columns):
 X, W, B, DOUT = np.ones((2, 3)), np.ones((3, 4)), np.ones(4), np.ones((2, 4))
 BAD = {
     "columns": zoo.Bad("affine_forward", (X, W.T), ValueError, ("(2, 3)", "(4, 3)")),
-    "columns of an N-d x": zoo.Bad("affine_forward", (np.ones((2, 2, 2)), W), ValueError, ("(2, 4)", "(3, 4)")),
+    "columns of an N-d x": zoo.Bad(
+        "affine_forward", (np.ones((2, 2, 2)), W), ValueError, ("(2, 2, 2)", "(3, 4)", "3 numbers")
+    ),
     "length of one sample": zoo.Bad("affine_forward", (np.ones(2), W), ValueError, ("(2,)", "(3, 4)")),
     "0-d x": zoo.Bad("affine_forward", (1.0, W), ValueError, ("x", "0-dimensional")),
     "1-d W": zoo.Bad("affine_forward", (X, np.ones(3)), ValueError, ("W", "(D, M)", "(3,)")),

@@ -196,3 +196,13 @@ def test_sums_over_a_batch_are_as_accurate_in_both(implementation):
     for functions in (fl, fl.reference):
         *_, db = functions.affine_backward(dout, np.zeros((len(dout), 1), np.float32), np.zeros((1, 3), np.float32))
         np.testing.assert_allclose(db, len(dout) * float(np.float32(0.1)), rtol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", zoo.FAST)
+def test_sums_that_overflow_do_so_in_silence(implementation, dtype):
+    largest, inf = np.finfo(dtype).max, dtype(np.inf)
+    one, zero = np.ones((1, 1), dtype), np.zeros((1, 1), dtype)
+    with np.errstate(all="raise"):
+        assert fl.affine_forward(one * largest, one, one[0] * largest) == inf
+        *_, db = fl.affine_backward(np.array([[largest], [largest]]), np.zeros((2, 1), dtype), zero)
+    assert db == inf

@@ -228,3 +228,27 @@ def test_a_level_that_no_cpu_has():
 
 def test_the_backend_is_documented_where_it_is_set():
     assert "whole process" in inspect.getdoc(fl.set_backend)
+
+
+@pytest.mark.parametrize("threads", [2**31, 2**63, 10**17])
+def test_more_threads_than_any_machine_has(threads):
+    fl.set_num_threads(threads)
+    assert fl.get_num_threads() == threads
+    assert fl.relu_forward(np.ones(1 << 20, np.float32))[0].sum() == 1 << 20
+
+
+@pytest.mark.parametrize("threads", ["9" * 30, "9" * 5000, "1.5", "-1", "0", "٣"])
+def test_thread_counts_that_are_none(threads):
+    assert "whole numbers from 1" in python("import fastlayers", error="ValueError", FASTLAYERS_NUM_THREADS=threads)
+
+
+def test_a_build_for_several_machines_has_one_module():
+    code = """
+    import importlib.util
+    found = importlib.util.find_spec
+    importlib.util.find_spec = lambda name, *rest: (
+        None if "_x86_64" in name else found("sys") if name.endswith("_generic") else found(name, *rest))
+    from fastlayers import _backend
+    print(_backend.MODULES, _backend.supported_levels())
+    """
+    assert python(code).strip() == "{'baseline': '_generic'} ['baseline']"

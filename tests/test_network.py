@@ -214,3 +214,39 @@ def test_both_paths_train_alike(implementation):
     for _ in range(100):
         losses = [net.train_step(X, LABELS, fl.SGD(0.1)) for net in (ours, pure)]
         assert losses[0] == pytest.approx(losses[1], rel=1e-9)
+
+
+IDENTITY = fl.Sequential([fl.Affine(np.eye(3))], fl.SoftmaxWithLoss())
+
+
+@pytest.mark.parametrize("t", [[[0], [1], [2]], np.eye(3, 7), [0, 1], [0, 1, 3], [0, 1, -1]])
+def test_accuracy_refuses_what_the_loss_refuses(t):
+    with pytest.raises(ValueError, match=r"does not fit|outside"):
+        IDENTITY.accuracy(np.eye(3), t)
+
+
+@pytest.mark.parametrize("t", [["a", "b", "c"], [0.0, 1.0, 2.0], [True, False, True]])
+def test_accuracy_refuses_labels_that_are_no_integers(t):
+    with pytest.raises(TypeError):
+        IDENTITY.accuracy(np.eye(3), t)
+
+
+def test_accuracy_of_one_sample():
+    assert IDENTITY.accuracy([0.0, 5.0, 0.0], 1) == 1.0
+    assert IDENTITY.accuracy([0.0, 5.0, 0.0], [0, 0, 1]) == 0.0
+
+
+def test_a_first_layer_that_only_delegates():
+    class Wrapper:
+        """Its backward is found on the instance alone."""
+
+        def __init__(self, layer):
+            self.layer = layer
+
+        def __getattr__(self, name):
+            return getattr(self.__dict__["layer"], name)
+
+    inner = fl.Affine(np.eye(3))
+    network = fl.Sequential([Wrapper(inner), fl.Relu()], fl.SoftmaxWithLoss())
+    _, grads = network.gradient(np.eye(3), [0, 1, 2])
+    assert grads[0] is inner.dW

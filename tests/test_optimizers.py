@@ -1,6 +1,9 @@
 """Optimizers against their formulas written out, for lists and dictionaries; errors change nothing."""
 
+import contextlib
 import copy
+import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -221,3 +224,23 @@ def test_state_belongs_to_the_parameters_of_the_first_update(make):
         optimizer.update([GOOD.copy(), other], [GOOD, np.ones(4)])
     zoo.assert_same(other, np.ones(4))
     assert repr(state(optimizer)) == before
+
+
+def test_a_parameter_that_another_thread_changes_meanwhile():
+    """While the first is updated without the GIL, the second is made to look four times as long."""
+    large, small = np.zeros(20_000_000, np.float32), np.zeros(1 << 18, np.float32)
+    running = threading.Event()
+
+    def disturb():
+        running.wait()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            small.dtype = np.int8
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    running.set()
+    with contextlib.suppress(TypeError):  # where the thread was first
+        fl.SGD(0.1).update([large, small], [large, small.view(np.float32)])
+    thread.join()
+    assert small.nbytes == 4 << 18

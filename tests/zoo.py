@@ -25,7 +25,14 @@ IMPLEMENTATIONS = ["reference", *LEVELS]
 
 def kernels_of(implementation):
     """What `_backend.kernels` is for an implementation."""
-    return _backend._DECLINES if implementation == "reference" else _backend.load_level(implementation)
+    if implementation == "reference":
+        return _backend._DECLINES
+    try:
+        return _backend.load_level(implementation)
+    except ImportError as error:
+        raise ImportError(
+            f"{implementation} is missing: {error}; to get the kernels, {_backend.HOW_TO_BUILD}"
+        ) from error
 
 
 # Dtypes, shapes, sizes, values

@@ -41,7 +41,8 @@ def summary(runs: Sequence[Run]) -> str:
     """Tabulate the accuracies and the time per step, in a row for each run."""
     lines = [f"{'backend':<11}{'train accuracy':>15}{'test accuracy':>15}{'median step':>14}{'mean step':>14}"]
     lines += [
-        f"{run.backend:<11}{run.train_accuracy[-1]:>15.2%}{run.test_accuracy[-1]:>15.2%}{_time(run.median):>14}{_time(run.mean):>14}"
+        f"{run.backend:<11}{run.train_accuracy[-1]:>15.2%}{run.test_accuracy[-1]:>15.2%}"
+        f"{_time(run.median):>14}{_time(run.mean):>14}"
         for run in runs
     ]
     return "\n".join(lines)
@@ -99,6 +100,8 @@ def plot(path: str | os.PathLike[str], heading: str, runs: Sequence[Run]) -> Non
         style: dict[str, Any] = {"linewidth": 4.5, "alpha": 0.35} if i + 1 < len(runs) else {"linewidth": 1.5}
         label = f"{run.backend}, {_time(run.median)} a step"
         epochs = np.arange(1, len(run.train_loss) + 1)
+        if len(epochs) == 1:
+            style["marker"] = "o"  # a line through one point is not seen
         if i == 0:
             steps = np.arange(1, len(run.losses) + 1) * (len(epochs) / len(run.losses))
             loss.plot(steps, run.losses, color="0.8", linewidth=0.6, zorder=0, label="each step")

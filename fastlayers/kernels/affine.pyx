@@ -139,12 +139,15 @@ def affine_forward(x, W, b=None, out=None):
         and is_writeable(out) and apart(x, out) and apart(W, out) and (b is None or apart(b, out))
     ):
         return NotImplemented
-    PyArray_MatrixProduct2(x, W, <ndarray> out)
-    if b is not None and columns > 0:
-        work.typenum = typenum
-        work.columns = columns
-        work.y = <char *> PyArray_DATA(<ndarray> out)
+    # All is read before the product: that may release the GIL, and another thread change an array.
+    work.typenum = typenum
+    work.columns = columns
+    work.y = <char *> PyArray_DATA(<ndarray> out)
+    work.t = NULL
+    if b is not None:
         work.t = <const char *> PyArray_DATA(<ndarray> b)
+    PyArray_MatrixProduct2(x, W, <ndarray> out)
+    if work.t != NULL and columns > 0:
         run(add_bias_task, &work, rows, columns)
     return out
 
@@ -192,14 +195,15 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
         dW = new_result(dW, 2, inputs, columns, typenum)
     if not is_given(db):
         db = new_result(db, 1, 1, columns, typenum)
+    # All is read before the products, as above.
+    work.typenum = typenum
+    work.rows, work.columns = rows, columns
+    work.x = <const char *> PyArray_DATA(<ndarray> dout)
+    work.y = <char *> PyArray_DATA(<ndarray> db)
     if with_dx:
         PyArray_MatrixProduct2(dout, PyArray_Transpose(<ndarray> W, NULL), <ndarray> dx)
     PyArray_MatrixProduct2(PyArray_Transpose(<ndarray> x, NULL), dout, <ndarray> dW)
     if columns > 0:
-        work.typenum = typenum
-        work.rows, work.columns = rows, columns
-        work.x = <const char *> PyArray_DATA(<ndarray> dout)
-        work.y = <char *> PyArray_DATA(<ndarray> db)
         run(sum_over_batch_task, &work, (columns + TILE - 1) // TILE, max(rows, 1) * min(columns, TILE))
     return dx, dW, db
 

@@ -94,3 +94,86 @@ cdef inline void add_exactly(double *total, double *lost, double value) noexcept
     cdef double part = rounded - total[0]
     lost[0] += (total[0] - (rounded - part)) + (value - part)
     total[0] = rounded
+
+
+cdef inline Py_ssize_t largest(const floating *x, Py_ssize_t n) noexcept nogil:
+    """The index of the largest of n > 0 numbers, NaN aside; 0 if there is no other."""
+    cdef floating[LANES] lanes
+    cdef floating top
+    cdef Py_ssize_t i = 0, j
+    cdef int lane
+    if n < LANES:  # a short row is looked at one by one
+        for j in range(1, n):
+            if x[j] > x[i] or x[i] != x[i]:
+                i = j
+        return i
+    for lane in range(LANES):
+        lanes[lane] = <floating> -INFINITY
+    while i + LANES <= n:
+        for lane in range(LANES):
+            lanes[lane] = x[i + lane] if x[i + lane] > lanes[lane] else lanes[lane]
+        i += LANES
+    for lane in range(<int> (n - i)):
+        lanes[lane] = x[i + lane] if x[i + lane] > lanes[lane] else lanes[lane]
+    top = lanes[0]
+    for lane in range(1, LANES):
+        top = lanes[lane] if lanes[lane] > top else top
+    # It lies in a lane that holds it: a 32nd of the row to look at.
+    for lane in range(LANES):
+        if lanes[lane] == top:
+            j = lane
+            while j < n:
+                if x[j] == top:
+                    return j
+                j += LANES
+    return 0
+
+
+cdef inline double sum_of(const floating *x, Py_ssize_t n) noexcept nogil:
+    """The sum of n numbers: four at a time in their own precision, then in float64, lane by lane."""
+    cdef double[LANES] lanes
+    cdef double total = 0, lost = 0
+    cdef Py_ssize_t i = 0, stop
+    cdef int lane, half
+    if n < LANES:  # a short row is added one by one
+        for i in range(n):
+            total += <double> x[i]
+        return total
+    while i < n:
+        stop = i + min(CHUNK, n - i)
+        for lane in range(LANES):
+            lanes[lane] = 0
+        while i + 4 * LANES <= stop:
+            for lane in range(LANES):
+                lanes[lane] += (x[i + lane] + x[i + LANES + lane]) + (
+                    x[i + 2 * LANES + lane] + x[i + 3 * LANES + lane]
+                )
+            i += 4 * LANES
+        while i + LANES <= stop:
+            for lane in range(LANES):
+                lanes[lane] += <double> x[i + lane]
+            i += LANES
+        for lane in range(<int> (stop - i)):
+            lanes[lane] += <double> x[i + lane]
+        half = LANES // 2
+        while half > 0:
+            for lane in range(half):
+                lanes[lane] += lanes[lane + half]
+            half //= 2
+        add_exactly(&total, &lost, lanes[0])
+        i = stop
+    return total + lost if lost == lost else total
+
+
+cdef inline double weighted_gap(const floating *x, const floating *t, floating top, Py_ssize_t n) noexcept nogil:
+    """sum_j t_j (max - x_j); a class without weight counts nothing, also where its score is -inf."""
+    cdef double[CHUNK] terms
+    cdef double total = 0, lost = 0
+    cdef Py_ssize_t i = 0, j, width
+    while i < n:
+        width = min(CHUNK, n - i)
+        for j in range(width):
+            terms[j] = <double> t[i + j] * <double> (top - x[i + j]) if t[i + j] != <floating> 0 else 0.0
+        add_exactly(&total, &lost, sum_of(terms, width))
+        i += width
+    return total + lost if lost == lost else total

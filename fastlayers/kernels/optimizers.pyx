@@ -1,10 +1,11 @@
 """Optimizer updates in one pass over each parameter, for all parameters of a network in one call.
 
 Everything is checked before anything is written, so a list with one odd array is declined whole.
-Work: y is the parameter, x its gradient, mask and dx its state; `factors` are the numbers of the rule.
+Work: y is the parameter of `rows` elements, x its gradient, mask and dx its state; `factors` are the rule's numbers.
 """
 
 from cpython.list cimport PyList_CheckExact, PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.math cimport sqrt, sqrtf
 
 
@@ -124,23 +125,31 @@ cdef object update(
     Task task, Py_ssize_t cost, object params, object grads, object first, object second, double *factors
 ):
     """Run a rule over every parameter; NotImplemented where they are not plain."""
-    cdef Work work
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, n
+    cdef Work *works
     cdef ndarray param
     if not are_updatable(params, grads, first, second):
         return NotImplemented
-    work.factors = factors
-    for i in range(PyList_GET_SIZE(params)):
+    n = PyList_GET_SIZE(params)
+    works = <Work *> PyMem_Malloc(max(n, 1) * sizeof(Work))
+    if works == NULL:
+        raise MemoryError(f"no memory to update {n} parameters")
+    # All is read before the first `run`: that may release the GIL, and another thread change an array.
+    for i in range(n):
         param = <ndarray> PyList_GET_ITEM(params, i)
-        work.typenum = PyArray_TYPE(param)
-        work.y = <char *> PyArray_DATA(param)
-        work.x = <const char *> PyArray_DATA(<ndarray> PyList_GET_ITEM(grads, i))
+        works[i].factors = factors
+        works[i].typenum = PyArray_TYPE(param)
+        works[i].rows = PyArray_SIZE(param)
+        works[i].y = <char *> PyArray_DATA(param)
+        works[i].x = <const char *> PyArray_DATA(<ndarray> PyList_GET_ITEM(grads, i))
         if first is not None:
-            work.dx = <char *> PyArray_DATA(<ndarray> PyList_GET_ITEM(first, i))
+            works[i].dx = <char *> PyArray_DATA(<ndarray> PyList_GET_ITEM(first, i))
         if second is not None:
-            work.mask = work.dx
-            work.dx = <char *> PyArray_DATA(<ndarray> PyList_GET_ITEM(second, i))
-        run(task, &work, PyArray_SIZE(param), cost)
+            works[i].mask = works[i].dx
+            works[i].dx = <char *> PyArray_DATA(<ndarray> PyList_GET_ITEM(second, i))
+    for i in range(n):
+        run(task, &works[i], works[i].rows, cost)
+    PyMem_Free(works)
     return None
 
 

@@ -28,95 +28,12 @@ cdef enum:
     MAX_BLOCKS = 256
 
 
-cdef inline Py_ssize_t largest(const floating *x, Py_ssize_t n) noexcept nogil:
-    """The index of the largest of n > 0 numbers, NaN aside; 0 if there is no other."""
-    cdef floating[LANES] lanes
-    cdef floating top
-    cdef Py_ssize_t i = 0, j
-    cdef int lane
-    if n < LANES:  # a short row is looked at one by one
-        for j in range(1, n):
-            if x[j] > x[i] or x[i] != x[i]:
-                i = j
-        return i
-    for lane in range(LANES):
-        lanes[lane] = <floating> -INFINITY
-    while i + LANES <= n:
-        for lane in range(LANES):
-            lanes[lane] = x[i + lane] if x[i + lane] > lanes[lane] else lanes[lane]
-        i += LANES
-    for lane in range(<int> (n - i)):
-        lanes[lane] = x[i + lane] if x[i + lane] > lanes[lane] else lanes[lane]
-    top = lanes[0]
-    for lane in range(1, LANES):
-        top = lanes[lane] if lanes[lane] > top else top
-    # It lies in a lane that holds it: a 32nd of the row to look at.
-    for lane in range(LANES):
-        if lanes[lane] == top:
-            j = lane
-            while j < n:
-                if x[j] == top:
-                    return j
-                j += LANES
-    return 0
-
-
-cdef inline double sum_of(const floating *x, Py_ssize_t n) noexcept nogil:
-    """The sum of n numbers: four at a time in their own precision, then in float64, lane by lane."""
-    cdef double[LANES] lanes
-    cdef double total = 0, lost = 0
-    cdef Py_ssize_t i = 0, stop
-    cdef int lane, half
-    if n < LANES:  # a short row is added one by one
-        for i in range(n):
-            total += <double> x[i]
-        return total
-    while i < n:
-        stop = i + min(CHUNK, n - i)
-        for lane in range(LANES):
-            lanes[lane] = 0
-        while i + 4 * LANES <= stop:
-            for lane in range(LANES):
-                lanes[lane] += (x[i + lane] + x[i + LANES + lane]) + (
-                    x[i + 2 * LANES + lane] + x[i + 3 * LANES + lane]
-                )
-            i += 4 * LANES
-        while i + LANES <= stop:
-            for lane in range(LANES):
-                lanes[lane] += <double> x[i + lane]
-            i += LANES
-        for lane in range(<int> (stop - i)):
-            lanes[lane] += <double> x[i + lane]
-        half = LANES // 2
-        while half > 0:
-            for lane in range(half):
-                lanes[lane] += lanes[lane + half]
-            half //= 2
-        add_exactly(&total, &lost, lanes[0])
-        i = stop
-    return total + lost if lost == lost else total
-
-
-cdef inline double weighted_gap(const floating *x, const floating *t, floating top, Py_ssize_t n) noexcept nogil:
-    """sum_j t_j (max - x_j); a class without weight counts nothing, also where its score is -inf."""
-    cdef double[CHUNK] terms
-    cdef double total = 0, lost = 0
-    cdef Py_ssize_t i = 0, j, width
-    while i < n:
-        width = min(CHUNK, n - i)
-        for j in range(width):
-            terms[j] = <double> t[i + j] * <double> (top - x[i + j]) if t[i + j] != <floating> 0 else 0.0
-        add_exactly(&total, &lost, sum_of(terms, width))
-        i += width
-    return total + lost if lost == lost else total
-
-
-cdef inline Py_ssize_t label_at(const char *t, int typenum, Py_ssize_t i) noexcept nogil:
-    """Label i of an array of any integer dtype; one that no Py_ssize_t holds comes out negative."""
+cdef inline long long label_at(const char *t, int typenum, Py_ssize_t i) noexcept nogil:
+    """Label i of an array of any integer dtype; one that is too large to be signed comes out negative."""
     if typenum == NPY_LONG:
         return (<const long *> t)[i]
     if typenum == NPY_LONGLONG:
-        return <Py_ssize_t> (<const long long *> t)[i]
+        return (<const long long *> t)[i]
     if typenum == NPY_INT:
         return (<const int *> t)[i]
     if typenum == NPY_UBYTE:
@@ -128,14 +45,24 @@ cdef inline Py_ssize_t label_at(const char *t, int typenum, Py_ssize_t i) noexce
     if typenum == NPY_USHORT:
         return (<const unsigned short *> t)[i]
     if typenum == NPY_UINT:
-        return <Py_ssize_t> (<const unsigned int *> t)[i]
+        return (<const unsigned int *> t)[i]
     if typenum == NPY_ULONG:
-        return <Py_ssize_t> (<const unsigned long *> t)[i]
-    return <Py_ssize_t> (<const unsigned long long *> t)[i]
+        return <long long> (<const unsigned long *> t)[i]
+    return <long long> (<const unsigned long long *> t)[i]
+
+
+cdef bint labels_fit(const char *t, int typenum, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef long long label
+    for i in range(rows):
+        label = label_at(t, typenum, i)
+        if label < 0 or label >= columns:
+            return False
+    return True
 
 
 cdef double softmax_row(
-    const Work *work, const floating *x, const floating *t, Py_ssize_t label, floating *y, floating *dx
+    const Work *work, const floating *x, const floating *t, long long label, floating *y, floating *dx
 ) noexcept nogil:
     """One row: its probabilities into y, its gradient into dx, where they are asked for; returns its loss."""
     cdef Py_ssize_t j, start = 0, stop, n = work.columns
@@ -146,7 +73,7 @@ cdef double softmax_row(
     cdef double gap = 0, weight = 1, rest = 0, t_top = 0, total, others = 0, lost = 0
     cdef floating scale, shift, shifted, part, low, high
     exp_bounds(&low, &high)
-    # What the input holds is read before anything is written: dx may be x itself, or t.
+    # What the input holds is read before anything is written: dx may be x itself.
     if work.label_type == SOFT_TARGETS:
         gap = weighted_gap(x, t, x_top, n)
         t_top = t[top]
@@ -198,7 +125,8 @@ cdef double rows_loop(
     const Work *work, const floating *x, const floating *t, floating *y, floating *dx, Py_ssize_t start, Py_ssize_t stop
 ) noexcept nogil:
     """The rows start to stop; returns the sum of their losses."""
-    cdef Py_ssize_t row, offset, label = 0
+    cdef Py_ssize_t row, offset
+    cdef long long label = 0
     cdef double total = 0, lost = 0
     for row in range(start, stop):
         offset = row * work.columns
@@ -257,8 +185,10 @@ cdef double softmax_rows(Work *work) noexcept:
 
 cdef inline int target_type(object x, object t, int typenum) noexcept:
     """How to read t: SOFT_TARGETS, or the dtype of labels that are all in range; NO_TARGETS where it does not fit."""
-    cdef Py_ssize_t i, label, rows = PyArray_DIM(<ndarray> x, 0), columns = PyArray_DIM(<ndarray> x, 1)
+    cdef Py_ssize_t rows = PyArray_DIM(<ndarray> x, 0), columns = PyArray_DIM(<ndarray> x, 1)
+    cdef const char *labels
     cdef int label_type
+    cdef bint all_fit
     if not PyArray_CheckExact(t):
         return NO_TARGETS
     label_type = PyArray_TYPE(<ndarray> t)
@@ -266,11 +196,13 @@ cdef inline int target_type(object x, object t, int typenum) noexcept:
         return SOFT_TARGETS if fits(t, typenum, 2, rows, columns, NPY_ARRAY_C_CONTIGUOUS) else NO_TARGETS
     if not NPY_BYTE <= label_type <= NPY_ULONGLONG or not fits(t, label_type, 1, 1, rows, EITHER_ORDER):
         return NO_TARGETS
-    for i in range(rows):
-        label = label_at(<const char *> PyArray_DATA(<ndarray> t), label_type, i)
-        if label < 0 or label >= columns:
-            return NO_TARGETS
-    return label_type
+    labels = <const char *> PyArray_DATA(<ndarray> t)
+    if rows < WORTH_RELEASING:
+        all_fit = labels_fit(labels, label_type, rows, columns)
+    else:
+        with nogil:
+            all_fit = labels_fit(labels, label_type, rows, columns)
+    return label_type if all_fit else NO_TARGETS
 
 
 def softmax(x, axis=-1, out=None):

@@ -19,6 +19,7 @@ cdef extern from "pythread.h" nogil:
         WAIT_LOCK
         NOWAIT_LOCK
     PyThread_type_lock PyThread_allocate_lock()
+    void PyThread_free_lock(PyThread_type_lock lock)
     int PyThread_acquire_lock(PyThread_type_lock lock, int wait)
     void PyThread_release_lock(PyThread_type_lock lock)
     unsigned long PyThread_start_new_thread(void (*function)(void *) noexcept nogil, void *argument)
@@ -132,6 +133,8 @@ cdef void hire(int wanted) noexcept nogil:
         PyThread_acquire_lock(pool.wake[me], WAIT_LOCK)
         pool.asleep[me] = True
         if PyThread_start_new_thread(serve, <void *> <Py_ssize_t> me) == <unsigned long> -1:
+            PyThread_release_lock(pool.wake[me])
+            PyThread_free_lock(pool.wake[me])
             return
         pool.workers += 1
 
@@ -140,7 +143,7 @@ cdef void share(Task task, const Work *work, Py_ssize_t n, Py_ssize_t piece) noe
     """Run task over 0 to n on this thread and those of the pool."""
     cdef int me, helpers
     cdef bint wait
-    if PyThread_acquire_lock(pool.busy, NOWAIT_LOCK) == 0:
+    if pool.busy == NULL or PyThread_acquire_lock(pool.busy, NOWAIT_LOCK) == 0:
         task(work, 0, n)
         return
     helpers = <int> min(num_threads - 1, (n - 1) // piece)
@@ -180,7 +183,7 @@ cdef void run(Task task, const Work *work, Py_ssize_t n, Py_ssize_t cost) noexce
 def set_num_threads(int n):
     """How many threads a job may use, this one included."""
     global num_threads
-    num_threads = n if pool.busy != NULL else 1
+    num_threads = n
 
 
 if not open_pool():
