@@ -57,6 +57,7 @@ def _decline(*args: Any) -> Any:
 
 # What a level's module offers, for a process without one: each declines, as a kernel does what it does not take.
 _DECLINES = SimpleNamespace(
+    relu=_decline,
     relu_forward=_decline,
     relu_backward=_decline,
     sigmoid_forward=_decline,

@@ -31,6 +31,11 @@ Out = Array | Recycler | tuple[Array | Recycler | None, ...] | None
 # What each function asks of its input
 
 
+def relu(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
+    (x,) = _alike(_real("x", x))
+    return _deliver_one(run("relu", x), out, "y")
+
+
 def relu_forward(run: Run, x: ArrayLike, *, out: Out = None) -> tuple[Array, Array]:
     (x,) = _alike(_real("x", x))
     y, mask = _deliver(run("relu_forward", x), out, ("y", "mask"))

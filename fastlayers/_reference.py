@@ -24,6 +24,12 @@ Array = NDArray[Any]
 LOG_GUARD = 1e-7
 
 
+def relu(x: Array) -> Array:
+    """``y = max(x, 0)`` without the mask, for prediction; else as `relu_forward`."""
+    y, _ = relu_forward(x)
+    return y
+
+
 def relu_forward(x: Array) -> tuple[Array, Array]:
     """``y = max(x, 0)``, and the mask ``x <= 0`` that backward needs; any shape, any real dtype.
 

@@ -27,6 +27,7 @@ __all__ = [
     "affine_backward",
     "affine_forward",
     "cross_entropy_error",
+    "relu",
     "relu_backward",
     "relu_forward",
     "sigmoid_backward",
@@ -34,6 +35,45 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
 ]
+
+
+def relu(x: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Rectified linear unit, :math:`y = \max(x, 0)`, for prediction: no mask is made.
+
+    Parameters
+    ----------
+    x : array_like
+        Any shape, any real dtype.
+    out : ndarray or 1-tuple, optional
+        Where y goes; it may be x itself.
+
+    Returns
+    -------
+    y : ndarray
+        x's shape and dtype: +0.0 where ``x <= 0``, x elsewhere. NaN passes through.
+
+    Raises
+    ------
+    TypeError
+        If x does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If out is read-only or of a wrong shape.
+
+    See Also
+    --------
+    relu_forward : with the mask that training needs.
+
+    Notes
+    -----
+    Saitoh, *Deep Learning from Scratch*, section 3.2.7.
+
+    Examples
+    --------
+    >>> relu([1.0, -0.5, -2.0, 3.0])
+    array([1., 0., 0., 3.])
+    """
+    result = _backend.kernels.relu(x, out)
+    return _contract.relu(_backend.run, x, out=out) if result is NotImplemented else result
 
 
 def relu_forward(x: ArrayLike, *, out: tuple[Array | None, Array | None] | None = None) -> tuple[Array, Array]:

@@ -1,7 +1,8 @@
 """The layers of "Deep Learning from Scratch": state, forward, backward.
 
 A layer holds what backward needs and calls the functions of `functional`; it never asks which backend
-runs. The same classes bound to the pure path are in `reference`. Names and attributes are the book's.
+runs. The same classes bound to the pure path are in `reference`. Names and attributes are the book's;
+``predict`` is added: forward without a trace, so that many threads may predict with one layer.
 
 A result's memory is used again for a later one, as soon as nobody but the layer holds it (`_memory`).
 """
@@ -111,6 +112,11 @@ class Relu:
         y, self.mask = self._functions.relu_forward(x, out=self._memory[:2])
         return y
 
+    def predict(self, x: ArrayLike) -> Array:
+        """y alone: no mask is made, and nothing is kept."""
+        y: Array = self._functions.relu(x)
+        return y
+
     def backward(self, dout: ArrayLike) -> Array:
         """dx, of dout's shape and dtype; dout is left as it is. RuntimeError before forward."""
         if self.mask is None:
@@ -142,6 +148,11 @@ class Sigmoid:
         """y, of x's shape."""
         y: Array = self._functions.sigmoid_forward(x, out=self._memory[0])
         self.out = y
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        y: Array = self._functions.sigmoid_forward(x)
         return y
 
     def backward(self, dout: ArrayLike) -> Array:
@@ -190,12 +201,14 @@ class Affine:
 
     def forward(self, x: ArrayLike) -> Array:
         """y ``(N, M)`` of x ``(N, ...)``; ``(M,)`` of one sample ``(D,)``."""
-        x = np.asanyarray(x)
-        shape = x.shape
-        if x.ndim > 2:
-            x = x.reshape(shape[0], math.prod(shape[1:]))
+        x, shape = _flattened(x)
         y: Array = self._functions.affine_forward(x, self.W, self.b, out=self._memory)
         self.x, self._x_shape = x, shape
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        y: Array = self._functions.affine_forward(_flattened(x)[0], self.W, self.b)
         return y
 
     def backward(self, dout: ArrayLike, *, need_dx: bool = True) -> Array | None:
@@ -253,6 +266,12 @@ class SoftmaxWithLoss:
         else:
             np.multiply(self._dx, dout, out=dx)
         return dx
+
+
+def _flattened(x: ArrayLike) -> tuple[Array, tuple[int, ...]]:
+    """``(N, ...)`` as ``(N, D)``, and the shape it had."""
+    x = np.asanyarray(x)
+    return (x if x.ndim < 3 else x.reshape(x.shape[0], math.prod(x.shape[1:]))), x.shape
 
 
 def _summed_like(operand: Any, gradient: Any) -> Any:

@@ -18,7 +18,10 @@ __all__ = ["Sequential"]
 
 
 class Layer(Protocol):
-    """What a layer must have; one with parameters also has ``W``, ``b``, ``dW``, ``db``, any ``b`` None."""
+    """What a layer must have; one with parameters also has ``W``, ``b``, ``dW``, ``db``, any ``b`` None.
+
+    One with a ``predict(x)`` has it called in place of ``forward`` where nothing is to be learned.
+    """
 
     def forward(self, x: Any) -> Any: ...
     def backward(self, dout: Any) -> Any: ...
@@ -73,15 +76,22 @@ class Sequential:
         self.loss_layer = loss
 
     def predict(self, x: ArrayLike) -> Array:
-        """The last layer's output, ``(N, C)`` scores for a classifier; the loss layer is left out."""
+        """The last layer's output, ``(N, C)`` scores for a classifier; the loss layer is left out.
+
+        The layers' training state is left alone, so that several threads may predict with one network
+        (of the package's layers; one without ``predict`` has its ``forward`` called).
+        """
         y: Any = x
         for layer in self.layers:
-            y = layer.forward(y)
+            y = layer.predict(y) if hasattr(layer, "predict") else layer.forward(y)
         return np.asarray(y)
 
     def loss(self, x: ArrayLike, t: ArrayLike) -> float:
         """The loss of inputs x against labels or targets t."""
-        return self.loss_layer.forward(self.predict(x), t)
+        y: Any = x
+        for layer in self.layers:
+            y = layer.forward(y)
+        return self.loss_layer.forward(y, t)
 
     def accuracy(self, x: ArrayLike, t: ArrayLike) -> float:
         """The fraction of samples whose largest score is the right class.

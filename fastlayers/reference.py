@@ -31,6 +31,7 @@ __all__ = [
     "affine_backward",
     "affine_forward",
     "cross_entropy_error",
+    "relu",
     "relu_backward",
     "relu_forward",
     "sigmoid_backward",
@@ -56,6 +57,7 @@ def _pure(function: Callable[P, R]) -> Callable[P, R]:
     return pure
 
 
+relu = _pure(functional.relu)
 relu_forward = _pure(functional.relu_forward)
 relu_backward = _pure(functional.relu_backward)
 sigmoid_forward = _pure(functional.sigmoid_forward)

@@ -88,11 +88,11 @@ pytestmark = pytest.mark.usefixtures("implementation")
 
 @moderately
 @given(st.data())
-@pytest.mark.parametrize("name", ["relu_forward", "sigmoid_forward", "softmax"])
+@pytest.mark.parametrize("name", ["relu", "relu_forward", "sigmoid_forward", "softmax"])
 def test_of_one_array(name, data):
     x = data.draw(arrays())
     axis = {"axis": data.draw(st.integers(-x.ndim - 1, x.ndim))} if name == "softmax" else {}
-    agree(name, x, exact=name == "relu_forward", **axis)
+    agree(name, x, exact=name.startswith("relu"), **axis)
 
 
 @moderately
@@ -156,7 +156,7 @@ def test_of_any_arrays_at_all(name, data):
 
 # Floating-point warnings
 
-QUIET = ("relu_forward", "relu_backward", "sigmoid_forward", "softmax", "softmax_cross_entropy")
+QUIET = ("relu", "relu_forward", "relu_backward", "sigmoid_forward", "softmax", "softmax_cross_entropy")
 
 
 @pytest.mark.parametrize("dtype", zoo.FLOATS)

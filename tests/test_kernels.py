@@ -36,7 +36,7 @@ def test_the_kernel_takes_each_variant_of_the_common_call(level, dtype):
     assert level.affine_forward(x, W, None) is not NotImplemented
     for targets in (np.eye(5, dtype=dtype)[:3], zoo.numbers((3, 5), dtype)):
         assert level.softmax_cross_entropy(x[:3], targets) is not NotImplemented
-    for name in ("relu_forward", "sigmoid_forward"):
+    for name in ("relu", "relu_forward", "sigmoid_forward"):
         assert getattr(level, name)(x.reshape(2, 3, 5)) is not NotImplemented
         assert getattr(level, name)(x, None) is not NotImplemented
 

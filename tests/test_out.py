@@ -73,7 +73,13 @@ def test_layouts_of_out(name, dtype, layout):
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (0, 3)])
 def test_out_of_no_dimension_and_of_no_element(name, shape):
     x, mask = np.full(shape, 0.5), np.zeros(shape, bool)
-    args = {"relu_forward": (x,), "relu_backward": (x, mask), "sigmoid_forward": (x,), "sigmoid_backward": (x, x)}[name]
+    args = {
+        "relu": (x,),
+        "relu_forward": (x,),
+        "relu_backward": (x, mask),
+        "sigmoid_forward": (x,),
+        "sigmoid_backward": (x, x),
+    }[name]
     results = zoo.arrays(zoo.call(name, *args))
     targets = [filled(r) for r in results]
     zoo.call(name, *args, out=as_out(targets))

@@ -117,3 +117,12 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 def test_bad_input(bad):
     bad.check()
+
+
+@pytest.mark.parametrize("dtype", zoo.REAL)
+def test_relu_is_the_first_of_forward(implementation, dtype):
+    for shape in zoo.SHAPES:
+        x = zoo.numbers(shape, dtype)
+        zoo.assert_same(fl.relu(x), fl.relu_forward(x)[0])
+    if np.dtype(dtype).kind == "f":
+        zoo.assert_same(fl.relu(zoo.specials(dtype)), fl.relu_forward(zoo.specials(dtype))[0])

@@ -133,6 +133,7 @@ LAYOUTS = {
 # The functions: the arrays that each returns, and its common call
 
 RESULTS = {
+    "relu": ("y",),
     "relu_forward": ("y", "mask"),
     "relu_backward": ("dx",),
     "sigmoid_forward": ("y",),
@@ -153,6 +154,7 @@ def common_call(name, dtype=np.float64, rows=6, columns=5, seed=0):
     W, b = numbers((columns, 3), dtype, seed + 2), numbers((3,), dtype, seed + 3)
     labels = np.random.default_rng(seed).integers(0, columns, rows)
     return {
+        "relu": (x,),
         "relu_forward": (x,),
         "relu_backward": (dout, x <= 0),
         "sigmoid_forward": (x,),

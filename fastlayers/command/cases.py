@@ -223,6 +223,7 @@ def _rows(dtype: str) -> Sequence[Shape]:
 
 
 CASES = (
+    Case("relu", "relu", _elementwise, lambda draw, s: (draw(*s),), terms=None),
     Case("relu_forward", "relu_forward", _elementwise, lambda draw, s: (draw(*s),), terms=None),
     Case("relu_backward", "relu_backward", _elementwise, lambda draw, s: (draw(*s), draw(*s) <= 0), terms=None),
     Case("sigmoid_forward", "sigmoid_forward", _elementwise, lambda draw, s: (draw(*s),)),

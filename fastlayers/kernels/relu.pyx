@@ -18,6 +18,12 @@ cdef void relu_forward_loop(const floating *x, floating *y, npy_bool *mask, Py_s
         start = stop
 
 
+cdef void relu_loop(const floating *x, floating *y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = <floating> 0 if x[i] <= <floating> 0 else x[i]
+
+
 cdef void relu_backward_loop(const floating *dout, const npy_bool *mask, floating *dx, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     cdef floating value
@@ -34,12 +40,24 @@ cdef void relu_forward_task(const Work *work, Py_ssize_t start, Py_ssize_t stop)
         relu_forward_loop(<const double *> work.x + start, <double *> work.y + start, mask, stop - start)
 
 
+cdef void relu_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    if work.typenum == NPY_FLOAT:
+        relu_loop(<const float *> work.x + start, <float *> work.y + start, stop - start)
+    else:
+        relu_loop(<const double *> work.x + start, <double *> work.y + start, stop - start)
+
+
 cdef void relu_backward_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     cdef const npy_bool *mask = <const npy_bool *> work.mask + start
     if work.typenum == NPY_FLOAT:
         relu_backward_loop(<const float *> work.x + start, mask, <float *> work.y + start, stop - start)
     else:
         relu_backward_loop(<const double *> work.x + start, mask, <double *> work.y + start, stop - start)
+
+
+def relu(x, out=None):
+    """y of a plain array; `out` None or an array."""
+    return elementwise(relu_task, x, out, 1)
 
 
 def relu_forward(x, out=None):

@@ -43,22 +43,7 @@ cdef void sigmoid_backward_task(const Work *work, Py_ssize_t start, Py_ssize_t s
 
 def sigmoid_forward(x, out=None):
     """y of a plain array; `out` None or an array."""
-    cdef int typenum = floating_type(x)
-    cdef int order = order_of(x, typenum)
-    cdef Work work
-    if order == 0:
-        return NotImplemented
-    if not is_given(out):
-        out = new_like(out, x, typenum, order)
-    else:
-        order &= order_of(out, typenum)
-        if order == 0 or not (same_shape(x, out) and is_writeable(out) and apart_or_same(x, out)):
-            return NotImplemented
-    work.typenum = typenum
-    work.x = <const char *> PyArray_DATA(<ndarray> x)
-    work.y = <char *> PyArray_DATA(<ndarray> out)
-    run(sigmoid_forward_task, &work, PyArray_SIZE(<ndarray> x), 4)
-    return out
+    return elementwise(sigmoid_forward_task, x, out, 4)
 
 
 def sigmoid_backward(dout, y, out=None):

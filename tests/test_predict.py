@@ -1,0 +1,70 @@
+"""Prediction: forward without a trace."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import fastlayers as fl
+
+RNG = np.random.default_rng(3)
+X = RNG.standard_normal((6, 2, 4))
+LABELS = np.arange(6) % 3
+
+
+def affine(inputs, outputs):
+    return fl.Affine(RNG.standard_normal((inputs, outputs)), RNG.standard_normal(outputs))
+
+
+def network():
+    return fl.Sequential([affine(8, 7), fl.Relu(), affine(7, 5), fl.Sigmoid(), affine(5, 3)], fl.SoftmaxWithLoss())
+
+
+@pytest.mark.parametrize("layer", [affine(8, 7), fl.Relu(), fl.Sigmoid(), fl.reference.Relu(), fl.reference.Sigmoid()])
+def test_predict_is_forward(implementation, layer):
+    np.testing.assert_array_equal(layer.predict(X), layer.forward(X))
+    with pytest.raises(TypeError):
+        layer.predict("text")
+
+
+def test_predict_leaves_the_training_state_alone(implementation):
+    net = network()
+    _, expected = net.gradient(X, LABELS)
+    expected = [grad.copy() for grad in expected]
+    net.loss(X, LABELS)
+    before = [{k: v for k, v in vars(layer).items() if isinstance(v, np.ndarray)} for layer in net.layers]
+    net.predict(X[:2] + 1)
+    net.accuracy(X[:2] + 1, LABELS[:2])
+    for layer, attributes in zip(net.layers, before, strict=True):
+        assert all(getattr(layer, name) is value for name, value in attributes.items())
+    net._backward()
+    for layer, grad in zip(net.layers[::2], expected[::2], strict=True):
+        np.testing.assert_array_equal(layer.dW, grad)
+
+
+def test_layers_without_predict_have_forward_called():
+    class Double:
+        def forward(self, x):
+            return 2 * np.asarray(x)
+
+        def backward(self, dout):
+            return 2 * dout
+
+    assert fl.Sequential([Double(), fl.Relu()], fl.SoftmaxWithLoss()).predict([[1.0, -1.0]]).tolist() == [[2.0, 0.0]]
+
+
+def test_threads_share_a_network(implementation):
+    net = network()
+    inputs = [RNG.standard_normal((n, 8)) for n in range(1, 9)]
+    expected = [net.predict(x) for x in inputs]
+    wrong = []
+
+    def predict(i):
+        wrong.extend(i for _ in range(200) if not np.array_equal(net.predict(inputs[i]), expected[i]))
+
+    threads = [threading.Thread(target=predict, args=(i,)) for i in range(len(inputs))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
