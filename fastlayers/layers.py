@@ -201,14 +201,17 @@ class Affine:
 
     def forward(self, x: ArrayLike) -> Array:
         """y ``(N, M)`` of x ``(N, ...)``; ``(M,)`` of one sample ``(D,)``."""
-        x, shape = _flattened(x)
+        x = np.asanyarray(x)
+        shape = x.shape
+        if x.ndim > 2:
+            x = x.reshape(shape[0], math.prod(shape[1:]))
         y: Array = self._functions.affine_forward(x, self.W, self.b, out=self._memory)
         self.x, self._x_shape = x, shape
         return y
 
     def predict(self, x: ArrayLike) -> Array:
         """y, and nothing is kept."""
-        y: Array = self._functions.affine_forward(_flattened(x)[0], self.W, self.b)
+        y: Array = self._functions.affine_forward(x, self.W, self.b)
         return y
 
     def backward(self, dout: ArrayLike, *, need_dx: bool = True) -> Array | None:
@@ -266,12 +269,6 @@ class SoftmaxWithLoss:
         else:
             np.multiply(self._dx, dout, out=dx)
         return dx
-
-
-def _flattened(x: ArrayLike) -> tuple[Array, tuple[int, ...]]:
-    """``(N, ...)`` as ``(N, D)``, and the shape it had."""
-    x = np.asanyarray(x)
-    return (x if x.ndim < 3 else x.reshape(x.shape[0], math.prod(x.shape[1:]))), x.shape
 
 
 def _summed_like(operand: Any, gradient: Any) -> Any:

@@ -83,7 +83,7 @@ class Sequential:
         """
         y: Any = x
         for layer in self.layers:
-            y = layer.predict(y) if hasattr(layer, "predict") else layer.forward(y)
+            y = getattr(layer, "predict", layer.forward)(y)
         return np.asarray(y)
 
     def loss(self, x: ArrayLike, t: ArrayLike) -> float:

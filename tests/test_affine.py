@@ -196,3 +196,30 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 def test_bad_input(bad):
     bad.check()
+
+
+@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("inputs", [0, 1, 3, 4, 5, 64, 785])
+def test_one_sample_of_every_width(implementation, dtype, inputs):
+    """One sample has a loop of its own, in tiles of columns that reach back at the end."""
+    for columns in (0, 1, 2, 7, 8, 9, 15, 16, 31, 32, 33, 50, 63, 64, 65):
+        x, W, b = (zoo.numbers(shape, dtype) for shape in ((inputs,), (inputs, columns), (columns,)))
+        terms = np.abs(x) @ np.abs(W) + np.abs(b)
+        tolerance = 8 * np.finfo(dtype).eps * terms.astype(float)
+        expected = x.astype(np.longdouble) @ W.astype(np.longdouble)
+        for bias in (b, None):
+            true = expected if bias is None else expected + b
+            for sample in (x, x[np.newaxis]):
+                y = fl.affine_forward(sample, W, bias)
+                assert y.dtype == dtype
+                assert y.shape == (*sample.shape[:-1], columns)
+                assert (np.abs(y - true) <= tolerance).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("odd", [np.inf, np.nan, 3e38])
+def test_one_sample_that_is_not_finite(implementation, odd, order):
+    x, W = np.ones((1, 5), np.float32), np.asarray(np.ones((5, 9)), np.float32, order=order)
+    x[0, 2] = odd
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(fl.affine_forward(x, 2 * W, W[0]), fl.reference.affine_forward(x, 2 * W, W[0]))

@@ -215,7 +215,7 @@ def _elementwise(dtype: str) -> Sequence[Shape]:
 
 
 def _affine(dtype: str) -> Sequence[Shape]:
-    return (1, 8, 64), (16, 64, 32), (100, 50, 10), (100, 784, 50), (128, 1024, 1024)
+    return (1, 8, 64), (1, 64, 64), (16, 64, 32), (100, 50, 10), (100, 784, 50), (128, 1024, 1024)
 
 
 def _rows(dtype: str) -> Sequence[Shape]:
