@@ -3,8 +3,7 @@
 `PyArray_MatrixProduct2` is the C face of ``np.dot``: the same BLAS as the reference, without the cost of
 a Python call. It takes transposed views and writes into the array it is given.
 
-One sample is the exception (control, reinforcement learning): there a call of BLAS costs more than the
-product, and a loop over W's rows is faster.
+One sample times a small matrix is the exception: see ``one_sample.pyx``.
 
 A narrow row (10 classes) is too short to vectorise, and there are many of them: so the bias is repeated
 into a tile of whole rows, and the sum over the batch runs over a tile's columns and is folded at the end.
@@ -18,67 +17,10 @@ cdef extern from "numpy/arrayobject.h":
 cdef enum:
     TILE = 512  # elements
     SEGMENT = 32  # rows of tiles that are summed before the partial sum moves on
-    LONGEST_ROW = 512  # inputs or columns; a long thin product is better left to BLAS
-    ROW_IS_FASTER = 32_768  # bytes of W up to which a loop of ours beats BLAS for one sample, at every level
 
 
 cdef inline Py_ssize_t rows_in_tile(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
     return max(min(TILE // columns, rows), 1)
-
-
-cdef inline void row_tile(
-    const floating *x,
-    const floating *W,
-    const floating *b,
-    floating *y,
-    Py_ssize_t inputs,
-    Py_ssize_t columns,
-    int width,
-) noexcept nogil:
-    """``y = x W + b`` for `width` of W's columns; four inputs at a time, which halves the rounding of one by one."""
-    cdef floating[LANES] total
-    cdef Py_ssize_t i = 0
-    cdef int lane
-    for lane in range(width):
-        total[lane] = <floating> 0
-    while i + 4 <= inputs:
-        for lane in range(width):
-            total[lane] += (x[i] * W[lane] + x[i + 1] * W[columns + lane]) + (
-                x[i + 2] * W[2 * columns + lane] + x[i + 3] * W[3 * columns + lane]
-            )
-        W += 4 * columns
-        i += 4
-    while i < inputs:
-        for lane in range(width):
-            total[lane] += x[i] * W[lane]
-        W += columns
-        i += 1
-    for lane in range(width):
-        y[lane] = total[lane] + b[lane] if b != NULL else total[lane]
-
-
-cdef bint row_loop(
-    const floating *x, const floating *W, const floating *b, floating *y, Py_ssize_t inputs, Py_ssize_t columns
-) noexcept nogil:
-    """One sample; whether all of the result is finite.
-
-    The last tile reaches back over columns that are done: they come out the same again.
-    """
-    cdef Py_ssize_t j = 0
-    cdef int width = LANES if columns >= LANES else 8 if columns >= 8 else <int> columns
-    cdef int odd = 0
-    while j < columns:
-        j = min(j, columns - width)
-        if width == LANES:
-            row_tile(x, W + j, b + j if b != NULL else NULL, y + j, inputs, columns, LANES)
-        elif width == 8:
-            row_tile(x, W + j, b + j if b != NULL else NULL, y + j, inputs, columns, 8)
-        else:
-            row_tile(x, W + j, b + j if b != NULL else NULL, y + j, inputs, columns, width)
-        j += width
-    for j in range(columns):
-        odd |= y[j] * <floating> 0 != <floating> 0  # nan
-    return not odd
 
 
 cdef void add_bias_loop(floating *y, const floating *b, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
@@ -147,19 +89,6 @@ cdef void add_bias_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noe
         add_bias_loop(<double *> work.y + offset, <const double *> work.t, stop - start, work.columns)
 
 
-cdef bint run_row(const Work *work) noexcept nogil:
-    """The one sample x of `rows` inputs, W in dx; whether all of the result is finite."""
-    if work.typenum == NPY_FLOAT:
-        return row_loop(
-            <const float *> work.x, <const float *> work.dx, <const float *> work.t, <float *> work.y,
-            work.rows, work.columns,
-        )
-    return row_loop(
-        <const double *> work.x, <const double *> work.dx, <const double *> work.t, <double *> work.y,
-        work.rows, work.columns,
-    )
-
-
 cdef void sum_over_batch_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     """The tiles of columns start to stop."""
     cdef Py_ssize_t tile, first, width
@@ -219,11 +148,7 @@ def affine_forward(x, W, b=None, out=None):
     work.t = NULL
     if b is not None:
         work.t = <const char *> PyArray_DATA(<ndarray> b)
-    if (
-        rows == 1
-        and inputs <= LONGEST_ROW and columns <= LONGEST_ROW and PyArray_NBYTES(<ndarray> W) <= ROW_IS_FASTER
-        and order_of(W, typenum) & NPY_ARRAY_C_CONTIGUOUS
-    ):
+    if rows == 1 and is_small(W, typenum):
         work.rows = inputs
         work.x = <const char *> PyArray_DATA(<ndarray> x)
         work.dx = <char *> PyArray_DATA(<ndarray> W)

@@ -1,4 +1,4 @@
-"""The entry that functions of one array share: what it takes, where the result goes, and the run."""
+"""The entries that elementwise functions share: what they take, where the result goes, and the run."""
 
 
 cdef object elementwise(Task task, object x, object out, Py_ssize_t cost):
@@ -18,4 +18,27 @@ cdef object elementwise(Task task, object x, object out, Py_ssize_t cost):
     work.x = <const char *> PyArray_DATA(<ndarray> x)
     work.y = <char *> PyArray_DATA(<ndarray> out)
     run(task, &work, PyArray_SIZE(<ndarray> x), cost)
+    return out
+
+
+cdef object elementwise_gradient(Task task, object dout, object kept, int kept_type, object out):
+    """The entry of a gradient: dx of a plain dout and what forward kept; `out` None or an array."""
+    cdef int typenum = floating_type(dout)
+    cdef int order = order_of(dout, typenum) & order_of(kept, kept_type)
+    cdef Work work
+    if order == 0 or not same_shape(dout, kept):
+        return NotImplemented
+    if not is_given(out):
+        out = new_like(out, dout, typenum, order)
+    else:
+        order &= order_of(out, typenum)
+        if order == 0 or not (same_shape(dout, out) and is_writeable(out) and apart_or_same(dout, out)):
+            return NotImplemented
+        if not (apart_or_same(kept, out) if kept_type == typenum else apart(kept, out)):
+            return NotImplemented
+    work.typenum = typenum
+    work.x = <const char *> PyArray_DATA(<ndarray> dout)
+    work.t = <const char *> PyArray_DATA(<ndarray> kept)
+    work.y = <char *> PyArray_DATA(<ndarray> out)
+    run(task, &work, PyArray_SIZE(<ndarray> dout), 1)
     return out

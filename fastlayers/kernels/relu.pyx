@@ -1,7 +1,7 @@
 """ReLU and its gradient: one comparison an element, at the speed of memory.
 
 The mask is a byte an element, and it decides: a value is kept or replaced by +0.0, never multiplied,
-so that infinity behind the mask does not become NaN. Work: x, y, mask; for backward x is dout, y is dx.
+so that infinity behind the mask does not become NaN. Work: x, y, mask; for backward x is dout, t the mask, y is dx.
 """
 
 
@@ -48,7 +48,7 @@ cdef void relu_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcep
 
 
 cdef void relu_backward_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    cdef const npy_bool *mask = <const npy_bool *> work.mask + start
+    cdef const npy_bool *mask = <const npy_bool *> work.t + start
     if work.typenum == NPY_FLOAT:
         relu_backward_loop(<const float *> work.x + start, mask, <float *> work.y + start, stop - start)
     else:
@@ -96,22 +96,4 @@ def relu_forward(x, out=None):
 
 def relu_backward(dout, mask, out=None):
     """dx of a plain array and mask; `out` None or an array."""
-    cdef int typenum = floating_type(dout)
-    cdef int order = order_of(dout, typenum) & order_of(mask, NPY_BOOL)
-    cdef Work work
-    if order == 0 or not same_shape(dout, mask):
-        return NotImplemented
-    if not is_given(out):
-        out = new_like(out, dout, typenum, order)
-    else:
-        order &= order_of(out, typenum)
-        if order == 0 or not (same_shape(dout, out) and is_writeable(out)):
-            return NotImplemented
-        if not (apart_or_same(dout, out) and apart(mask, out)):
-            return NotImplemented
-    work.typenum = typenum
-    work.x = <const char *> PyArray_DATA(<ndarray> dout)
-    work.mask = <char *> PyArray_DATA(<ndarray> mask)
-    work.y = <char *> PyArray_DATA(<ndarray> out)
-    run(relu_backward_task, &work, PyArray_SIZE(<ndarray> dout), 1)
-    return out
+    return elementwise_gradient(relu_backward_task, dout, mask, NPY_BOOL, out)

@@ -48,22 +48,4 @@ def sigmoid_forward(x, out=None):
 
 def sigmoid_backward(dout, y, out=None):
     """dx of two plain arrays; `out` None or an array."""
-    cdef int typenum = floating_type(dout)
-    cdef int order = order_of(dout, typenum) & order_of(y, typenum)
-    cdef Work work
-    if order == 0 or not same_shape(dout, y):
-        return NotImplemented
-    if not is_given(out):
-        out = new_like(out, dout, typenum, order)
-    else:
-        order &= order_of(out, typenum)
-        if order == 0 or not (same_shape(dout, out) and is_writeable(out)):
-            return NotImplemented
-        if not (apart_or_same(dout, out) and apart_or_same(y, out)):
-            return NotImplemented
-    work.typenum = typenum
-    work.x = <const char *> PyArray_DATA(<ndarray> dout)
-    work.t = <const char *> PyArray_DATA(<ndarray> y)
-    work.y = <char *> PyArray_DATA(<ndarray> out)
-    run(sigmoid_backward_task, &work, PyArray_SIZE(<ndarray> dout), 1)
-    return out
+    return elementwise_gradient(sigmoid_backward_task, dout, y, floating_type(dout), out)
