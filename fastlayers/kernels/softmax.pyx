@@ -7,7 +7,6 @@ A NaN, or +inf, or -inf alone, makes `others` NaN, which then reaches the whole 
 Work: x and t; y and dx, either of them NULL where not asked for; a row has `columns` classes.
 """
 
-from libc.math cimport log1p
 from numpy cimport (
     NPY_BYTE,
     NPY_INT,
@@ -24,6 +23,7 @@ from numpy cimport (
 cdef enum:
     NO_TARGETS = -1
     SOFT_TARGETS = -2
+    ENOUGH_ROWS = 16  # narrow rows; fewer are quicker one by one
     # The loss is summed over this many blocks of rows at most, whatever the number of threads: the same bits.
     MAX_BLOCKS = 256
 
@@ -118,7 +118,7 @@ cdef double softmax_row(
         scale = <floating> (1 / total)
         for j in range(n):
             y[j] = e[j] * scale
-    return gap + weight * log1p(others)
+    return gap + weight * log_1p(others)
 
 
 cdef double rows_loop(
@@ -128,6 +128,25 @@ cdef double rows_loop(
     cdef Py_ssize_t row, offset
     cdef long long label = 0
     cdef double total = 0, lost = 0
+    cdef int few
+    if work.columns < LANES and work.label_type != SOFT_TARGETS:
+        while stop - start >= ENOUGH_ROWS:
+            few = <int> min(LANES, stop - start)
+            offset = start * work.columns
+            add_exactly(
+                &total,
+                &lost,
+                narrow_rows(
+                    work,
+                    x + offset,
+                    work.t if dx != NULL else NULL,
+                    start,
+                    y + offset if y != NULL else NULL,
+                    dx + offset if dx != NULL else NULL,
+                    few,
+                ),
+            )
+            start += few
     for row in range(start, stop):
         offset = row * work.columns
         if work.label_type >= 0:
@@ -176,7 +195,7 @@ cdef double softmax_rows(Work *work) noexcept:
     if work.columns == 0:
         return 0
     work.losses = losses
-    work.blocks = min(MAX_BLOCKS, work.rows)
+    work.blocks = min(MAX_BLOCKS, (work.rows + LANES - 1) // LANES if work.columns < LANES else work.rows)
     run(softmax_task, work, work.blocks, max(work.rows // work.blocks * work.columns, 1) * 8)
     for block in range(work.blocks):
         add_exactly(&total, &lost, losses[block])
