@@ -44,8 +44,9 @@ def modules() -> list[str]:
 
     A universal macOS build compiles each source for two architectures at once, and one has no such levels.
     """
-    architectures = set(re.findall(r"-arch\s+(\S+)", os.environ.get("ARCHFLAGS", "")))
     target = sysconfig.get_platform()  # linux-x86_64, macosx-11.0-universal2, win-amd64, win32
+    flags = os.environ.get("ARCHFLAGS", "") if target.startswith("macosx") else ""
+    architectures = set(re.findall(r"-arch\s+(\S+)", flags))
     x86_64 = architectures == {"x86_64"} if architectures else target.endswith(("x86_64", "amd64"))
     return ["_x86_64", "_x86_64_v3", "_x86_64_v4"] if x86_64 and sys.maxsize > 2**32 else ["_generic"]
 

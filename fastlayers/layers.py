@@ -4,7 +4,8 @@ A layer holds what backward needs and calls the functions of `functional`; it ne
 runs. The same classes bound to the pure path are in `reference`. Names and attributes are the book's;
 ``predict`` is added: forward without a trace, so that many threads may predict with one layer.
 
-A result's memory is used again for a later one, as soon as nobody but the layer holds it (`_memory`).
+A result's memory is used again for a later one, as soon as nobody but the layer holds it (`_memory`); a
+subclass that does not call ``__init__`` goes without.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _contract, functional
-from ._memory import recycler
+from ._memory import Recycler, recycler
 
 Array = NDArray[Any]
 
@@ -101,10 +102,11 @@ class Relu:
     """
 
     _functions: ClassVar[ModuleType] = functional
+    _memory: tuple[Recycler | None, ...] = (None, None, None)  # of y, mask, dx
 
     def __init__(self) -> None:
         self.mask: Array | None = None
-        self._memory = recycler(), recycler(), recycler()  # of y, mask, dx
+        self._memory = recycler(), recycler(), recycler()
 
     def forward(self, x: ArrayLike) -> Array:
         """y, of x's shape and dtype."""
@@ -139,10 +141,11 @@ class Sigmoid:
     """
 
     _functions: ClassVar[ModuleType] = functional
+    _memory: tuple[Recycler | None, ...] = (None, None)  # of y, dx
 
     def __init__(self) -> None:
         self.out: Array | None = None
-        self._memory = recycler(), recycler()  # of y, dx
+        self._memory = recycler(), recycler()
 
     def forward(self, x: ArrayLike) -> Array:
         """y, of x's shape."""
@@ -188,6 +191,8 @@ class Affine:
     """
 
     _functions: ClassVar[ModuleType] = functional
+    _memory: Recycler | None = None  # of y
+    _gradients: tuple[Recycler | None, ...] | None = None  # of dx, dW, db
 
     def __init__(self, W: ArrayLike, b: ArrayLike | None = None) -> None:
         self.W: Array = np.asanyarray(W)
@@ -196,8 +201,8 @@ class Affine:
         self.dW: Array | None = None
         self.db: Array | None = None
         self._x_shape: tuple[int, ...] = ()
-        self._memory = recycler()  # of y
-        self._gradients = recycler(), recycler(), recycler()  # of dx, dW, db
+        self._memory = recycler()
+        self._gradients = recycler(), recycler(), recycler()
 
     def forward(self, x: ArrayLike) -> Array:
         """y ``(N, M)`` of x ``(N, ...)``; ``(M,)`` of one sample ``(D,)``."""
@@ -242,13 +247,15 @@ class SoftmaxWithLoss:
     """
 
     _functions: ClassVar[ModuleType] = functional
+    _memory: tuple[Recycler | None, ...] | None = None  # of y, dx
+    _copies: Recycler | None = None  # of dx, for backward
 
     def __init__(self) -> None:
         self.loss: float | None = None
         self.y: Array | None = None
         self.t: ArrayLike | None = None
         self._dx: Array | None = None
-        self._memory = recycler(), recycler()  # of y, dx
+        self._memory = recycler(), recycler()
         self._copies = recycler()
 
     def forward(self, x: ArrayLike, t: ArrayLike) -> float:
@@ -263,7 +270,7 @@ class SoftmaxWithLoss:
         if self._dx is None:
             raise _no_forward(self)
         # dx was computed with the loss; each call hands out a copy, so no one holds what another may write to.
-        dx = self._copies.like(self._dx)
+        dx = np.empty_like(self._dx) if self._copies is None else self._copies.like(self._dx)
         if type(dout) is int and dout == 1:
             np.copyto(dx, self._dx)
         else:

@@ -215,3 +215,98 @@ def test_a_network_trains_in_the_memory_of_its_first_steps(level, monkeypatch):
         network.train_step(X, LABELS, optimizer)
         arrays |= {array.ctypes.data for array in network.gradient(X, LABELS)[1]}
     assert len(arrays) <= 2 * len(network.params)
+
+
+SMALL, MIDDLE, LARGE = (np.full(n, n / 100, np.float32) for n in (16, 40, 64))
+
+
+@pytest.mark.parametrize("name", ["Relu", "Sigmoid"])
+@pytest.mark.parametrize("watch", [weakref.ref, weakref.finalize], ids=["ref", "finalize"])
+@pytest.mark.parametrize("other", [SMALL, LARGE, np.full(7, 0.5, np.float32)], ids=len)
+def test_a_callback_that_runs_the_layer_when_a_result_is_dropped(implementation, name, watch, other):
+    """It runs in the midst of the next call, which must not be led to memory of another size or owner."""
+    layer, expected = getattr(fl, name)(), getattr(fl.reference, name)()
+    inner = []
+    first = layer.forward(MIDDLE)
+    watcher = watch(first, lambda *_: inner.append(layer.forward(other)))
+    del first
+    held = layer.forward(SMALL)
+    for x in (LARGE, MIDDLE, LARGE):
+        np.testing.assert_array_equal(layer.forward(x), expected.forward(x))
+        np.testing.assert_array_equal(held, expected.forward(SMALL))
+    for result in inner:
+        np.testing.assert_array_equal(result, expected.forward(other))
+    del watcher
+
+
+SPOILED = {
+    "byte order": lambda a: setattr(a, "dtype", a.dtype.newbyteorder()),
+    "metadata": lambda a: setattr(a, "dtype", np.dtype(a.dtype, metadata={"a": 1})),
+    "alignment": lambda a: setattr(a.flags, "aligned", False),
+    "writing": lambda a: setattr(a.flags, "writeable", False),
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED.keys())
+def test_a_result_that_its_holder_spoiled_is_not_handed_on(layer, step, spoil):
+    expected = step(layer).copy()
+    for _ in range(3):
+        result = step(layer)
+        spoil(result)
+        del result
+        layer.out = None  # what Sigmoid keeps may be spoiled, and its backward needs it
+        forward(layer)
+    for _ in range(3):
+        result = step(layer)
+        assert result.dtype == expected.dtype
+        assert result.dtype.isnative
+        assert not result.dtype.metadata
+        assert result.flags.aligned
+        assert result.flags.writeable
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_a_subclass_that_does_not_call_init(implementation):
+    class Relu(fl.Relu):
+        def __init__(self):
+            self.mask = None
+
+    class Affine(fl.Affine):
+        def __init__(self):
+            self.W, self.b, self.x = np.eye(2), None, None
+
+    class Loss(fl.SoftmaxWithLoss):
+        def __init__(self):
+            self._dx = None
+
+    net = fl.Sequential([Affine(), Relu()], Loss())
+    _, (dW,) = net.gradient([[1.0, -2.0]], [0])
+    same = fl.Sequential([fl.Affine(np.eye(2)), fl.Relu()], fl.SoftmaxWithLoss())
+    np.testing.assert_array_equal(dW, same.gradient([[1.0, -2.0]], [0])[1][0])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", ["Relu", "Sigmoid", "SoftmaxWithLoss"])
+def test_a_callback_that_changes_the_input_meanwhile(implementation, name):
+    """The input is made to look four times as large after it was looked at: nothing may be written beyond results."""
+    layer = getattr(fl, name)()
+    labels = np.zeros(4, int)
+
+    def run(x):
+        return layer.forward(x, labels) if name == "SoftmaxWithLoss" else layer.forward(x)
+
+    for columns in (40, 12, 36, 8, 28):
+        run(np.ones((4, columns), np.float32))
+        x = np.ones((4, columns + 1), np.float32)
+        kept = [layer.y] if name == "SoftmaxWithLoss" else [run(np.ones((4, columns), np.float32))]
+        finalizer = weakref.finalize(kept.pop(), setattr, x, "dtype", np.int8)
+        layer.y = None
+        for _ in range(3):
+            run(np.ones((4, columns + 1), np.float32))
+            try:
+                run(x)
+            except (TypeError, ValueError):
+                assert x.dtype == np.int8
+        finalizer.detach()
+    gc.collect()

@@ -9,15 +9,18 @@ Two, because the next layer keeps its input for backward: while it holds the new
 
 When is a count of 1 to be trusted? CPython 3.14 leaves references on its evaluation stack uncounted, but
 only where a local variable holds a counted one; still, it has a function for this question, and that is
-used. On a free-threaded build without that function nothing is recycled: counts there are split by thread.
+used. On a free-threaded build nothing is recycled: two threads could find the same array free at once.
 """
 
 from cpython.ref cimport PyObject
 from numpy cimport (
+    NPY_ARRAY_ALIGNED,
     NPY_ARRAY_C_CONTIGUOUS,
     NPY_ARRAY_F_CONTIGUOUS,
     NPY_ARRAY_OWNDATA,
     NPY_ARRAY_WRITEABLE,
+    PyArray_DESCR,
+    PyArray_DescrFromType,
     PyArray_DIM,
     PyArray_DIMS,
     PyArray_EMPTY,
@@ -34,10 +37,10 @@ cdef extern from * nogil:
     static int fl_is_unshared(PyObject *object) {
         PyObject **weak = (PyObject **)((char *)object + Py_TYPE(object)->tp_weaklistoffset);
         if (Py_TYPE(object)->tp_weaklistoffset > 0 && *weak != NULL) return 0;
-    #if PY_VERSION_HEX >= 0x030E0000
-        return PyUnstable_Object_IsUniquelyReferenced(object);
-    #elif defined(Py_GIL_DISABLED)
+    #if defined(Py_GIL_DISABLED)
         return 0;
+    #elif PY_VERSION_HEX >= 0x030E0000
+        return PyUnstable_Object_IsUniquelyReferenced(object);
     #else
         return Py_REFCNT(object) == 1;
     #endif
@@ -57,7 +60,11 @@ cdef inline bint is_free(PyObject *pointer, int ndim, npy_intp *shape, int typen
     if pointer == <PyObject *> None or not fl_is_unshared(pointer):
         return False
     cdef ndarray array = <ndarray> pointer
-    if PyArray_TYPE(array) != typenum or PyArray_NDIM(array) != ndim or PyArray_FLAGS(array) & flags != flags:
+    if PyArray_NDIM(array) != ndim or PyArray_FLAGS(array) & flags != flags:
+        return False
+    # The very object that NumPy has for the type: not one in another byte order, nor one with metadata.
+    cdef object plain = PyArray_DescrFromType(typenum)
+    if <void *> PyArray_DESCR(array) != <void *> plain:
         return False
     for i in range(ndim):
         if PyArray_DIM(array, i) != shape[i]:
@@ -70,14 +77,20 @@ cdef class Recycler:
 
     cdef ndarray take(self, int ndim, npy_intp *shape, int typenum, bint fortran):
         """An array for a result: one of the last two where it is free, else a new one."""
-        cdef int flags = NPY_ARRAY_OWNDATA | NPY_ARRAY_WRITEABLE
+        cdef int flags = NPY_ARRAY_OWNDATA | NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED
         flags |= NPY_ARRAY_F_CONTIGUOUS if fortran else NPY_ARRAY_C_CONTIGUOUS
+        cdef ndarray result, _dropped
         if is_free(<PyObject *> self.newer, ndim, shape, typenum, flags):
             return self.newer
-        if not is_free(<PyObject *> self.older, ndim, shape, typenum, flags):
-            self.older = PyArray_EMPTY(ndim, shape, typenum, fortran)
-        self.newer, self.older = self.older, self.newer
-        return self.newer
+        if is_free(<PyObject *> self.older, ndim, shape, typenum, flags):
+            self.newer, self.older = self.older, self.newer
+            return self.newer
+        # The array that is dropped may have a weak reference whose callback runs this very layer: so it is
+        # held until all is in its place, and goes when this returns.
+        result = PyArray_EMPTY(ndim, shape, typenum, fortran)
+        _dropped = self.older
+        self.older, self.newer = self.newer, result
+        return result
 
     def like(self, ndarray array not None):
         """An array of array's shape, dtype and layout, whatever is in it."""

@@ -5,9 +5,11 @@ cdef object elementwise(Task task, object x, object out, Py_ssize_t cost):
     """The entry of a function of one array: y of a plain x; `out` None or an array."""
     cdef int typenum = floating_type(x)
     cdef int order = order_of(x, typenum)
+    cdef Py_ssize_t n
     cdef Work work
     if order == 0:
         return NotImplemented
+    n = PyArray_SIZE(<ndarray> x)
     if not is_given(out):
         out = new_like(out, x, typenum, order)
     else:
@@ -17,7 +19,9 @@ cdef object elementwise(Task task, object x, object out, Py_ssize_t cost):
     work.typenum = typenum
     work.x = <const char *> PyArray_DATA(<ndarray> x)
     work.y = <char *> PyArray_DATA(<ndarray> out)
-    run(task, &work, PyArray_SIZE(<ndarray> x), cost)
+    if PyArray_SIZE(<ndarray> out) != n:  # a weak reference's callback has changed x meanwhile
+        return NotImplemented
+    run(task, &work, n, cost)
     return out
 
 
@@ -25,9 +29,11 @@ cdef object elementwise_gradient(Task task, object dout, object kept, int kept_t
     """The entry of a gradient: dx of a plain dout and what forward kept; `out` None or an array."""
     cdef int typenum = floating_type(dout)
     cdef int order = order_of(dout, typenum) & order_of(kept, kept_type)
+    cdef Py_ssize_t n
     cdef Work work
     if order == 0 or not same_shape(dout, kept):
         return NotImplemented
+    n = PyArray_SIZE(<ndarray> dout)
     if not is_given(out):
         out = new_like(out, dout, typenum, order)
     else:
@@ -40,5 +46,7 @@ cdef object elementwise_gradient(Task task, object dout, object kept, int kept_t
     work.x = <const char *> PyArray_DATA(<ndarray> dout)
     work.t = <const char *> PyArray_DATA(<ndarray> kept)
     work.y = <char *> PyArray_DATA(<ndarray> out)
-    run(task, &work, PyArray_SIZE(<ndarray> dout), 1)
+    if PyArray_SIZE(<ndarray> out) != n:
+        return NotImplemented
+    run(task, &work, n, 1)
     return out

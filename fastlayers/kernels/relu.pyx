@@ -65,9 +65,11 @@ def relu_forward(x, out=None):
     cdef int typenum = floating_type(x)
     cdef int order = order_of(x, typenum)
     cdef object y = None, mask = None
+    cdef Py_ssize_t n
     cdef Work work
     if order == 0:
         return NotImplemented
+    n = PyArray_SIZE(<ndarray> x)
     if out is not None:
         if not PyTuple_CheckExact(out) or PyTuple_GET_SIZE(out) != 2:
             return NotImplemented
@@ -90,7 +92,9 @@ def relu_forward(x, out=None):
     work.x = <const char *> PyArray_DATA(<ndarray> x)
     work.y = <char *> PyArray_DATA(<ndarray> y)
     work.mask = <char *> PyArray_DATA(<ndarray> mask)
-    run(relu_forward_task, &work, PyArray_SIZE(<ndarray> x), 1)
+    if PyArray_SIZE(<ndarray> y) != n or PyArray_SIZE(<ndarray> mask) != n:
+        return NotImplemented  # a weak reference's callback has changed x meanwhile
+    run(relu_forward_task, &work, n, 1)
     return y, mask
 
 

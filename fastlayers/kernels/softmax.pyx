@@ -296,4 +296,6 @@ def softmax_with_loss(x, t, out=None):
     dx = new_like(dx, x, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
     work.y = <char *> PyArray_DATA(<ndarray> y)
     work.dx = <char *> PyArray_DATA(<ndarray> dx)
+    if PyArray_SIZE(<ndarray> y) != work.rows * work.columns or PyArray_SIZE(<ndarray> dx) != work.rows * work.columns:
+        return NotImplemented  # a weak reference's callback has changed x meanwhile
     return softmax_rows(&work), y, dx
