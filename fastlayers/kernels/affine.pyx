@@ -77,8 +77,7 @@ cdef void sum_tiles(
             add_exactly(&sums[j], &lost[j], sums[i * columns + j])
             lost[j] += lost[i * columns + j]
     for j in range(columns):
-        # An infinite sum has lost nothing, and inf - inf would make it nan.
-        total[j] = <floating> (sums[j] + lost[j] if lost[j] == lost[j] else sums[j])
+        total[j] = <floating> exact(sums[j], lost[j])
 
 
 cdef void add_bias_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:

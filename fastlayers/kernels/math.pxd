@@ -88,12 +88,70 @@ cdef inline floating exp(floating x) noexcept nogil:
     return (p * (r * r) + r + <floating> 1) * scale
 
 
+cdef inline floating exp_below(floating x, floating top, floating low) noexcept nogil:
+    """exp(x - top) of x <= top; `low` is from `exp_bounds`.
+
+    The shift rounds, and where the others are tiny their sum is all there is of the loss: so what it
+    loses (Knuth's two-sum; nan beside infinity) is made good, as exp(s + d) = exp(s) (1 + d).
+    """
+    cdef floating shifted = x - top
+    cdef floating part = shifted - x
+    part = (x - (shifted - part)) - (top + part)
+    part = part if part == part else <floating> 0
+    shifted = exp(low if shifted < low else shifted)
+    return shifted + shifted * part
+
+
+cdef inline double log_1p(double x) noexcept nogil:
+    """log(1 + x) of x from 0 to 2**31, within 1 ulp; nan of nan.
+
+    After fdlibm (Sun Microsystems 1993, s_log1p.c): w = 1 + x is rounded, c = (x - (w - 1)) / w makes
+    it good; w = 2**k m with m from sqrt(1/2) to sqrt(2); f = m - 1, s = f / (2 + f), and
+    log(1 + f) = f - f**2 / 2 + s (f**2 / 2 + R(s**2)). Here without a branch: k comes from the exponent's
+    bits, set below those of 2**52 to become a float.
+    """
+    cdef double w = 1 + x
+    cdef double c = (x - (w - 1)) / w
+    cdef double k, m, f, s, z, half
+    cdef uint64_t bits, part
+    memcpy(&bits, &w, sizeof(bits))
+    bits += 0x3FF0000000000000u - 0x3FE6A09E667F3BCDu
+    part = (bits >> 52) | 0x4330000000000000u
+    memcpy(&k, &part, sizeof(k))
+    k -= 4503599627371519.0  # 2**52 + 1023
+    bits = (bits & 0x000FFFFFFFFFFFFFu) + 0x3FE6A09E667F3BCDu
+    memcpy(&m, &bits, sizeof(m))
+    f = m - 1
+    s = f / (2 + f)
+    z = s * s
+    half = 0.5 * f * f
+    z = z * (
+        6.666666666666735130e-01 + z * (
+            3.999999999940941908e-01 + z * (
+                2.857142874366239149e-01 + z * (
+                    2.222219843214978396e-01 + z * (
+                        1.818357216161805012e-01 + z * (1.531383769920937332e-01 + z * 1.479819860511658591e-01)
+                    )
+                )
+            )
+        )
+    )
+    return k * 6.93147180369123816490e-01 - (
+        (half - (s * (half + z) + (k * 1.90821492927058770002e-10 + c))) - f
+    )
+
+
 cdef inline void add_exactly(double *total, double *lost, double value) noexcept nogil:
     """total += value, with the rounding error of the addition gathered in `lost` (Knuth's two-sum)."""
     cdef double rounded = total[0] + value
     cdef double part = rounded - total[0]
     lost[0] += (total[0] - (rounded - part)) + (value - part)
     total[0] = rounded
+
+
+cdef inline double exact(double total, double lost) noexcept nogil:
+    """What `add_exactly` has gathered; an infinite sum has lost nothing, and inf - inf would make it nan."""
+    return total + lost if lost == lost else total
 
 
 cdef inline Py_ssize_t largest(const floating *x, Py_ssize_t n) noexcept nogil:
@@ -162,7 +220,7 @@ cdef inline double sum_of(const floating *x, Py_ssize_t n) noexcept nogil:
             half //= 2
         add_exactly(&total, &lost, lanes[0])
         i = stop
-    return total + lost if lost == lost else total
+    return exact(total, lost)
 
 
 cdef inline double weighted_gap(const floating *x, const floating *t, floating top, Py_ssize_t n) noexcept nogil:
@@ -176,4 +234,4 @@ cdef inline double weighted_gap(const floating *x, const floating *t, floating t
             terms[j] = <double> t[i + j] * <double> (top - x[i + j]) if t[i + j] != <floating> 0 else 0.0
         add_exactly(&total, &lost, sum_of(terms, width))
         i += width
-    return total + lost if lost == lost else total
+    return exact(total, lost)

@@ -61,6 +61,12 @@ cdef bint labels_fit(const char *t, int typenum, Py_ssize_t rows, Py_ssize_t col
     return True
 
 
+cdef inline long long checked_label(const Work *work, Py_ssize_t row) noexcept nogil:
+    """A row's label, which was in range when it was checked; 0 where another thread has written to t since."""
+    cdef long long label = label_at(work.t, work.label_type, row)
+    return label if 0 <= label < work.columns else 0
+
+
 cdef double softmax_row(
     const Work *work, const floating *x, const floating *t, long long label, floating *y, floating *dx
 ) noexcept nogil:
@@ -71,7 +77,7 @@ cdef double softmax_row(
     cdef floating x_top = x[top]
     cdef floating one = <floating> 1 + (x_top - x_top)  # exp(0), or nan of an infinite or nan maximum
     cdef double gap = 0, weight = 1, rest = 0, t_top = 0, total, others = 0, lost = 0
-    cdef floating scale, shift, shifted, part, low, high
+    cdef floating scale, shift, low, high
     exp_bounds(&low, &high)
     # What the input holds is read before anything is written: dx may be x itself.
     if work.label_type == SOFT_TARGETS:
@@ -85,14 +91,7 @@ cdef double softmax_row(
     while start < n:
         stop = start + min(CHUNK, n - start)
         for j in range(start, stop):
-            # The shift rounds, and where the others are tiny their sum is all there is of the loss: so what
-            # it loses (Knuth's two-sum; nan beside infinity) is made good, as exp(s + d) = exp(s) (1 + d).
-            shifted = x[j] - x_top
-            part = shifted - x[j]
-            part = (x[j] - (shifted - part)) - (x_top + part)
-            part = part if part == part else <floating> 0
-            shifted = exp(low if shifted < low else shifted)
-            e[j] = shifted + shifted * part
+            e[j] = exp_below(x[j], x_top, low)
         if start <= top < stop:
             e[top] = 0
         add_exactly(&others, &lost, sum_of(e + start, stop - start))
@@ -139,7 +138,6 @@ cdef double rows_loop(
                 narrow_rows(
                     work,
                     x + offset,
-                    work.t if dx != NULL else NULL,
                     start,
                     y + offset if y != NULL else NULL,
                     dx + offset if dx != NULL else NULL,
@@ -150,9 +148,7 @@ cdef double rows_loop(
     for row in range(start, stop):
         offset = row * work.columns
         if work.label_type >= 0:
-            label = label_at(work.t, work.label_type, row)
-            if label < 0 or label >= work.columns:  # another thread has written to t since it was checked
-                label = 0
+            label = checked_label(work, row)
         add_exactly(
             &total,
             &lost,
@@ -165,7 +161,7 @@ cdef double rows_loop(
                 dx + offset if dx != NULL else NULL,
             ),
         )
-    return total + lost if lost == lost else total
+    return exact(total, lost)
 
 
 cdef void softmax_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
@@ -199,7 +195,7 @@ cdef double softmax_rows(Work *work) noexcept:
     run(softmax_task, work, work.blocks, max(work.rows // work.blocks * work.columns, 1) * 8)
     for block in range(work.blocks):
         add_exactly(&total, &lost, losses[block])
-    return (total + lost if lost == lost else total) / work.rows
+    return exact(total, lost) / work.rows
 
 
 cdef inline int target_type(object x, object t, int typenum) noexcept:
