@@ -110,7 +110,7 @@ def softmax(run: Run, x: ArrayLike, *, axis: int = -1, out: Out = None) -> Array
 
 
 def cross_entropy_error(run: Run, y: ArrayLike, t: ArrayLike) -> float:
-    y, t = _scores("y", y, t)
+    y, t = _scores("y", _floating("y", y), t)
     loss: float = run("cross_entropy_error", y, t)
     return loss
 
@@ -220,9 +220,8 @@ def _softmax_rows(run: Run, x: Array, axis: int) -> Array:
 # Labels and targets
 
 
-def _scores(name: str, x: ArrayLike, t: ArrayLike) -> tuple[Array, Array]:
-    """`x` as ``(N, C)`` and `t` as ``(N,)`` labels of dtype intp or ``(N, C)`` targets of x's dtype."""
-    x = _floating(name, x)
+def _scores(name: str, x: Array, t: ArrayLike) -> tuple[Array, Array]:
+    """Floating `x` as ``(N, C)`` and `t` as ``(N,)`` labels of dtype intp or ``(N, C)`` targets of x's dtype."""
     t = _real("t", t)
     if x.ndim not in (1, 2):
         raise ValueError(f"{name} must have shape (N, C) or (C,), not {x.shape}")
@@ -241,7 +240,7 @@ def _scores(name: str, x: ArrayLike, t: ArrayLike) -> tuple[Array, Array]:
 
 def scores_and_labels(x: Array, t: ArrayLike) -> tuple[Array, Array]:
     """`x` as ``(N, C)`` and `t` as ``(N,)`` labels: of targets, each row's largest."""
-    scores, t = _scores("scores", x, t)
+    scores, t = _scores("scores", _floating("scores", x), t)
     return scores, t.argmax(axis=1) if t.ndim == 2 and t.size else t.reshape(-1)[: len(scores)]
 
 
