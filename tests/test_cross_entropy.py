@@ -22,7 +22,7 @@ def expected_loss(x, t):
     shifted = wide - wide.max(axis=1, keepdims=True)
     log_y = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     dx = (np.exp(log_y) * t.sum(axis=1, keepdims=True) - t) / len(wide)
-    return float(-(t * log_y).sum() / len(wide)), dx.reshape(x.shape)
+    return float(-np.multiply(t, log_y, where=t != 0, out=np.zeros_like(t)).sum() / len(wide)), dx.reshape(x.shape)
 
 
 def soft_targets(shape, dtype):
@@ -120,6 +120,48 @@ def test_gradient_where_the_right_class_dominates(dtype, gap):
         loss, dx = fl.softmax_cross_entropy(x, t)
         assert dx[0, 1] == pytest.approx(float(-others / (1 + others)), rel=8 * float(np.finfo(dtype).eps))
         assert loss == pytest.approx(float(np.log1p(others)), rel=8 * float(np.finfo(dtype).eps))
+
+
+RISES = [0.0, 1.0, 20.0, 31.9, 32.1, 60.0, 300.0, -300.0, 1e30]
+
+
+@pytest.mark.parametrize("place", [0, 511, 512, 700, 1099])
+@pytest.mark.parametrize("base", [0.0, -250.0, 250.0, -3000.0, 3000.0])
+@pytest.mark.parametrize("dtype", zoo.FAST)
+def test_long_rows_whose_largest_is_anywhere(dtype, base, place):
+    """A long row is read in pieces, and a later one may hold a larger score, by little or by far."""
+    x = (zoo.numbers((len(RISES), 1100), dtype) + dtype(base)).astype(dtype)
+    x[:, place] += np.array(RISES, dtype)
+    x[2, -1] = x[2].max()  # twice
+    labels = np.where(np.arange(len(RISES)) % 2, place, 17)
+    eps = float(np.finfo(dtype).eps)
+    for t in (labels, np.eye(1100, dtype=dtype)[labels]):
+        true_loss, true_dx = expected_loss(x, t)
+        loss, dx = fl.softmax_cross_entropy(x, t)
+        assert loss == pytest.approx(true_loss, rel=8 * eps)
+        np.testing.assert_allclose(dx, true_dx.astype(float), rtol=8 * eps, atol=4 * eps / len(RISES))
+        in_place = x.copy()
+        assert fl.softmax_cross_entropy(in_place, t, out=in_place)[0] == pytest.approx(loss, rel=2 * eps)
+        np.testing.assert_allclose(in_place, dx, rtol=8 * eps, atol=eps / len(RISES))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", zoo.FAST)
+def test_long_rows_with_special_values(dtype, value):
+    x, labels = zoo.numbers((6, 1500), dtype), np.full(6, 1400)
+    x[1, 3] = x[2, 900] = value  # in the first piece of a row, in a later one
+    x[3, :600] = value  # the first piece knows no score at all
+    x[4] = value
+    for t in (labels, np.eye(1500, dtype=dtype)[labels]):
+        loss, dx = fl.softmax_cross_entropy(x, t)
+        bad = [4] if value == -np.inf else [1, 2, 3, 4]
+        assert np.isnan(loss)
+        assert np.isnan(dx[bad]).all()
+        good = np.setdiff1d(np.arange(6), bad)
+        true_loss, true_dx = expected_loss(x[good], t[good])
+        loss, dx = fl.softmax_cross_entropy(x[good], t[good])
+        assert loss == pytest.approx(true_loss, rel=1e-6)
+        np.testing.assert_allclose(dx, true_dx.astype(float), rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize("dtype", zoo.FAST)

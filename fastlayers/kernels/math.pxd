@@ -32,7 +32,7 @@ cdef extern from * nogil:
 
 
 cdef inline void exp_bounds(floating *low, floating *high) noexcept nogil:
-    """The bounds of what `exp` takes: at the lower its 2**n is 0, at the upper inf.
+    """The bounds of what `exp` takes with m = 0: at the lower its 2**n is 0, at the upper inf.
 
     A caller reads them before its loop and bounds with ``low if x < low else x``, which is false for NaN
     and so keeps it. They are volatile to hide their values: with a constant the compiler works out what
@@ -44,21 +44,30 @@ cdef inline void exp_bounds(floating *low, floating *high) noexcept nogil:
         low[0], high[0] = fl_exp_low_double, fl_exp_high_double
 
 
-cdef inline floating exp(floating x) noexcept nogil:
-    """e**x of x within `exp_bounds`, to 1 ulp; 0 where the result is below the normal numbers; nan of nan.
+cdef inline floating exp_bias(floating m) noexcept nogil:
+    """What makes `exp` divide by 2**m, m an integer: see there."""
+    if floating is float:
+        return <float> 12583039.0 - m
+    else:
+        return 6755399441056767.0 - m
+
+
+cdef inline floating exp_less_1(floating x, floating bias, floating *scale) noexcept nogil:
+    """e**r - 1, where e**x / 2**m = e**r * scale; see `exp`.
 
     With n the integer nearest x / log 2 and r = x - n log 2, |r| <= log(2) / 2, e**x = 2**n e**r.
     Adding 1.5 * 2**23 (2**52 in float64) leaves no room for a fraction in the significand: that rounds,
-    and puts n into its low bits, from where a shift makes it the exponent of 2**n; the bias of 127 (1023)
-    is added along. log 2 is subtracted in two parts, the first short enough that n times it is exact.
-    e**r = 1 + r + r**2 P(r), P of least relative error (Remez): 3e-9 at degree 4, 4e-18 at degree 9.
+    and puts n into its low bits, from where a shift makes it the exponent of 2**n; the exponent's own bias
+    of 127 (1023) is added along, and m taken off. log 2 is subtracted in two parts, the first short enough
+    that n times it is exact (to |x| = 2,000 and more). e**r = 1 + r + r**2 P(r), P of least relative error
+    (Remez): 3e-9 at degree 4, 4e-18 at degree 9.
     """
-    cdef floating k, n, r, p, scale
+    cdef floating k, n, r, p
     cdef uint32_t bits
     cdef uint64_t wide
     if floating is float:
-        k = x * <float> 1.44269504088896341 + <float> 12583039.0
-        n = k - <float> 12583039.0
+        k = x * <float> 1.44269504088896341 + bias
+        n = k - bias
         r = (x - n * <float> 0.693359375) - n * <float> -2.12194440054690583e-4
         p = <float> 0.0013814598646664034
         p = p * r + <float> 0.0083687168797281399
@@ -67,10 +76,10 @@ cdef inline floating exp(floating x) noexcept nogil:
         p = p * r + <float> 0.49999993447796487
         memcpy(&bits, &k, sizeof(bits))
         bits <<= 23
-        memcpy(&scale, &bits, sizeof(bits))
+        memcpy(scale, &bits, sizeof(bits))
     else:
-        k = x * 1.44269504088896341 + 6755399441056767.0
-        n = k - 6755399441056767.0
+        k = x * 1.44269504088896341 + bias
+        n = k - bias
         r = (x - n * 0.69314575195312500) - n * 1.42860682030941723e-6
         p = 2.5000061625531280e-8
         p = p * r + 2.7630248385323021e-7
@@ -84,22 +93,51 @@ cdef inline floating exp(floating x) noexcept nogil:
         p = p * r + 0.50000000000000106
         memcpy(&wide, &k, sizeof(wide))
         wide <<= 52
-        memcpy(&scale, &wide, sizeof(wide))
-    return (p * (r * r) + r + <floating> 1) * scale
+        memcpy(scale, &wide, sizeof(wide))
+    return p * (r * r) + r
 
 
-cdef inline floating exp_below(floating x, floating top, floating low) noexcept nogil:
-    """exp(x - top) of x <= top; `low` is from `exp_bounds`.
+cdef inline floating exp(floating x, floating bias) noexcept nogil:
+    """e**x / 2**m of x within its bounds, to 1 ulp; 0 where that is below the normal numbers; nan of nan."""
+    cdef floating scale, less_1 = exp_less_1(x, bias, &scale)
+    return (less_1 + <floating> 1) * scale
 
-    The shift rounds, and where the others are tiny their sum is all there is of the loss: so what it
-    loses (Knuth's two-sum; nan beside infinity) is made good, as exp(s + d) = exp(s) (1 + d).
+
+cdef inline void exp_frame(floating top, floating *shift, floating *bias, floating *low) noexcept nogil:
+    """What `exp_below` needs for numbers up to `top`.
+
+    Softmax subtracts the maximum to keep exp from overflowing. That subtraction rounds, and exp makes a
+    relative error of it: 41 below the top, one of 20 ulp. A power of two near exp(top) does as well, and
+    dividing by it is exact and free: it goes into exp's bias. Beyond |top| = 256 (2048 in float64) x would
+    be too large for exp; but there, what is not 0 after exp is within a factor of two of top, and the
+    subtraction is exact (Sterbenz).
     """
-    cdef floating shifted = x - top
-    cdef floating part = shifted - x
-    part = (x - (shifted - part)) - (top + part)
-    part = part if part == part else <floating> 0
-    shifted = exp(low if shifted < low else shifted)
-    return shifted + shifted * part
+    cdef floating m = 0, reach, least
+    if floating is float:
+        reach, least = 256, 127
+    else:
+        reach, least = 2048, 1023
+    shift[0] = top
+    if -reach < top < reach:
+        shift[0] = 0
+        m = (top * <floating> 1.44269504088896341 + exp_bias(<floating> 0)) - exp_bias(<floating> 0)
+    bias[0] = exp_bias(m)
+    low[0] = (m - least) * <floating> 0.69314718055994531
+
+
+cdef inline floating exp_below(floating x, floating shift, floating bias, floating low) noexcept nogil:
+    """exp(x) of x up to the top that `exp_frame` was given, over a number near exp(top); nan if top is not finite."""
+    x -= shift
+    return exp(low if x < low else x, bias)
+
+
+cdef inline double exp_of_top(floating top, floating shift, floating bias, double *rest) noexcept nogil:
+    """The same of the top itself, which every other is measured against: in float64, with what that loses in `rest`."""
+    cdef double m = exp_bias(<floating> 0) - bias
+    cdef double scale, less_1 = exp_less_1(<double> (top - shift), exp_bias(m), &scale)
+    cdef double value = less_1 + 1
+    rest[0] = (less_1 - (value - 1)) * scale
+    return value * scale
 
 
 cdef inline double log_1p(double x) noexcept nogil:
@@ -154,17 +192,26 @@ cdef inline double exact(double total, double lost) noexcept nogil:
     return total + lost if lost == lost else total
 
 
-cdef inline Py_ssize_t largest(const floating *x, Py_ssize_t n) noexcept nogil:
-    """The index of the largest of n > 0 numbers, NaN aside; 0 if there is no other."""
+# A loop that folds lanes in half, with its length a constant at each call, becomes one or two instructions.
+
+
+cdef inline void keep_greater(floating *lanes, int half) noexcept nogil:
+    cdef int lane
+    for lane in range(half):
+        lanes[lane] = lanes[lane + half] if lanes[lane + half] > lanes[lane] else lanes[lane]
+
+
+cdef inline Py_ssize_t largest(const floating *x, Py_ssize_t n, floating *top) noexcept nogil:
+    """The index of the largest of n numbers where it is above `top`, which it then replaces; else -1. NaN aside."""
     cdef floating[LANES] lanes
-    cdef floating top
-    cdef Py_ssize_t i = 0, j
+    cdef floating[LANES] folded
+    cdef Py_ssize_t i = 0, j, found = -1
     cdef int lane
     if n < LANES:  # a short row is looked at one by one
-        for j in range(1, n):
-            if x[j] > x[i] or x[i] != x[i]:
-                i = j
-        return i
+        for j in range(n):
+            if x[j] > top[0]:
+                top[0], found = x[j], j
+        return found
     for lane in range(LANES):
         lanes[lane] = <floating> -INFINITY
     while i + LANES <= n:
@@ -173,54 +220,90 @@ cdef inline Py_ssize_t largest(const floating *x, Py_ssize_t n) noexcept nogil:
         i += LANES
     for lane in range(<int> (n - i)):
         lanes[lane] = x[i + lane] if x[i + lane] > lanes[lane] else lanes[lane]
-    top = lanes[0]
-    for lane in range(1, LANES):
-        top = lanes[lane] if lanes[lane] > top else top
+    folded = lanes
+    keep_greater(&folded[0], 16)
+    keep_greater(&folded[0], 8)
+    keep_greater(&folded[0], 4)
+    keep_greater(&folded[0], 2)
+    keep_greater(&folded[0], 1)
+    if not folded[0] > top[0]:
+        return -1
+    top[0] = folded[0]
     # It lies in a lane that holds it: a 32nd of the row to look at.
     for lane in range(LANES):
-        if lanes[lane] == top:
+        if lanes[lane] == top[0]:
             j = lane
             while j < n:
-                if x[j] == top:
+                if x[j] == top[0]:
                     return j
                 j += LANES
-    return 0
+    return -1
+
+
+cdef inline void add_to_lanes(const floating *x, Py_ssize_t n, double *sums, double *lost) noexcept nogil:
+    """Add n numbers, at most CHUNK, to running sums; each is LANES long and ends in `sum_of_lanes`.
+
+    Four float32 terms are added in float32 and then in float64, which has digits to spare. A sum of float64
+    has none: so a chunk is summed by itself, and what is lost where it joins the rest is kept.
+    """
+    cdef double[LANES] part
+    cdef Py_ssize_t i = 0
+    cdef int lane
+    for lane in range(LANES):
+        part[lane] = sums[lane] if floating is float else 0
+    while i + 4 * LANES <= n:
+        for lane in range(LANES):
+            part[lane] += (x[i + lane] + x[i + LANES + lane]) + (x[i + 2 * LANES + lane] + x[i + 3 * LANES + lane])
+        i += 4 * LANES
+    while i + LANES <= n:
+        for lane in range(LANES):
+            part[lane] += <double> x[i + lane]
+        i += LANES
+    for lane in range(<int> (n - i)):
+        part[lane] += <double> x[i + lane]
+    for lane in range(LANES):
+        if floating is float:
+            sums[lane] = part[lane]
+        else:
+            add_exactly(&sums[lane], &lost[lane], part[lane])
+
+
+cdef inline void add_halves(double *sums, double *lost, int half) noexcept nogil:
+    cdef int lane
+    for lane in range(half):
+        add_exactly(&sums[lane], &lost[lane], sums[lane + half])
+        lost[lane] += lost[lane + half]
+
+
+cdef inline double sum_of_lanes(double *sums, double *lost) noexcept nogil:
+    add_halves(sums, lost, 16)
+    add_halves(sums, lost, 8)
+    add_halves(sums, lost, 4)
+    add_halves(sums, lost, 2)
+    add_halves(sums, lost, 1)
+    return exact(sums[0], lost[0])
 
 
 cdef inline double sum_of(const floating *x, Py_ssize_t n) noexcept nogil:
-    """The sum of n numbers: four at a time in their own precision, then in float64, lane by lane."""
-    cdef double[LANES] lanes
-    cdef double total = 0, lost = 0
-    cdef Py_ssize_t i = 0, stop
-    cdef int lane, half
+    """The sum of n numbers, in float64 and twice as accurate."""
+    cdef double[LANES] sums
+    cdef double[LANES] lost
+    cdef Py_ssize_t i = 0
+    cdef int lane
+    sums[0] = lost[0] = 0
     if n < LANES:  # a short row is added one by one
         for i in range(n):
-            total += <double> x[i]
-        return total
+            if floating is float:
+                sums[0] += <double> x[i]
+            else:
+                add_exactly(&sums[0], &lost[0], x[i])
+        return exact(sums[0], lost[0])
+    for lane in range(LANES):
+        sums[lane] = lost[lane] = 0
     while i < n:
-        stop = i + min(CHUNK, n - i)
-        for lane in range(LANES):
-            lanes[lane] = 0
-        while i + 4 * LANES <= stop:
-            for lane in range(LANES):
-                lanes[lane] += (x[i + lane] + x[i + LANES + lane]) + (
-                    x[i + 2 * LANES + lane] + x[i + 3 * LANES + lane]
-                )
-            i += 4 * LANES
-        while i + LANES <= stop:
-            for lane in range(LANES):
-                lanes[lane] += <double> x[i + lane]
-            i += LANES
-        for lane in range(<int> (stop - i)):
-            lanes[lane] += <double> x[i + lane]
-        half = LANES // 2
-        while half > 0:
-            for lane in range(half):
-                lanes[lane] += lanes[lane + half]
-            half //= 2
-        add_exactly(&total, &lost, lanes[0])
-        i = stop
-    return exact(total, lost)
+        add_to_lanes(x + i, min(CHUNK, n - i), sums, lost)
+        i += CHUNK
+    return sum_of_lanes(sums, lost)
 
 
 cdef inline double weighted_gap(const floating *x, const floating *t, floating top, Py_ssize_t n) noexcept nogil:

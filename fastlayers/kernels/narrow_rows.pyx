@@ -27,16 +27,21 @@ cdef double narrow_rows(
     cdef floating[LANES * LANES] e
     cdef floating[LANES] top
     cdef floating[LANES] which
+    cdef floating[LANES] shift
+    cdef floating[LANES] bias
+    cdef floating[LANES] low
     cdef floating[LANES] scale
+    cdef double[LANES] e_top
+    cdef double[LANES] e_lost
     cdef double[LANES] others
+    cdef double[LANES] others_lost
     cdef double[LANES] total
     cdef double[LANES] loss
     cdef Py_ssize_t[LANES] label
     cdef Py_ssize_t n = work.columns, j, lane
     cdef floating *column
-    cdef floating value, place, low, high
+    cdef floating place, value
     cdef double rest, sum_of_losses = 0, lost = 0
-    exp_bounds(&low, &high)
     for lane in range(rows):
         for j in range(n):
             e[j * LANES + lane] = x[lane * n + j]
@@ -46,7 +51,7 @@ cdef double narrow_rows(
     for lane in range(LANES):
         top[lane] = <floating> -INFINITY
         which[lane] = 0
-        others[lane] = 0
+        others[lane] = others_lost[lane] = 0
     for j in range(n):
         column = e + j * LANES
         place = <floating> j
@@ -57,17 +62,23 @@ cdef double narrow_rows(
         for lane in range(rows):
             label[lane] = checked_label(work, first + lane)
             loss[lane] = <double> top[lane] - <double> x[lane * n + label[lane]]
+    for lane in range(LANES):
+        exp_frame(top[lane], &shift[lane], &bias[lane], &low[lane])
+        e_top[lane] = exp_of_top(top[lane], shift[lane], bias[lane], &e_lost[lane])
     for j in range(n):
         column = e + j * LANES
         place = <floating> j
         for lane in range(LANES):
-            column[lane] = exp_below(column[lane], top[lane], low)
+            column[lane] = exp_below(column[lane], shift[lane], bias[lane], low[lane])
         for lane in range(LANES):
-            others[lane] += <double> (<floating> 0 if which[lane] == place else column[lane])
+            value = <floating> 0 if which[lane] == place else column[lane]
+            if floating is float:
+                others[lane] += <double> value
+            else:
+                add_exactly(&others[lane], &others_lost[lane], value)
     for lane in range(LANES):
-        value = <floating> 1 + (top[lane] - top[lane])  # exp(0), or nan of an infinite or nan maximum
-        others[lane] *= value
-        total[lane] = value + others[lane]
+        others[lane] += others_lost[lane]
+        total[lane] = e_top[lane] + (e_lost[lane] + others[lane])
     if y != NULL:
         for lane in range(LANES):
             scale[lane] = <floating> (1 / total[lane])
@@ -82,7 +93,8 @@ cdef double narrow_rows(
         rest = 0 - (others[lane] if which[lane] == <floating> j else total[lane] - e[j * LANES + lane])
         dx[lane * n + j] = <floating> (rest / total[lane] / work.rows)
     for lane in range(LANES):
-        others[lane] = log_1p(others[lane])
+        others[lane] /= e_top[lane]
+        others[lane] = log_1p(others[lane] - others[lane] * (e_lost[lane] / e_top[lane]))
     for lane in range(rows):
         add_exactly(&sum_of_losses, &lost, loss[lane] + others[lane])
     return exact(sum_of_losses, lost)

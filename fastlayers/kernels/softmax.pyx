@@ -1,9 +1,10 @@
 """Softmax, and softmax with cross-entropy and its gradient in one pass over each row.
 
-A row is done while it is in the cache: its maximum, then exp and sum a chunk at a time, then the scale.
+A row is read a chunk at a time, which is looked through for the maximum, then exp and sum; the scale follows.
+Exp is taken over a power of two near exp(max) instead of exp(max), see `exp_frame`: it divides out again.
 The largest entry is kept apart from the sum of the others, so that a dominating class loses no digits:
-the loss is (max - x_t) + log1p(others), its gradient there -others / total (see `_reference`).
-A NaN, or +inf, or -inf alone, makes `others` NaN, which then reaches the whole row.
+the loss is (max - x_t) + log1p(others / e_top), its gradient there -others / total (see `_reference`).
+A NaN, or +inf, or -inf alone, makes e_top or `others` NaN, which then reaches the whole row.
 Work: x and t; y and dx, either of them NULL where not asked for; a row has `columns` classes.
 """
 
@@ -23,6 +24,7 @@ from numpy cimport (
 cdef enum:
     NO_TARGETS = -1
     SOFT_TARGETS = -2
+    HEADROOM = 32  # how far above the maximum that was taken for a row's own another may be
     ENOUGH_ROWS = 16  # narrow rows; fewer are quicker one by one
     # The loss is summed over this many blocks of rows at most, whatever the number of threads: the same bits.
     MAX_BLOCKS = 256
@@ -68,45 +70,69 @@ cdef inline long long checked_label(const Work *work, Py_ssize_t row) noexcept n
 
 
 cdef double softmax_row(
-    const Work *work, const floating *x, const floating *t, long long label, floating *y, floating *dx
+    const Work *work, const floating *x, const floating *t, long long label, floating *y, floating *dx, Py_ssize_t known
 ) noexcept nogil:
-    """One row: its probabilities into y, its gradient into dx, where they are asked for; returns its loss."""
-    cdef Py_ssize_t j, start = 0, stop, n = work.columns
+    """One row: its probabilities into y, its gradient into dx, where they are asked for; returns its loss.
+
+    The maximum of the first `known` entries stands for the row's own, so that a long row is read from memory
+    once: a larger one further on is as good while exp of the difference is far from overflowing, and where it
+    is not, the row is done again with its own.
+    """
+    cdef Py_ssize_t j, top, found, start = 0, stop, n = work.columns
     cdef floating *e = dx if y == NULL else y
-    cdef Py_ssize_t top = largest(x, n)
-    cdef floating x_top = x[top]
-    cdef floating one = <floating> 1 + (x_top - x_top)  # exp(0), or nan of an infinite or nan maximum
-    cdef double gap = 0, weight = 1, rest = 0, t_top = 0, total, others = 0, lost = 0
-    cdef floating scale, shift, low, high
-    exp_bounds(&low, &high)
+    cdef double gap = 0, weight = 1, rest = 0, t_top = 0
+    cdef double total, others, e_top, e_lost, ratio
+    cdef double[LANES] sums
+    cdef double[LANES] lost
+    cdef int lane
+    cdef floating x_top = <floating> -INFINITY, x_label = 0
+    cdef floating scale, share, limit, shift, bias, low
     # What the input holds is read before anything is written: dx may be x itself.
+    if work.label_type == SOFT_TARGETS or e == x:
+        known = n
+    top = max(largest(x, min(known, n), &x_top), 0)
+    limit = x_top + <floating> HEADROOM
+    exp_frame(x_top, &shift, &bias, &low)
+    e_top = exp_of_top(x[top], shift, bias, &e_lost)
     if work.label_type == SOFT_TARGETS:
         gap = weighted_gap(x, t, x_top, n)
         t_top = t[top]
         rest = sum_of(t, top) + sum_of(t + top + 1, n - top - 1)
         weight = rest + t_top
     elif work.label_type != NO_TARGETS:
-        gap = <double> x_top - <double> x[label]
+        x_label = x[label]
 
+    for lane in range(LANES):
+        sums[lane] = lost[lane] = 0
     while start < n:
         stop = start + min(CHUNK, n - start)
+        if start >= known:
+            found = largest(x + start, stop - start, &x_top)
+            if found >= 0:
+                if x_top > limit:
+                    return softmax_row(work, x, t, label, y, dx, n)
+                e[top] = <floating> e_top
+                add_exactly(&sums[0], &lost[0], e_top)
+                top = start + found
+                e_top = exp_of_top(x_top, shift, bias, &e_lost)
         for j in range(start, stop):
-            e[j] = exp_below(x[j], x_top, low)
+            e[j] = exp_below(x[j], shift, bias, low)
         if start <= top < stop:
             e[top] = 0
-        add_exactly(&others, &lost, sum_of(e + start, stop - start))
+        if n >= LANES:
+            add_to_lanes(e + start, stop - start, sums, lost)
         start = stop
-    e[top] = one
-    others = (others + lost) * one
-    total = one + others
+    others = sum_of_lanes(sums, lost) if n >= LANES else sum_of(e, n)
+    e[top] = <floating> e_top
+    total = e_top + (e_lost + others)
 
     if dx != NULL:
         if work.label_type == SOFT_TARGETS:
             scale = <floating> (weight / total / work.rows)
-            shift = <floating> (<double> 1 / work.rows)
+            share = <floating> (<double> 1 / work.rows)
             for j in range(n):
-                dx[j] = e[j] * scale - t[j] * shift
-            dx[top] = <floating> ((rest - t_top * others) / total / work.rows)
+                dx[j] = e[j] * scale - t[j] * share
+            dx[top] = <floating> ((rest * e_top - t_top * others) / total / work.rows)
         else:
             scale = <floating> (1 / total / work.rows)
             rest = 0 - (others if label == top else total - e[label])
@@ -117,7 +143,10 @@ cdef double softmax_row(
         scale = <floating> (1 / total)
         for j in range(n):
             y[j] = e[j] * scale
-    return gap + weight * log_1p(others)
+    if work.label_type >= 0:
+        gap = <double> x_top - <double> x_label
+    ratio = others / e_top
+    return gap + weight * log_1p(ratio - ratio * (e_lost / e_top))
 
 
 cdef double rows_loop(
@@ -159,6 +188,7 @@ cdef double rows_loop(
                 label,
                 y + offset if y != NULL else NULL,
                 dx + offset if dx != NULL else NULL,
+                CHUNK,
             ),
         )
     return exact(total, lost)
