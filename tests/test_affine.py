@@ -1,5 +1,7 @@
 """Affine: ``y = x W + b`` and its three gradients; products are BLAS's, so values are held to a tolerance."""
 
+import itertools
+
 import numpy as np
 import pytest
 import zoo
@@ -223,3 +225,48 @@ def test_one_sample_that_is_not_finite(implementation, odd, order):
     x[0, 2] = odd
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(fl.affine_forward(x, 2 * W, W[0]), fl.reference.affine_forward(x, 2 * W, W[0]))
+
+
+# Small products have tiles of their own: a few rows by 32 lanes, both of which reach back at the end.
+TILES = [1, 2, 3, 4, 5, 9, 16], [0, 1, 7, 24, 25, 31, 32, 33, 50, 64, 96]
+
+
+@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("inputs", TILES[1])
+def test_small_products_of_every_size(implementation, dtype, inputs):
+    for rows, columns in itertools.product(*TILES):
+        x, W, b, dout = operands(rows, inputs, columns, dtype)
+        wide_x, wide_W, wide_dout = (a.astype(np.longdouble) for a in (x, W, dout))
+        assert_near(fl.affine_forward(x, W, b), wide_x @ wide_W + b, dtype, inputs)
+        assert_near(fl.affine_forward(x, W), wide_x @ wide_W, dtype, inputs)
+        dx, dW, db = fl.affine_backward(dout, x, W)
+        assert_near(dx, wide_dout @ wide_W.T, dtype, columns)
+        assert_near(dW, wide_x.T @ wide_dout, dtype, rows)
+        assert_near(db, wide_dout.sum(axis=0), dtype, rows)
+
+
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan, 3e38])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_small_products_that_are_not_finite(implementation, odd, place):
+    """They are NumPy's own, and so are the warnings."""
+    x, W, dout = (4 * a for a in operands(9, 32, 64, np.float32) if a.ndim == 2)
+    (x, W, dout)[place][-1, -1] = odd
+    for name, args in {"affine_forward": (x, W), "affine_backward": (dout, x, W)}.items():
+        with np.errstate(all="ignore"):
+            for a, b in zip(zoo.flat(zoo.call(name, *args)), zoo.flat(zoo.reference(name, *args)), strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-4)
+        with np.errstate(over="raise", invalid="raise"):
+            ours, true = zoo.outcome(zoo.call, name, *args), zoo.outcome(zoo.reference, name, *args)
+        raised = [isinstance(o, tuple) and isinstance(o[0], type) and o for o in (ours, true)]
+        assert raised[0] == raised[1]
+
+
+def test_small_products_for_any_number_of_threads(level):
+    """The tiles are shared out once there are enough of them; each number is summed in one order whoever does it."""
+    x, W, b, _ = operands(128, 128, 128, np.float32)
+    seen = set()
+    for threads in (1, 2, 3):
+        level.set_num_threads(threads)
+        seen.add(level.affine_forward(x, W, b).tobytes())
+    level.set_num_threads(1)
+    assert len(seen) == 1 or level.__name__.endswith(("_x86_64", "_x86_64_v3", "_generic"))  # there BLAS does it

@@ -3,7 +3,7 @@
 `PyArray_MatrixProduct2` is the C face of ``np.dot``: the same BLAS as the reference, without the cost of
 a Python call. It takes transposed views and writes into the array it is given.
 
-One sample times a small matrix is the exception: see ``one_sample.pyx``.
+Small matrices are the exception: see ``one_sample.pyx`` and ``product.pyx``.
 
 A narrow row (10 classes) is too short to vectorise, and there are many of them: so the bias is repeated
 into a tile of whole rows, and the sum over the batch runs over a tile's columns and is folded at the end.
@@ -54,7 +54,7 @@ cdef void sum_tiles(
     cdef Py_ssize_t i, j, start = 0, stop, repeat = 1, width = columns
     cdef const floating *row
     if columns == stride:
-        repeat = rows_in_tile(rows, columns)
+        repeat = rows_in_tile(rows // 8, columns)
         width = repeat * columns
     for j in range(width):
         sums[j] = lost[j] = 0
@@ -116,6 +116,14 @@ cdef inline object new_result(object out, int ndim, Py_ssize_t rows, Py_ssize_t 
     return new_array(out, ndim, shape, typenum, False)
 
 
+cdef inline bint is_for_tiles(object x, object W, int typenum) noexcept:
+    """Whether a product of ours may be had for these, if it is small."""
+    return (
+        TILE_ROWS > 0 and typenum == NPY_FLOAT
+        and order_of(x, typenum) & order_of(W, typenum) & NPY_ARRAY_C_CONTIGUOUS != 0
+    )
+
+
 def affine_forward(x, W, b=None, out=None):
     """y of a plain batch or sample, weights and bias; `out` None or an array."""
     cdef int typenum = floating_type(x)
@@ -153,6 +161,11 @@ def affine_forward(x, W, b=None, out=None):
         work.dx = <char *> PyArray_DATA(<ndarray> W)
         if run_row(&work):
             return out  # else NumPy's product answers, and warns as the user has it
+    elif is_for_tiles(x, W, typenum) and small_forward(
+        <const char *> PyArray_DATA(<ndarray> x), <const char *> PyArray_DATA(<ndarray> W), work.t, work.y,
+        rows, inputs, columns,
+    ):
+        return out
     PyArray_MatrixProduct2(x, W, <ndarray> out)
     if work.t != NULL and columns > 0:
         run(add_bias_task, &work, rows, columns)
@@ -164,7 +177,11 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
     cdef int typenum = floating_type(dout)
     cdef Py_ssize_t rows, inputs, columns
     cdef object dx = None, dW = None, db = None
-    cdef bint with_dx = need_dx
+    cdef bint with_dx = need_dx, tiled
+    cdef const char *x_data
+    cdef const char *W_data
+    cdef char *dx_data
+    cdef char *dW_data
     cdef Work work
     if order_of(dout, typenum) == 0 or order_of(W, typenum) == 0:
         return NotImplemented
@@ -207,9 +224,14 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
     work.rows, work.columns = rows, columns
     work.x = <const char *> PyArray_DATA(<ndarray> dout)
     work.y = <char *> PyArray_DATA(<ndarray> db)
-    if with_dx:
+    x_data, W_data = <const char *> PyArray_DATA(<ndarray> x), <const char *> PyArray_DATA(<ndarray> W)
+    dW_data = <char *> PyArray_DATA(<ndarray> dW)
+    dx_data = <char *> PyArray_DATA(<ndarray> dx) if with_dx else NULL
+    tiled = is_for_tiles(x, W, typenum)
+    if with_dx and not (tiled and small_dx(work.x, W_data, dx_data, rows, inputs, columns)):
         PyArray_MatrixProduct2(dout, PyArray_Transpose(<ndarray> W, NULL), <ndarray> dx)
-    PyArray_MatrixProduct2(PyArray_Transpose(<ndarray> x, NULL), dout, <ndarray> dW)
+    if not (tiled and small_dW(x_data, work.x, dW_data, rows, inputs, columns)):
+        PyArray_MatrixProduct2(PyArray_Transpose(<ndarray> x, NULL), dout, <ndarray> dW)
     if columns > 0:
         run(sum_over_batch_task, &work, (columns + TILE - 1) // TILE, max(rows, 1) * min(columns, TILE))
     return dx, dW, db

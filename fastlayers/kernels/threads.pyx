@@ -47,6 +47,7 @@ cdef struct Work:
     int label_type
     double *losses
     const double *factors
+    const void *product  # of `product.pyx`
 
 # A kernel over the units start to stop (elements, rows, ...) of its work.
 ctypedef void (*Task)(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
