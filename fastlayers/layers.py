@@ -206,9 +206,10 @@ class Affine:
 
     def forward(self, x: ArrayLike) -> Array:
         """y ``(N, M)`` of x ``(N, ...)``; ``(M,)`` of one sample ``(D,)``."""
-        x = np.asanyarray(x)
+        if type(x) is not np.ndarray:
+            x = np.asanyarray(x)
         shape = x.shape
-        if x.ndim > 2:
+        if len(shape) > 2:
             x = x.reshape(shape[0], math.prod(shape[1:]))
         y: Array = self._functions.affine_forward(x, self.W, self.b, out=self._memory)
         self.x, self._x_shape = x, shape

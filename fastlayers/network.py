@@ -83,8 +83,12 @@ class Sequential:
         """
         y: Any = x
         for layer in self.layers:
-            y = getattr(layer, "predict", layer.forward)(y)
-        return np.asarray(y)
+            try:
+                predict = layer.predict
+            except AttributeError:
+                predict = layer.forward
+            y = predict(y)
+        return y if type(y) is np.ndarray else np.asarray(y)
 
     def loss(self, x: ArrayLike, t: ArrayLike) -> float:
         """The loss of inputs x against labels or targets t."""
@@ -158,23 +162,19 @@ class Sequential:
 
     def _backward(self) -> None:
         """Backpropagate down to the first layer that has parameters; below it no gradient is of use."""
-        layers = list(self.layers)
-        while layers and not _has_parameters(layers[0]):
-            del layers[0]
-        if not layers:
+        for first, layer in enumerate(self.layers):  # noqa: B007  (used after the loop)
+            if getattr(layer, "W", None) is not None or getattr(layer, "b", None) is not None:
+                break
+        else:
             return
         dout = self.loss_layer.backward()
-        for layer in layers[:0:-1]:
+        for layer in self.layers[:first:-1]:
             dout = layer.backward(dout)
-        backward = layers[0].backward
+        backward = self.layers[first].backward
         if _can_leave_out_dx(getattr(backward, "__func__", backward)):
             backward(dout, need_dx=False)
         else:
             backward(dout)
-
-
-def _has_parameters(layer: Any) -> bool:
-    return getattr(layer, "W", None) is not None or getattr(layer, "b", None) is not None
 
 
 @functools.cache

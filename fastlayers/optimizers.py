@@ -27,18 +27,17 @@ class _Optimizer:
     _pure: ClassVar[bool] = False
 
     def _run(
-        self,
-        rule: str,
-        keys: Sequence[Any],
-        params: list[Array],
-        grads: list[Array],
-        states: list[list[Array]],
-        *factors: float,
+        self, rule: str, params: Arrays, grads: Arrays, states: Sequence[dict[Any, Array]], *factors: float
     ) -> None:
-        """Update by the compiled rule; where it declines, by the reference, once all is known to fit."""
-        if self._pure or getattr(_backend.kernels, rule)(params, grads, *states, *factors) is NotImplemented:
+        """Update by the compiled rule; where it declines, once all is known to fit and each state is there."""
+        keys, params, grads = _aligned(params, grads)
+        compiled = None if self._pure else getattr(_backend.kernels, rule)
+        arrays: list[list[Any]] = [[state.get(key) for key in keys] for state in states] if states else []
+        if compiled is None or compiled(params, grads, *arrays, *factors) is NotImplemented:
             _check(keys, params, grads)
-            _backend.run_reference(rule, params, grads, *states, *factors)
+            arrays = [_state(state, keys, params) for state in states]
+            if compiled is None or compiled(params, grads, *arrays, *factors) is NotImplemented:
+                _backend.run_reference(rule, params, grads, *arrays, *factors)
 
 
 class SGD(_Optimizer):
@@ -66,8 +65,7 @@ class SGD(_Optimizer):
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
-        keys, params, grads = _aligned(params, grads)
-        self._run("sgd_update", keys, params, grads, [], self.lr)
+        self._run("sgd_update", params, grads, (), self.lr)
 
 
 class Momentum(_Optimizer):
@@ -92,9 +90,7 @@ class Momentum(_Optimizer):
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
-        keys, params, grads = _aligned(params, grads)
-        v = _state(self.v, keys, params, grads)
-        self._run("momentum_update", keys, params, grads, [v], self.lr, self.momentum)
+        self._run("momentum_update", params, grads, (self.v,), self.lr, self.momentum)
 
 
 class Adam(_Optimizer):
@@ -128,15 +124,15 @@ class Adam(_Optimizer):
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
-        keys, params, grads = _aligned(params, grads)
-        m = _state(self.m, keys, params, grads)
-        v = _state(self.v, keys, params, grads)
-        self._run("adam_update", keys, params, grads, [m, v], self.lr, self.beta1, self.beta2, self.eps, self.t + 1)
+        states = self.m, self.v
+        self._run("adam_update", params, grads, states, self.lr, self.beta1, self.beta2, self.eps, self.t + 1)
         self.t += 1
 
 
 def _aligned(params: Arrays, grads: Arrays) -> tuple[Sequence[Any], list[Array], list[Array]]:
     """The keys or positions, and params and grads as lists in their order."""
+    if type(params) is list and type(grads) is list and len(params) == len(grads):  # the common case, and quick to see
+        return range(len(params)), params, grads
     if isinstance(params, Mapping) and isinstance(grads, Mapping):
         keys = list(params)
         missing = [key for key in keys if key not in grads]
@@ -150,9 +146,8 @@ def _aligned(params: Arrays, grads: Arrays) -> tuple[Sequence[Any], list[Array],
     return range(len(params)), list(params), list(grads)
 
 
-def _state(state: dict[Any, Array], keys: Sequence[Any], params: list[Array], grads: list[Array]) -> list[Array]:
+def _state(state: dict[Any, Array], keys: Sequence[Any], params: list[Array]) -> list[Array]:
     """The state of each parameter, zero at first."""
-    _check(keys, params, grads)
     if not state:
         state.update((key, np.zeros_like(param)) for key, param in zip(keys, params, strict=True))
     for key, param in zip(keys, params, strict=True):
