@@ -268,20 +268,24 @@ cdef inline void add_to_lanes(const floating *x, Py_ssize_t n, double *sums, dou
             add_exactly(&sums[lane], &lost[lane], part[lane])
 
 
-cdef inline void add_halves(double *sums, double *lost, int half) noexcept nogil:
+cdef inline void add_halves(double *sums, double *lost, int half, bint exactly) noexcept nogil:
     cdef int lane
     for lane in range(half):
-        add_exactly(&sums[lane], &lost[lane], sums[lane + half])
-        lost[lane] += lost[lane + half]
+        if exactly:
+            add_exactly(&sums[lane], &lost[lane], sums[lane + half])
+            lost[lane] += lost[lane + half]
+        else:
+            sums[lane] += sums[lane + half]
 
 
-cdef inline double sum_of_lanes(double *sums, double *lost) noexcept nogil:
-    add_halves(sums, lost, 16)
-    add_halves(sums, lost, 8)
-    add_halves(sums, lost, 4)
-    add_halves(sums, lost, 2)
-    add_halves(sums, lost, 1)
-    return exact(sums[0], lost[0])
+cdef inline double sum_of_lanes(double *sums, double *lost, bint exactly) noexcept nogil:
+    """The sum of what `add_to_lanes` has gathered; `exactly` where that was float64."""
+    add_halves(sums, lost, 16, exactly)
+    add_halves(sums, lost, 8, exactly)
+    add_halves(sums, lost, 4, exactly)
+    add_halves(sums, lost, 2, exactly)
+    add_halves(sums, lost, 1, exactly)
+    return exact(sums[0], lost[0]) if exactly else sums[0]
 
 
 cdef inline double sum_of(const floating *x, Py_ssize_t n) noexcept nogil:
@@ -303,7 +307,7 @@ cdef inline double sum_of(const floating *x, Py_ssize_t n) noexcept nogil:
     while i < n:
         add_to_lanes(x + i, min(CHUNK, n - i), sums, lost)
         i += CHUNK
-    return sum_of_lanes(sums, lost)
+    return sum_of_lanes(sums, lost, floating is double)
 
 
 cdef inline double weighted_gap(const floating *x, const floating *t, floating top, Py_ssize_t n) noexcept nogil:

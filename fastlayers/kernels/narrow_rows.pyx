@@ -36,6 +36,7 @@ cdef double narrow_rows(
     cdef double[LANES] others
     cdef double[LANES] others_lost
     cdef double[LANES] total
+    cdef double[LANES] divisor
     cdef double[LANES] loss
     cdef Py_ssize_t[LANES] label
     cdef Py_ssize_t n = work.columns, j, lane
@@ -86,15 +87,18 @@ cdef double narrow_rows(
     if dx == NULL:
         return 0
     for lane in range(LANES):
-        scale[lane] = <floating> (1 / total[lane] / work.rows)
+        divisor[lane] = total[lane] * work.rows
+        scale[lane] = <floating> (1 / divisor[lane])
     scale_rows(e, scale, dx, rows, n)
     for lane in range(rows):
         j = label[lane]
         rest = 0 - (others[lane] if which[lane] == <floating> j else total[lane] - e[j * LANES + lane])
-        dx[lane * n + j] = <floating> (rest / total[lane] / work.rows)
+        dx[lane * n + j] = <floating> (rest / divisor[lane])
     for lane in range(LANES):
         others[lane] /= e_top[lane]
-        others[lane] = log_1p(others[lane] - others[lane] * (e_lost[lane] / e_top[lane]))
+        if floating is double:
+            others[lane] -= others[lane] * (e_lost[lane] / e_top[lane])
+        others[lane] = log_1p(others[lane])
     for lane in range(rows):
         add_exactly(&sum_of_losses, &lost, loss[lane] + others[lane])
     return exact(sum_of_losses, lost)
