@@ -51,21 +51,30 @@ cdef void sum_tiles(
     cdef double[TILE] segment
     cdef double[TILE] sums
     cdef double[TILE] lost
-    cdef Py_ssize_t i, j, start = 0, stop, repeat = 1, width = columns
+    cdef Py_ssize_t i, j, start = 0, stop, step, repeat = 1, width = columns
     cdef const floating *row
     if columns == stride:
         repeat = rows_in_tile(rows // 8, columns)
         width = repeat * columns
+    step = repeat * stride
     for j in range(width):
         sums[j] = lost[j] = 0
     while start < rows // repeat:
         stop = min(start + SEGMENT, rows // repeat)
         for j in range(width):
             segment[j] = 0
-        for i in range(start, stop):
-            row = x + i * repeat * stride
+        i = start
+        while i + 4 <= stop:  # four at a time, since it is the segment's loads and stores that take time
+            row = x + i * step
             for j in range(width):
-                segment[j] += row[j]
+                segment[j] += (<double> row[j] + <double> row[step + j]) + (
+                    <double> row[2 * step + j] + <double> row[3 * step + j]
+                )
+            i += 4
+        while i < stop:
+            for j in range(width):
+                segment[j] += x[i * step + j]
+            i += 1
         for j in range(width):
             add_exactly(&sums[j], &lost[j], segment[j])
         start = stop

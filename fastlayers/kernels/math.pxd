@@ -132,11 +132,10 @@ cdef inline floating exp_below(floating x, floating shift, floating bias, floati
 
 
 cdef inline double exp_of_top(floating top, floating shift, floating bias, double *rest) noexcept nogil:
-    """The same of the top itself, which every other is measured against: in float64, with what that loses in `rest`."""
-    cdef double m = exp_bias(<floating> 0) - bias
-    cdef double scale, less_1 = exp_less_1(<double> (top - shift), exp_bias(m), &scale)
-    cdef double value = less_1 + 1
-    rest[0] = (less_1 - (value - 1)) * scale
+    """The same of the top itself, which all others are measured against: not rounded in the end, with a `rest`."""
+    cdef floating scale, less_1 = exp_less_1(top - shift, bias, &scale)
+    cdef double value = <double> less_1 + 1  # rounds only where it is float64
+    rest[0] = 0 if floating is float else (less_1 - (value - 1)) * scale
     return value * scale
 
 

@@ -56,6 +56,9 @@ cdef extern from * nogil:
 
 cdef enum:
     SCRATCH = 8192  # numbers; room on the stack for a matrix that must be turned first
+    FEW = 4
+    FEW_NUMBERS = 8192  # of b, where each is used fewer than FEW times
+    SOME_NUMBERS = 65_536
 
 # The product a b (+ bias): a[i, k] stands at i * a_row + k * a_inner; rows of b follow each other b_row apart,
 # with LANES columns to read even where there are fewer; y[i, j] goes to i * y_row + j * y_column.
@@ -177,8 +180,12 @@ cdef inline Py_ssize_t in_lanes(Py_ssize_t columns) noexcept nogil:
 
 
 cdef inline bint is_worth_it(Py_ssize_t rows, Py_ssize_t inner, Py_ssize_t columns, Py_ssize_t most) noexcept nogil:
-    """Whether a product is quicker here than in BLAS: not large, and with few lanes in vain."""
-    return rows * inner * columns <= most and 100 * in_lanes(columns) <= MOST_LANES * columns
+    """Whether a product is quicker here than in BLAS: with few lanes in vain, not large, and b used often or small."""
+    return (
+        100 * in_lanes(columns) <= MOST_LANES * columns
+        and rows * inner * columns <= most
+        and inner * columns <= (SOME_NUMBERS if rows >= FEW else FEW_NUMBERS)
+    )
 
 
 cdef bint small_forward(
@@ -227,6 +234,8 @@ cdef bint small_dW(
 ) noexcept:
     """``dW = x.T dout``, or its transpose as ``dout.T x`` where that leaves fewer lanes in vain; as above."""
     cdef Product p
+    if rows < FEW and inputs * columns > FEW_NUMBERS:  # to write them is all there is to do
+        return False
     p.bias, p.y, p.inner = NULL, <float *> dW, rows
     if columns >= LANES and (inputs < LANES or in_lanes(columns) * inputs <= in_lanes(inputs) * columns):
         p.a, p.b = <const float *> x, <const float *> dout
