@@ -1,8 +1,8 @@
-"""The same training step elsewhere: the book's NumPy code, PyTorch, JAX, scikit-learn.
+"""The same elsewhere: in the book's NumPy code, PyTorch, JAX, scikit-learn; predictions are in ``predictions.py``.
 
-Each maker takes a network and a dtype and gives a step without arguments that returns the loss before its
-update. All start from the weights, batch and learning rate of `Network.data`, and run on as many threads as
-we do, where they can be told.
+Each maker of a training step takes a network and a dtype and gives a step without arguments that returns the
+loss before its update. All start from the weights, batch and learning rate of `Network.data`, and run on as
+many threads as we do, where they can be told.
 """
 
 import importlib.util
@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 import fastlayers
-from fastlayers.command.cases import LEARNING_RATE, Network
+from fastlayers.command.cases import LEARNING_RATE, Call, Network
 
 Step = Callable[[], float]
+LOSS_TOLERANCE = 1e-5  # of float32 sums in an order of their own
 
 
 # The book's code, as it stands in its chapters 4 and 5 (common/layers.py, common/functions.py)
@@ -111,20 +112,31 @@ def book(network: Network, dtype: str) -> Step:
 # The libraries
 
 
-def pytorch(network: Network, dtype: str) -> Step:
-    """Eager mode, as most code is written; its compiler needs a C++ toolchain and a minute."""
+def import_torch() -> Any:
     import torch
 
     torch.set_num_threads(fastlayers.get_num_threads())
-    parameters, x, t = network.data(dtype)
+    return torch
+
+
+def pytorch_network(network: Network, dtype: str) -> Any:
+    """A network of PyTorch's own layers with our weights."""
+    torch = import_torch()
     layers = []
-    for W, b in parameters:
+    for W, b in network.data(dtype)[0]:
         linear = torch.nn.Linear(*W.shape, dtype=getattr(torch, dtype))
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(W.T))
             linear.bias.copy_(torch.from_numpy(b))
         layers += [linear, torch.nn.ReLU()]
-    net = torch.nn.Sequential(*layers[:-1])
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def pytorch(network: Network, dtype: str) -> Step:
+    """Eager mode, as most code is written; its compiler needs a C++ toolchain and a minute."""
+    torch = import_torch()
+    _, x, t = network.data(dtype)
+    net = pytorch_network(network, dtype)
     criterion = torch.nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE)
     inputs, labels = torch.from_numpy(x), torch.from_numpy(t)
@@ -137,6 +149,33 @@ def pytorch(network: Network, dtype: str) -> Step:
         return float(loss.item())
 
     return step
+
+
+def pytorch_loss(x: Any, t: Any) -> Call:
+    """Loss and gradient by autograd, after they were seen to agree with ours."""
+    torch = import_torch()
+    inputs, labels = torch.from_numpy(x.copy()).requires_grad_(), torch.from_numpy(t)
+    cross_entropy = torch.nn.functional.cross_entropy
+
+    def step() -> Any:
+        inputs.grad = None
+        loss = cross_entropy(inputs, labels)
+        loss.backward()
+        return loss
+
+    loss, dx = fastlayers.softmax_cross_entropy(x, t)
+    np.testing.assert_allclose(float(step().item()), loss, rtol=LOSS_TOLERANCE)
+    np.testing.assert_allclose(inputs.grad.numpy(), dx, rtol=LOSS_TOLERANCE, atol=LOSS_TOLERANCE / len(x))
+    return Call(step, (), {})
+
+
+def pytorch_sigmoid(x: Any) -> Call:
+    torch = import_torch()
+    inputs = torch.from_numpy(x)
+    out = torch.empty_like(inputs)
+    torch.sigmoid(inputs, out=out)
+    np.testing.assert_allclose(out.numpy(), fastlayers.sigmoid_forward(x), rtol=LOSS_TOLERANCE)
+    return Call(torch.sigmoid, (inputs,), {"out": out})
 
 
 def jax(network: Network, dtype: str) -> Step:
@@ -204,4 +243,8 @@ PEERS = {
 
 
 def installed(peer: str) -> bool:
-    return importlib.util.find_spec(PEERS[peer][0]) is not None
+    return available(PEERS[peer][0])
+
+
+def available(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None

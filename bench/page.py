@@ -1,0 +1,163 @@
+"""``docs/benchmarks.md``, and what the terminal prints: goal, figure and ratio side by side."""
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from goals import Line
+from peers import available
+
+from fastlayers import _backend
+
+TITLES = {
+    1: "The overhead of a call",
+    2: "What memory bounds",
+    3: "Softmax with loss",
+    4: "Products",
+    5: "Layers in a loop",
+    6: "A training step",
+    7: "Two threads",
+    8: "Every instruction set",
+    9: "Growth with size, and memory",
+    10: "A prediction",
+}
+NOTES = {
+    1: "Results' arrays are given (`out=`), apart from the layer's.",
+    2: "Results' arrays are given; the yardstick copies one array of that size into memory that is there already.",
+    3: "Loss and gradient in one call, with the gradient's array given; PyTorch's `cross_entropy` and its backward.",
+    4: "`np.dot` is the product alone; NumPy adds the bias, or takes three calls backward. In a sweep no `out=` is.",
+    5: "Layers find memory for their results by themselves.",
+    6: "Forward, loss, backward and SGD; losses are compared before anything is timed.",
+    7: "Of ours and of BLAS, on two cores; for training steps (w from 32 to 128) two processes take turns. A goal of "
+    "0.97 is never slower: two equal calls are measured that far apart.",
+    8: "Every case of `fastlayers bench`; the ratio is the reference's time over the compiled path's.",
+    9: "The goal asks for one time an element at all sizes. A copy does not keep it: its own growth stands first. "
+    "A line without a goal tells the growth of the time over the memory's floor: a kernel's own least, or a copy's "
+    "time at that size where it is more.",
+    10: "`Sequential.predict` and what others offer for it, each with its own kind of array as input.",
+}
+PICTURES = {
+    "time-per-element": (
+        "Time against size",
+        "Time an element of six kernels against the number of elements, beside the NumPy reference, PyTorch and a copy",
+        "The dashed line is `np.copyto`, which reads and writes each element once. On small arrays a call's overhead "
+        "is most of any time, the copy's too, so that a kernel can lie below it. Where it rises, arrays have left "
+        "the caches; `relu_forward` (a mask beside its result) and `sigmoid_backward` (two inputs) move more than it "
+        "does. As long as arrays are in a cache, exponentials cost more than a copy. The dotted line shows what fresh "
+        "memory costs where no `out=` is given. The reference and PyTorch's loss make new arrays too, its sigmoid does "
+        "not. Softmax is in rows of 1000, or one row of fewer. The reference and PyTorch end at 1e7 elements.",
+    ),
+    "time-per-multiply-add": (
+        "Products against size",
+        "Time a multiply-add of affine forward and backward against the size, beside NumPy and its products alone",
+        "On large matrices all of them wait for the same BLAS, and the lines meet.",
+    ),
+    "training-steps": (
+        "Training steps",
+        "Time of a training step of four networks, by contender",
+        "Sorted by time within each network.",
+    ),
+    "speed-up": (
+        "The speed-up over each peer",
+        "Bars of the peer's time over ours, for training steps and predictions",
+        "A bar to the left of the line at 1 is a peer that is faster.",
+    ),
+}
+HEADS = ("what", "figure", "peer", "its figure", "ratio", "goal", "")
+PACKAGES = {"torch": "torch", "jax": "jax", "scikit-learn": "sklearn", "onnxruntime": "onnxruntime"}
+
+
+def verdict(line: Line) -> str:
+    return {True: "met", False: "missed", None: ""}[line.met]
+
+
+def cells(line: Line) -> tuple[str, ...]:
+    return line.what, line.figure, line.peer, line.peer_figure, line.ratio, line.limit, verdict(line)
+
+
+def terminal(line: Line) -> str:
+    what, figure, peer, peer_figure, ratio, limit, met = cells(line)
+    return f"{line.goal:>2} {what:<66} {figure:>10} {peer:<16} {peer_figure:>9} {ratio:>8} {limit:<8} {met}".rstrip()
+
+
+def summary(lines: Iterable[Line]) -> str:
+    verdicts = [line.met for line in lines if line.limit]
+    unmeasured = verdicts.count(None)
+    counted = f"{verdicts.count(True)} of {len(verdicts) - unmeasured} limits met"
+    return f"{counted}, {unmeasured} not measured" if unmeasured else counted
+
+
+def write(lines: list[Line], pictures: list[str], path: Path, quick: bool) -> None:
+    path.write_text("\n".join(page(lines, pictures, quick)) + "\n", encoding="utf-8")
+
+
+def page(lines: list[Line], pictures: list[str], quick: bool) -> Iterator[str]:
+    yield "# Benchmarks\n"
+    yield (
+        "Each goal beside its figure and its peer's, from one run of `python bench/report.py`, which writes this page. "
+        "What is compared was timed turn by turn, the fastest of many batches, on one core with every thread setting "
+        "at 1 unless a line says otherwise, float32 unless it says otherwise, after the results were seen to agree.\n"
+    )
+    if quick:
+        yield "**A quick run:** few batches, and the largest arrays left out. Its figures are rough.\n"
+    yield from machine()
+    missed = [line for line in lines if line.met is False]
+    yield f"\n**{summary(lines)}.**" + (" What is missed:\n" if missed else "")
+    yield from (f"- {missed_text(line)}" for line in missed)
+    for name in pictures:
+        title, alt, text = PICTURES[name]
+        yield f"\n## {title}\n\n![{alt}](benchmarks/{name}.png)"
+        if text:
+            yield f"\n{text}"
+    yield "\n## Goal by goal\n"
+    yield (
+        "A goal `≤` is on our time over the peer's; a goal `≥`, and a ratio without a goal, on the peer's over ours. "
+        "In 9 the ratio is the largest over the least."
+    )
+    for goal, title in TITLES.items():
+        found = [line for line in lines if line.goal == goal]
+        if found:
+            yield f"\n### {goal}. {title}\n\n{NOTES[goal]}\n"
+            yield from table(found)
+
+
+def missed_text(line: Line) -> str:
+    against = f" against {line.peer}" if line.peer else ""
+    return f"{line.what}{against}: {line.ratio or line.figure}, where the goal is {line.limit} ({TITLES[line.goal]})"
+
+
+def table(lines: list[Line]) -> Iterator[str]:
+    yield f"| {' | '.join(HEADS)} |"
+    yield "| --- | ---: | --- | ---: | ---: | ---: | --- |"
+    yield from (f"| {' | '.join(cell.replace('missed', '**missed**') for cell in cells(line))} |" for line in lines)
+
+
+def machine() -> Iterator[str]:
+    """The processor and the versions: a figure means nothing without them."""
+    config = _backend.config()
+    versions = [f"Python {config['python']}", f"NumPy {config['numpy']} ({config['blas']})"]
+    versions += [f"{name} {importlib.metadata.version(name)}" for name, module in PACKAGES.items() if available(module)]
+    yield f"- CPU: {processor()}{caches()}, {config['machine']}"
+    yield f"- fastlayers {config['fastlayers']}, instruction set {config['instruction set']}"
+    yield f"- {', '.join(versions)}"
+
+
+def processor() -> str:
+    path = Path("/proc/cpuinfo")
+    if path.exists():
+        for line in path.read_text().splitlines():
+            if line.startswith("model name"):
+                return f"{line.partition(':')[2].strip()}, {os.cpu_count()} cores"
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def caches() -> str:
+    """Sizes of the first core's data caches, where Linux tells them."""
+    found = []
+    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+        if kind != "Instruction":
+            found.append(f"L{level} {size}")
+    return f" ({', '.join(found)})" if found else ""
