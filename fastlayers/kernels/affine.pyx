@@ -53,7 +53,7 @@ cdef void sum_tiles(
     cdef double[TILE] lost
     cdef Py_ssize_t i, j, start = 0, stop, step, repeat = 1, width = columns
     cdef const floating *row
-    if columns == stride:
+    if columns == stride and columns < LANES:
         repeat = rows_in_tile(rows // 8, columns)
         width = repeat * columns
     step = repeat * stride

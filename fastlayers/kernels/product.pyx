@@ -12,7 +12,7 @@ cdef extern from * nogil:
     /* Rows of a tile, so that it fills the registers and no more; 0: a product of ours is not worth it.
        Up to how many multiplications it is, and with how many lanes for each 100 that are wanted. */
     #if defined(__AVX512F__)
-    enum { FL_TILE_ROWS = 4, FL_MOST_FORWARD = 2200000, FL_MOST_BACKWARD = 500000, FL_MOST_LANES = 130 };
+    enum { FL_TILE_ROWS = 4, FL_MOST_FORWARD = 2200000, FL_MOST_BACKWARD = 2200000, FL_MOST_LANES = 130 };
     #elif defined(__AVX2__)
     enum { FL_TILE_ROWS = 2, FL_MOST_FORWARD = 40000, FL_MOST_BACKWARD = 40000, FL_MOST_LANES = 120 };
     #else
@@ -55,7 +55,7 @@ cdef extern from * nogil:
     void fl_turn_block(const float *matrix, float *turned, Py_ssize_t columns, Py_ssize_t step)
 
 cdef enum:
-    SCRATCH = 8192  # numbers; room on the stack for a matrix that must be turned first
+    SCRATCH = 16_384  # numbers; room on the stack for a matrix that must be turned first
     FEW = 4
     FEW_NUMBERS = 8192  # of b, where each is used fewer than FEW times
     SOME_NUMBERS = 65_536
@@ -183,6 +183,7 @@ cdef inline bint is_worth_it(Py_ssize_t rows, Py_ssize_t inner, Py_ssize_t colum
     """Whether a product is quicker here than in BLAS: with few lanes in vain, not large, and b used often or small."""
     return (
         100 * in_lanes(columns) <= MOST_LANES * columns
+        and columns <= LONGEST_ROW  # rows of b that lie a page apart get in each other's way in the cache
         and rows * inner * columns <= most
         and inner * columns <= (SOME_NUMBERS if rows >= FEW else FEW_NUMBERS)
     )
