@@ -162,9 +162,7 @@ def affine_backward(size: cases.Shape, dtype: str = "float32", out: bool = False
     }
 
 
-def label(size: cases.Shape) -> str:
-    return "x".join(map(str, size))
-
+label = case("affine_forward").label
 
 PRODUCTS = (
     *(

@@ -12,11 +12,11 @@ cdef extern from * nogil:
     /* Rows of a tile, so that it fills the registers and no more; 0: a product of ours is not worth it.
        Up to how many multiplications it is, and with how many lanes for each 100 that are wanted. */
     #if defined(__AVX512F__)
-    enum { FL_TILE_ROWS = 4, FL_MOST_FORWARD = 2200000, FL_MOST_BACKWARD = 2200000, FL_MOST_LANES = 130 };
+    enum { FL_TILE_ROWS = 4, FL_MOST_PRODUCTS = 2200000, FL_MOST_LANES = 130 };
     #elif defined(__AVX2__)
-    enum { FL_TILE_ROWS = 2, FL_MOST_FORWARD = 40000, FL_MOST_BACKWARD = 40000, FL_MOST_LANES = 120 };
+    enum { FL_TILE_ROWS = 2, FL_MOST_PRODUCTS = 40000, FL_MOST_LANES = 120 };
     #else
-    enum { FL_TILE_ROWS = 0, FL_MOST_FORWARD = 0, FL_MOST_BACKWARD = 0, FL_MOST_LANES = 0 };
+    enum { FL_TILE_ROWS = 0, FL_MOST_PRODUCTS = 0, FL_MOST_LANES = 0 };
     #endif
 
     /* out[j * step + i] = in[i * columns + j] of a block of 4 by 4. */
@@ -49,8 +49,7 @@ cdef extern from * nogil:
     """
     enum:
         TILE_ROWS "FL_TILE_ROWS"
-        MOST_FORWARD "FL_MOST_FORWARD"
-        MOST_BACKWARD "FL_MOST_BACKWARD"
+        MOST_PRODUCTS "FL_MOST_PRODUCTS"
         MOST_LANES "FL_MOST_LANES"
     void fl_turn_block(const float *matrix, float *turned, Py_ssize_t columns, Py_ssize_t step)
 
@@ -166,25 +165,25 @@ cdef bint are_finite(const float *y, Py_ssize_t n) noexcept nogil:
     return zero == zero
 
 
-cdef bint multiply(const Product *p) noexcept:
-    """Do it; whether all of the result, which is contiguous, is finite."""
-    cdef Work work
-    work.product = p
-    run(multiply_task, &work, (p.columns + LANES - 1) // LANES, p.rows * p.inner * LANES // 3 + 1)
-    return are_finite(p.y, p.rows * p.columns)
-
-
 cdef inline Py_ssize_t in_lanes(Py_ssize_t columns) noexcept nogil:
     """How many lanes that many columns take."""
     return (columns + LANES - 1) // LANES * LANES
 
 
-cdef inline bint is_worth_it(Py_ssize_t rows, Py_ssize_t inner, Py_ssize_t columns, Py_ssize_t most) noexcept nogil:
+cdef bint multiply(const Product *p) noexcept:
+    """Do it; whether all of the result, which is contiguous, is finite."""
+    cdef Work work
+    work.product = p
+    run(multiply_task, &work, in_lanes(p.columns) // LANES, p.rows * p.inner * LANES // 3 + 1)
+    return are_finite(p.y, p.rows * p.columns)
+
+
+cdef inline bint is_worth_it(Py_ssize_t rows, Py_ssize_t inner, Py_ssize_t columns) noexcept nogil:
     """Whether a product is quicker here than in BLAS: with few lanes in vain, not large, and b used often or small."""
     return (
         100 * in_lanes(columns) <= MOST_LANES * columns
         and columns <= LONGEST_ROW  # rows of b that lie a page apart get in each other's way in the cache
-        and rows * inner * columns <= most
+        and rows * inner * columns <= MOST_PRODUCTS
         and inner * columns <= (SOME_NUMBERS if rows >= FEW else FEW_NUMBERS)
     )
 
@@ -194,7 +193,7 @@ cdef bint small_forward(
 ) noexcept:
     """``y = x W + b`` of float32 where that is quicker here; False if it was not done, or is not finite."""
     cdef Product p
-    if columns < LANES or not is_worth_it(rows, inputs, columns, MOST_FORWARD):
+    if columns < LANES or not is_worth_it(rows, inputs, columns):
         return False
     p.a, p.b, p.bias, p.y = <const float *> x, <const float *> W, <const float *> b, <float *> y
     p.a_row, p.a_inner = inputs, 1
@@ -212,7 +211,7 @@ cdef bint small_dx(
     cdef const float *weights = <const float *> W
     cdef Py_ssize_t i, j, step = max(inputs, LANES)
     cdef Product p
-    if not is_worth_it(rows, columns, inputs, MOST_BACKWARD) or columns * step > SCRATCH:
+    if not is_worth_it(rows, columns, inputs) or columns * step > SCRATCH:
         return False
     for i in range(0, inputs - 3, 4):
         for j in range(0, columns - 3, 4):
@@ -248,4 +247,4 @@ cdef bint small_dW(
         p.a_row, p.a_inner, p.b_row = 1, columns, inputs
         p.y_row, p.y_column = 1, columns
         p.rows, p.columns = columns, inputs
-    return p.columns >= LANES and is_worth_it(p.rows, p.inner, p.columns, MOST_BACKWARD) and multiply(&p)
+    return p.columns >= LANES and is_worth_it(p.rows, p.inner, p.columns) and multiply(&p)
