@@ -17,6 +17,7 @@ cdef extern from "numpy/arrayobject.h":
 cdef enum:
     TILE = 512  # elements
     SEGMENT = 32  # rows of tiles that are summed before the partial sum moves on
+    WORTH_PINNING = 40_000  # multiplications; BLAS releases the GIL at any size, but that few are done in no time
 
 
 cdef inline Py_ssize_t rows_in_tile(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
@@ -138,6 +139,7 @@ def affine_forward(x, W, b=None, out=None):
     cdef int typenum = floating_type(x)
     cdef int ndim
     cdef Py_ssize_t rows, inputs, columns
+    cdef list _pinned
     cdef Work work
     if order_of(x, typenum) == 0 or order_of(W, typenum) == 0:
         return NotImplemented
@@ -158,23 +160,24 @@ def affine_forward(x, W, b=None, out=None):
     ):
         return NotImplemented
     # All is read before the product: that may release the GIL, and another thread change an array.
-    work.typenum = typenum
-    work.columns = columns
-    work.y = <char *> PyArray_DATA(<ndarray> out)
+    begin(&work, typenum)
+    work.rows, work.columns = inputs, columns
+    work.x, work.dx, work.y = data_of(&work, x), data_of(&work, W), data_of(&work, out)
     work.t = NULL
     if b is not None:
-        work.t = <const char *> PyArray_DATA(<ndarray> b)
+        work.t = data_of(&work, b)
+    if is_changed(x, rows * inputs) or is_changed(W, inputs * columns):
+        return NotImplemented
+    if b is not None and is_changed(b, columns):
+        return NotImplemented
     if rows == 1 and is_small(W, typenum):
-        work.rows = inputs
-        work.x = <const char *> PyArray_DATA(<ndarray> x)
-        work.dx = <char *> PyArray_DATA(<ndarray> W)
         if run_row(&work):
             return out  # else NumPy's product answers, and warns as the user has it
-    elif is_for_tiles(x, W, typenum) and small_forward(
-        <const char *> PyArray_DATA(<ndarray> x), <const char *> PyArray_DATA(<ndarray> W), work.t, work.y,
-        rows, inputs, columns,
-    ):
-        return out
+    else:
+        if rows * inputs * columns >= WORTH_PINNING:
+            _pinned = pinned(&work)
+        if is_for_tiles(x, W, typenum) and small_forward(work.x, work.dx, work.t, work.y, rows, inputs, columns):
+            return out
     PyArray_MatrixProduct2(x, W, <ndarray> out)
     if work.t != NULL and columns > 0:
         run(add_bias_task, &work, rows, columns)
@@ -191,6 +194,7 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
     cdef const char *W_data
     cdef char *dx_data
     cdef char *dW_data
+    cdef list _pinned
     cdef Work work
     if order_of(dout, typenum) == 0 or order_of(W, typenum) == 0:
         return NotImplemented
@@ -229,13 +233,16 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
     if not is_given(db):
         db = new_result(db, 1, 1, columns, typenum)
     # All is read before the products, as above.
-    work.typenum = typenum
+    begin(&work, typenum)
     work.rows, work.columns = rows, columns
-    work.x = <const char *> PyArray_DATA(<ndarray> dout)
-    work.y = <char *> PyArray_DATA(<ndarray> db)
-    x_data, W_data = <const char *> PyArray_DATA(<ndarray> x), <const char *> PyArray_DATA(<ndarray> W)
-    dW_data = <char *> PyArray_DATA(<ndarray> dW)
-    dx_data = <char *> PyArray_DATA(<ndarray> dx) if with_dx else NULL
+    work.x, work.y = data_of(&work, dout), data_of(&work, db)
+    x_data, W_data = data_of(&work, x), data_of(&work, W)
+    dW_data = data_of(&work, dW)
+    dx_data = data_of(&work, dx) if with_dx else NULL
+    if is_changed(dout, rows * columns) or is_changed(x, rows * inputs) or is_changed(W, inputs * columns):
+        return NotImplemented
+    if rows * inputs * columns >= WORTH_PINNING:
+        _pinned = pinned(&work)
     tiled = is_for_tiles(x, W, typenum)
     if with_dx and not (tiled and small_dx(work.x, W_data, dx_data, rows, inputs, columns)):
         PyArray_MatrixProduct2(dout, PyArray_Transpose(<ndarray> W, NULL), <ndarray> dx)

@@ -22,7 +22,6 @@ from numpy cimport (
     PyArray_ISNOTSWAPPED,
     PyArray_NBYTES,
     PyArray_NDIM,
-    PyArray_SIZE,
     PyArray_TYPE,
     ndarray,
     npy_bool,
@@ -77,6 +76,21 @@ cdef inline bint apart(object a, object b) noexcept:
 cdef inline bint apart_or_same(object a, object b) noexcept:
     """Whether two arrays of one dtype and shape share no byte, or every byte in its place."""
     return PyArray_DATA(<ndarray> a) == PyArray_DATA(<ndarray> b) or apart(a, b)
+
+
+cdef inline Py_ssize_t size_of(object a) noexcept:
+    """How many elements; NumPy's own function for it is a call."""
+    cdef Py_ssize_t size = 1
+    cdef int i
+    for i in range(PyArray_NDIM(<ndarray> a)):
+        size *= PyArray_DIM(<ndarray> a, i)
+    return size
+
+
+cdef inline bint is_changed(object a, Py_ssize_t size) noexcept:
+    """Whether an array has another size than when it was asked: what a `Recycler` drops may have a weak
+    reference, whose callback may do anything to an input while memory is had for a result."""
+    return size_of(a) != size
 
 
 cdef inline bint is_given(object out) noexcept:

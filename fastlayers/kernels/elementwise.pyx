@@ -9,17 +9,17 @@ cdef object elementwise(Task task, object x, object out, Py_ssize_t cost):
     cdef Work work
     if order == 0:
         return NotImplemented
-    n = PyArray_SIZE(<ndarray> x)
+    n = size_of(x)
     if not is_given(out):
         out = new_like(out, x, typenum, order)
     else:
         order &= order_of(out, typenum)
         if order == 0 or not (same_shape(x, out) and is_writeable(out) and apart_or_same(x, out)):
             return NotImplemented
-    work.typenum = typenum
-    work.x = <const char *> PyArray_DATA(<ndarray> x)
-    work.y = <char *> PyArray_DATA(<ndarray> out)
-    if PyArray_SIZE(<ndarray> out) != n:  # a weak reference's callback has changed x meanwhile
+    begin(&work, typenum)
+    work.x = data_of(&work, x)
+    work.y = data_of(&work, out)
+    if is_changed(x, n) or is_changed(out, n):
         return NotImplemented
     run(task, &work, n, cost)
     return out
@@ -33,7 +33,7 @@ cdef object elementwise_gradient(Task task, object dout, object kept, int kept_t
     cdef Work work
     if order == 0 or not same_shape(dout, kept):
         return NotImplemented
-    n = PyArray_SIZE(<ndarray> dout)
+    n = size_of(dout)
     if not is_given(out):
         out = new_like(out, dout, typenum, order)
     else:
@@ -42,11 +42,11 @@ cdef object elementwise_gradient(Task task, object dout, object kept, int kept_t
             return NotImplemented
         if not (apart_or_same(kept, out) if kept_type == typenum else apart(kept, out)):
             return NotImplemented
-    work.typenum = typenum
-    work.x = <const char *> PyArray_DATA(<ndarray> dout)
-    work.t = <const char *> PyArray_DATA(<ndarray> kept)
-    work.y = <char *> PyArray_DATA(<ndarray> out)
-    if PyArray_SIZE(<ndarray> out) != n:
+    begin(&work, typenum)
+    work.x = data_of(&work, dout)
+    work.t = data_of(&work, kept)
+    work.y = data_of(&work, out)
+    if is_changed(dout, n) or is_changed(kept, n) or is_changed(out, n):
         return NotImplemented
     run(task, &work, n, 1)
     return out

@@ -1,10 +1,11 @@
 """Optimizer updates in one pass over each parameter, for all parameters of a network in one call.
 
-Everything is checked before anything is written, so a list with one odd array is declined whole.
+Everything is checked before anything is written, so a list with one odd array is declined whole. From then
+on tuples hold the arrays: another thread may empty the lists while the GIL is released, or at any time without one.
 Work: y is the parameter of `rows` elements, x its gradient, mask and dx its state; `factors` are the rule's numbers.
 """
 
-from cpython.list cimport PyList_CheckExact, PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.list cimport PyList_AsTuple, PyList_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.math cimport sqrt, sqrtf
 
@@ -79,27 +80,36 @@ cdef void adam_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcep
         )
 
 
+cdef inline tuple held(object arrays):
+    """A list's arrays as they are at this moment; None for anything but a list."""
+    return PyList_AsTuple(arrays) if PyList_CheckExact(arrays) else None
+
+
 cdef inline bint fits_param(object array, object param, int typenum, int order) noexcept:
     """Whether `array` goes with a parameter entry by entry."""
     return order_of(array, typenum) & order != 0 and same_shape(array, param)
 
 
-cdef bint are_updatable(object params, object grads, object first, object second) noexcept:
-    """Whether the lists hold plain arrays that belong together; `first` and `second`, of state, may be None."""
-    cdef Py_ssize_t i, n
+cdef inline bint fits_state(object state, object param, object grad, int typenum, int order) noexcept:
+    """Whether `state` goes with a parameter and its gradient, and can be written to without a change to either."""
+    return (
+        fits_param(state, param, typenum, order)
+        and is_writeable(state) and apart(state, param) and apart(state, grad)
+    )
+
+
+cdef bint are_updatable(tuple params, tuple grads, tuple first, tuple second) noexcept:
+    """Whether these are plain arrays that belong together; `first` and `second`, of state, may be None."""
+    cdef Py_ssize_t i, n = PyTuple_GET_SIZE(params)
     cdef int typenum, order
     cdef object param, grad, state
-    if not PyList_CheckExact(params) or not PyList_CheckExact(grads):
+    if PyTuple_GET_SIZE(grads) != n:
         return False
-    n = PyList_GET_SIZE(params)
-    if PyList_GET_SIZE(grads) != n:
+    if first is not None and PyTuple_GET_SIZE(first) != n or second is not None and PyTuple_GET_SIZE(second) != n:
         return False
-    for states in (first, second):
-        if states is not None and (not PyList_CheckExact(states) or PyList_GET_SIZE(states) != n):
-            return False
     for i in range(n):
-        param = <object> PyList_GET_ITEM(params, i)
-        grad = <object> PyList_GET_ITEM(grads, i)
+        param = <object> PyTuple_GET_ITEM(params, i)
+        grad = <object> PyTuple_GET_ITEM(grads, i)
         typenum = floating_type(param)
         order = order_of(param, typenum)
         if order == 0 or not is_writeable(param) or not fits_param(grad, param, typenum, order):
@@ -107,49 +117,53 @@ cdef bint are_updatable(object params, object grads, object first, object second
         order &= order_of(grad, typenum)
         if not apart_or_same(param, grad):
             return False
-        for states in (first, second):
-            if states is not None:
-                state = <object> PyList_GET_ITEM(states, i)
-                if not fits_param(state, param, typenum, order) or not is_writeable(state):
-                    return False
-                if not (apart(state, param) and apart(state, grad)):
-                    return False
-                order &= order_of(state, typenum)
-        if first is not None and second is not None:
-            if not apart(<object> PyList_GET_ITEM(first, i), <object> PyList_GET_ITEM(second, i)):
+        if first is not None:
+            state = <object> PyTuple_GET_ITEM(first, i)
+            if not fits_state(state, param, grad, typenum, order):
                 return False
+            order &= order_of(state, typenum)
+            if second is not None:
+                state = <object> PyTuple_GET_ITEM(second, i)
+                if not fits_state(state, param, grad, typenum, order):
+                    return False
+                if not apart(<object> PyTuple_GET_ITEM(first, i), state):
+                    return False
     return True
 
 
 cdef object update(
-    Task task, Py_ssize_t cost, object params, object grads, object first, object second, double *factors
+    Task task, Py_ssize_t cost, tuple params, tuple grads, tuple first, tuple second, double *factors
 ):
-    """Run a rule over every parameter; NotImplemented where they are not plain."""
-    cdef Py_ssize_t i, n
+    """Run a rule over every parameter; NotImplemented where they are not plain. A rule without state gives None."""
+    cdef Py_ssize_t i, n, size = 0
     cdef Work *works
-    cdef ndarray param
-    if not are_updatable(params, grads, first, second):
+    cdef list _pinned
+    if params is None or grads is None or not are_updatable(params, grads, first, second):
         return NotImplemented
-    n = PyList_GET_SIZE(params)
+    n = PyTuple_GET_SIZE(params)
     works = <Work *> PyMem_Malloc(max(n, 1) * sizeof(Work))
     if works == NULL:
         raise MemoryError(f"no memory to update {n} parameters")
-    # All is read before the first `run`: that may release the GIL, and another thread change an array.
-    for i in range(n):
-        param = <ndarray> PyList_GET_ITEM(params, i)
-        works[i].factors = factors
-        works[i].typenum = PyArray_TYPE(param)
-        works[i].rows = PyArray_SIZE(param)
-        works[i].y = <char *> PyArray_DATA(param)
-        works[i].x = <const char *> PyArray_DATA(<ndarray> PyList_GET_ITEM(grads, i))
-        if first is not None:
-            works[i].dx = <char *> PyArray_DATA(<ndarray> PyList_GET_ITEM(first, i))
-        if second is not None:
-            works[i].mask = works[i].dx
-            works[i].dx = <char *> PyArray_DATA(<ndarray> PyList_GET_ITEM(second, i))
-    for i in range(n):
-        run(task, &works[i], works[i].rows, cost)
-    PyMem_Free(works)
+    try:
+        # All is read before the first `run`: that may release the GIL, and another thread change an array.
+        for i in range(n):
+            works[i].factors = factors
+            works[i].rows = size_of(<object> PyTuple_GET_ITEM(params, i))
+            size += works[i].rows
+            begin(&works[i], PyArray_TYPE(<ndarray> PyTuple_GET_ITEM(params, i)))
+            works[i].y = data_of(&works[i], <object> PyTuple_GET_ITEM(params, i))
+            works[i].x = data_of(&works[i], <object> PyTuple_GET_ITEM(grads, i))
+            if first is not None:
+                works[i].dx = data_of(&works[i], <object> PyTuple_GET_ITEM(first, i))
+            if second is not None:
+                works[i].mask = works[i].dx
+                works[i].dx = data_of(&works[i], <object> PyTuple_GET_ITEM(second, i))
+        if size >= WORTH_RELEASING // cost:  # `run` holds one parameter's arrays where they are, and here are many
+            _pinned = [pinned(&works[i]) for i in range(n)]
+        for i in range(n):
+            run(task, &works[i], works[i].rows, cost)
+    finally:
+        PyMem_Free(works)
     return None
 
 
@@ -157,23 +171,25 @@ def sgd_update(params, grads, lr):
     """Update a list of plain parameters in place; None when done."""
     cdef double[1] factors
     factors[0] = lr
-    return update(sgd_task, 1, params, grads, None, None, factors)
+    return update(sgd_task, 1, held(params), held(grads), None, None, factors)
 
 
 def momentum_update(params, grads, v, lr, momentum):
     """Update lists of plain parameters and velocities in place; None when done."""
     cdef double[2] factors
-    if v is None:
+    cdef tuple held_v = held(v)
+    if held_v is None:
         return NotImplemented
     factors[0], factors[1] = lr, momentum
-    return update(momentum_task, 1, params, grads, v, None, factors)
+    return update(momentum_task, 1, held(params), held(grads), held_v, None, factors)
 
 
 def adam_update(params, grads, m, v, lr, beta1, beta2, eps, t):
     """Update lists of plain parameters and moments in place; None when done."""
     cdef double[6] factors
-    if m is None or v is None:
+    cdef tuple held_m = held(m), held_v = held(v)
+    if held_m is None or held_v is None:
         return NotImplemented
     factors[0], factors[1], factors[2], factors[3] = lr, beta1, beta2, eps
     factors[4], factors[5] = 1 / (1 - beta1**t), 1 / (1 - beta2**t)
-    return update(adam_task, 4, params, grads, m, v, factors)
+    return update(adam_task, 4, held(params), held(grads), held_m, held_v, factors)

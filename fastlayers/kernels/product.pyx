@@ -170,9 +170,10 @@ cdef inline Py_ssize_t in_lanes(Py_ssize_t columns) noexcept nogil:
     return (columns + LANES - 1) // LANES * LANES
 
 
-cdef bint multiply(const Product *p) noexcept:
+cdef int multiply(const Product *p) except -1:
     """Do it; whether all of the result, which is contiguous, is finite."""
     cdef Work work
+    begin(&work, NPY_FLOAT)  # on arrays that its caller holds where they are
     work.product = p
     run(multiply_task, &work, in_lanes(p.columns) // LANES, p.rows * p.inner * LANES // 3 + 1)
     return are_finite(p.y, p.rows * p.columns)
@@ -188,9 +189,9 @@ cdef inline bint is_worth_it(Py_ssize_t rows, Py_ssize_t inner, Py_ssize_t colum
     )
 
 
-cdef bint small_forward(
+cdef int small_forward(
     const char *x, const char *W, const char *b, char *y, Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t columns
-) noexcept:
+) except -1:
     """``y = x W + b`` of float32 where that is quicker here; False if it was not done, or is not finite."""
     cdef Product p
     if columns < LANES or not is_worth_it(rows, inputs, columns):
@@ -203,9 +204,9 @@ cdef bint small_forward(
     return multiply(&p)
 
 
-cdef bint small_dx(
+cdef int small_dx(
     const char *dout, const char *W, char *dx, Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t columns
-) noexcept:
+) except -1:
     """``dx = dout W.T``; as above."""
     cdef float[SCRATCH] turned
     cdef const float *weights = <const float *> W
@@ -229,9 +230,9 @@ cdef bint small_dx(
     return multiply(&p)
 
 
-cdef bint small_dW(
+cdef int small_dW(
     const char *x, const char *dout, char *dW, Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t columns
-) noexcept:
+) except -1:
     """``dW = x.T dout``, or its transpose as ``dout.T x`` where that leaves fewer lanes in vain; as above."""
     cdef Product p
     if rows < FEW and inputs * columns > FEW_NUMBERS:  # to write them is all there is to do

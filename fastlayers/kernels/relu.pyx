@@ -69,7 +69,7 @@ def relu_forward(x, out=None):
     cdef Work work
     if order == 0:
         return NotImplemented
-    n = PyArray_SIZE(<ndarray> x)
+    n = size_of(x)
     if out is not None:
         if not PyTuple_CheckExact(out) or PyTuple_GET_SIZE(out) != 2:
             return NotImplemented
@@ -88,12 +88,12 @@ def relu_forward(x, out=None):
         y = new_like(y, x, typenum, order)
     if not is_given(mask):
         mask = new_like(mask, x, NPY_BOOL, order)
-    work.typenum = typenum
-    work.x = <const char *> PyArray_DATA(<ndarray> x)
-    work.y = <char *> PyArray_DATA(<ndarray> y)
-    work.mask = <char *> PyArray_DATA(<ndarray> mask)
-    if PyArray_SIZE(<ndarray> y) != n or PyArray_SIZE(<ndarray> mask) != n:
-        return NotImplemented  # a weak reference's callback has changed x meanwhile
+    begin(&work, typenum)
+    work.x = data_of(&work, x)
+    work.y = data_of(&work, y)
+    work.mask = data_of(&work, mask)
+    if is_changed(x, n) or is_changed(y, n) or is_changed(mask, n):
+        return NotImplemented
     run(relu_forward_task, &work, n, 1)
     return y, mask
 

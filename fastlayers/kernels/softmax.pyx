@@ -31,26 +31,29 @@ cdef enum:
 
 
 cdef inline long long label_at(const char *t, int typenum, Py_ssize_t i) noexcept nogil:
-    """Label i of an array of any integer dtype; one that is too large to be signed comes out negative."""
+    """Label i of an array of any integer dtype; one that is too large to be signed comes out negative.
+
+    It is read once, hence volatile: another thread may write to it between the look at it and its use.
+    """
     if typenum == NPY_LONG:
-        return (<const long *> t)[i]
+        return (<const volatile long *> t)[i]
     if typenum == NPY_LONGLONG:
-        return (<const long long *> t)[i]
+        return (<const volatile long long *> t)[i]
     if typenum == NPY_INT:
-        return (<const int *> t)[i]
+        return (<const volatile int *> t)[i]
     if typenum == NPY_UBYTE:
-        return (<const unsigned char *> t)[i]
+        return (<const volatile unsigned char *> t)[i]
     if typenum == NPY_BYTE:
-        return (<const signed char *> t)[i]
+        return (<const volatile signed char *> t)[i]
     if typenum == NPY_SHORT:
-        return (<const short *> t)[i]
+        return (<const volatile short *> t)[i]
     if typenum == NPY_USHORT:
-        return (<const unsigned short *> t)[i]
+        return (<const volatile unsigned short *> t)[i]
     if typenum == NPY_UINT:
-        return (<const unsigned int *> t)[i]
+        return (<const volatile unsigned int *> t)[i]
     if typenum == NPY_ULONG:
-        return <long long> (<const unsigned long *> t)[i]
-    return <long long> (<const unsigned long long *> t)[i]
+        return <long long> (<const volatile unsigned long *> t)[i]
+    return <long long> (<const volatile unsigned long long *> t)[i]
 
 
 cdef bint labels_fit(const char *t, int typenum, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
@@ -222,7 +225,7 @@ cdef void softmax_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noex
             )
 
 
-cdef double softmax_rows(Work *work) noexcept:
+cdef double softmax_rows(Work *work) except? -1:
     """Every row; returns the mean loss, nan of no row."""
     cdef double[MAX_BLOCKS] losses
     cdef double total = 0, lost = 0
@@ -239,26 +242,38 @@ cdef double softmax_rows(Work *work) noexcept:
     return exact(total, lost) / work.rows
 
 
-cdef inline int target_type(object x, object t, int typenum) noexcept:
+cdef int target_type(const Work *work, object t) except? NO_TARGETS:
     """How to read t: SOFT_TARGETS, or the dtype of labels that are all in range; NO_TARGETS where it does not fit."""
-    cdef Py_ssize_t rows = PyArray_DIM(<ndarray> x, 0), columns = PyArray_DIM(<ndarray> x, 1)
-    cdef const char *labels
-    cdef int label_type
+    cdef int label_type = PyArray_TYPE(<ndarray> t)
     cdef bint all_fit
-    if not PyArray_CheckExact(t):
+    cdef list _pinned
+    if label_type == work.typenum:
+        return SOFT_TARGETS if fits(t, label_type, 2, work.rows, work.columns, NPY_ARRAY_C_CONTIGUOUS) else NO_TARGETS
+    if not NPY_BYTE <= label_type <= NPY_ULONGLONG or not fits(t, label_type, 1, 1, work.rows, EITHER_ORDER):
         return NO_TARGETS
-    label_type = PyArray_TYPE(<ndarray> t)
-    if label_type == typenum:
-        return SOFT_TARGETS if fits(t, typenum, 2, rows, columns, NPY_ARRAY_C_CONTIGUOUS) else NO_TARGETS
-    if not NPY_BYTE <= label_type <= NPY_ULONGLONG or not fits(t, label_type, 1, 1, rows, EITHER_ORDER):
-        return NO_TARGETS
-    labels = <const char *> PyArray_DATA(<ndarray> t)
-    if rows < WORTH_RELEASING:
-        all_fit = labels_fit(labels, label_type, rows, columns)
+    if work.rows < WORTH_RELEASING:
+        all_fit = labels_fit(work.t, label_type, work.rows, work.columns)
     else:
+        _pinned = pinned(work)
         with nogil:
-            all_fit = labels_fit(labels, label_type, rows, columns)
+            all_fit = labels_fit(work.t, label_type, work.rows, work.columns)
     return label_type if all_fit else NO_TARGETS
+
+
+cdef inline bint are_scores(object x) noexcept:
+    """Whether x is plain, of rows of classes."""
+    return order_of(x, floating_type(x)) & NPY_ARRAY_C_CONTIGUOUS != 0 and PyArray_NDIM(<ndarray> x) == 2
+
+
+cdef int prepare(Work *work, object x, object t) except -1:
+    """Fill in the work for scores x and targets t; False where they are not plain or do not fit."""
+    if not are_scores(x) or not PyArray_CheckExact(t):
+        return False
+    begin(work, floating_type(x))
+    work.rows, work.columns = PyArray_DIM(<ndarray> x, 0), PyArray_DIM(<ndarray> x, 1)
+    work.x, work.t = data_of(work, x), data_of(work, t)
+    work.label_type = target_type(work, t)
+    return work.label_type != NO_TARGETS
 
 
 def softmax(x, axis=-1, out=None):
@@ -277,62 +292,51 @@ def softmax(x, axis=-1, out=None):
         same_shape(x, out) and is_writeable(out) and apart_or_same(x, out)
     ):
         return NotImplemented
-    work.typenum = typenum
+    begin(&work, typenum)
     work.label_type = NO_TARGETS
     work.columns = PyArray_DIM(<ndarray> x, ndim - 1)
-    work.rows = PyArray_SIZE(<ndarray> x) // work.columns if work.columns > 0 else 0
-    work.x = <const char *> PyArray_DATA(<ndarray> x)
+    work.rows = size_of(x) // work.columns if work.columns > 0 else 0
+    work.x, work.y = data_of(&work, x), data_of(&work, out)
     work.t = work.dx = NULL
-    work.y = <char *> PyArray_DATA(<ndarray> out)
+    if is_changed(out, size_of(x)):
+        return NotImplemented
     softmax_rows(&work)
     return out
-
-
-cdef bint prepare(Work *work, object x, object t) noexcept:
-    """Fill in the work for scores x and targets t; False where they are not plain or do not fit."""
-    cdef int typenum = floating_type(x)
-    if order_of(x, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or PyArray_NDIM(<ndarray> x) != 2:
-        return False
-    work.typenum = typenum
-    work.label_type = target_type(x, t, typenum)
-    if work.label_type == NO_TARGETS:
-        return False
-    work.rows, work.columns = PyArray_DIM(<ndarray> x, 0), PyArray_DIM(<ndarray> x, 1)
-    work.x = <const char *> PyArray_DATA(<ndarray> x)
-    work.t = <const char *> PyArray_DATA(<ndarray> t)
-    return True
 
 
 def softmax_cross_entropy(x, t, out=None):
     """(loss, dx) of plain scores and targets; `out` None or an array for dx."""
     cdef Work work
+    if not is_given(out):
+        if not are_scores(x):
+            return NotImplemented
+        out = new_like(out, x, floating_type(x), NPY_ARRAY_C_CONTIGUOUS)  # before the checks, as below
     if not prepare(&work, x, t):
         return NotImplemented
-    if not is_given(out):
-        out = new_like(out, x, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
-    elif order_of(out, work.typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or not (
+    if order_of(out, work.typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or not (
         same_shape(x, out) and is_writeable(out) and apart_or_same(x, out) and apart(t, out)
     ):
         return NotImplemented
     work.y = NULL
-    work.dx = <char *> PyArray_DATA(<ndarray> out)
+    work.dx = data_of(&work, out)
     return softmax_rows(&work), out
 
 
 def softmax_with_loss(x, t, out=None):
     """(loss, y, dx) of plain scores and targets; `out` None or the layer's two recyclers for y and dx."""
+    cdef int typenum = floating_type(x)
     cdef object y = None, dx = None
     cdef Work work
     if out is not None:
         if not PyTuple_CheckExact(out) or PyTuple_GET_SIZE(out) != 2:
             return NotImplemented
         y, dx = <object> PyTuple_GET_ITEM(out, 0), <object> PyTuple_GET_ITEM(out, 1)
-    if is_given(y) or is_given(dx) or not prepare(&work, x, t):
+    if is_given(y) or is_given(dx) or not are_scores(x):
         return NotImplemented
-    y = new_like(y, x, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
-    dx = new_like(dx, x, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
-    work.y = <char *> PyArray_DATA(<ndarray> y)
-    work.dx = <char *> PyArray_DATA(<ndarray> dx)
-    if PyArray_SIZE(<ndarray> y) != work.rows * work.columns or PyArray_SIZE(<ndarray> dx) != work.rows * work.columns:
-        return NotImplemented  # a weak reference's callback has changed x meanwhile
+    y = new_like(y, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
+    dx = new_like(dx, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
+    # After the results, because to drop old ones may run any code: what is checked from here on stays so.
+    if not prepare(&work, x, t) or work.typenum != typenum or not (same_shape(x, y) and same_shape(x, dx)):
+        return NotImplemented
+    work.y, work.dx = data_of(&work, y), data_of(&work, dx)
     return softmax_rows(&work), y, dx

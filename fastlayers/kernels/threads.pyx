@@ -12,6 +12,9 @@ itself: more callers than cores do not make more threads. Workers touch no Pytho
 
 import os
 
+from cpython.ref cimport PyObject
+from cpython.weakref cimport PyWeakref_NewRef
+
 # Declared here because Cython's own declarations ask for the GIL, which none of these needs.
 cdef extern from "pythread.h" nogil:
     ctypedef void *PyThread_type_lock
@@ -24,8 +27,27 @@ cdef extern from "pythread.h" nogil:
     void PyThread_release_lock(PyThread_type_lock lock)
     unsigned long PyThread_start_new_thread(void (*function)(void *) noexcept nogil, void *argument)
 
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(PyObject *object)  # Cython's own declaration wants a reference, which would count
+
+# The number of threads may be set while others read it, for which no one holds the GIL: it is read and written
+# whole, at the cost of any other number.
+cdef extern from * nogil:
+    """
+    #if defined(__GNUC__)
+      #define fl_read(number) __atomic_load_n(number, __ATOMIC_RELAXED)
+      #define fl_write(number, value) __atomic_store_n(number, value, __ATOMIC_RELAXED)
+    #else  /* MSVC reads and writes a volatile number whole */
+      #define fl_read(number) (*(volatile int *)(number))
+      #define fl_write(number, value) (*(volatile int *)(number) = (value))
+    #endif
+    """
+    int fl_read(int *number)
+    void fl_write(int *number, int value)
+
 cdef enum:
     MAX_WORKERS = 63
+    MOST_ARRAYS = 6
     # A job's size in elements times their cost, where ReLU costs 1: below the first the GIL is kept
     # (releasing it costs as much as 2,000 elements), below the second one thread is faster than two.
     WORTH_RELEASING = 20_000
@@ -36,6 +58,8 @@ cdef enum:
 # What a kernel works on; each family says which fields it uses for what.
 cdef struct Work:
     int typenum
+    int pinnable
+    PyObject *arrays[MOST_ARRAYS]
     Py_ssize_t columns
     const char *x
     const char *t
@@ -68,7 +92,34 @@ cdef struct Pool:
     Py_ssize_t piece
 
 cdef Pool pool
-cdef int num_threads = 1
+cdef int num_threads = 1  # only through fl_read and fl_write
+
+
+cdef inline void begin(Work *work, int typenum) noexcept:
+    """Work of this type, on no array yet."""
+    work.typenum = typenum
+    work.pinnable = 0
+
+
+cdef inline char *data_of(Work *work, object array) noexcept:
+    """An array's memory, for the work, which remembers whose it is."""
+    work.arrays[work.pinnable] = <PyObject *> array
+    work.pinnable += 1
+    return <char *> PyArray_DATA(<ndarray> array)
+
+
+cdef list pinned(const Work *work):
+    """References that hold the work's arrays where they are, while another thread may have the GIL.
+
+    ``resize(refcheck=False)`` frees memory whoever reads it, but not of an array with a weak reference.
+    One that has a single owner is this call's own.
+    """
+    cdef list pins = []
+    cdef int i
+    for i in range(work.pinnable):
+        if Py_REFCNT(work.arrays[i]) > 1:
+            pins.append(PyWeakref_NewRef(<object> work.arrays[i], None))
+    return pins
 
 
 cdef bint open_pool() noexcept:
@@ -140,14 +191,14 @@ cdef void hire(int wanted) noexcept nogil:
         pool.workers += 1
 
 
-cdef void share(Task task, const Work *work, Py_ssize_t n, Py_ssize_t piece) noexcept nogil:
-    """Run task over 0 to n on this thread and those of the pool."""
+cdef void share(Task task, const Work *work, Py_ssize_t n, Py_ssize_t piece, int threads) noexcept nogil:
+    """Run task over 0 to n on this thread and those of the pool, `threads` in all at most."""
     cdef int me, helpers
     cdef bint wait
     if pool.busy == NULL or PyThread_acquire_lock(pool.busy, NOWAIT_LOCK) == 0:
         task(work, 0, n)
         return
-    helpers = <int> min(num_threads - 1, (n - 1) // piece)
+    helpers = <int> min(threads - 1, (n - 1) // piece)
     hire(helpers)
     PyThread_acquire_lock(pool.guard, WAIT_LOCK)
     pool.task, pool.work = task, work
@@ -164,27 +215,31 @@ cdef void share(Task task, const Work *work, Py_ssize_t n, Py_ssize_t piece) noe
     PyThread_release_lock(pool.busy)
 
 
-cdef void run(Task task, const Work *work, Py_ssize_t n, Py_ssize_t cost) noexcept:
+cdef int run(Task task, const Work *work, Py_ssize_t n, Py_ssize_t cost) except -1:
     """Run task over 0 to n, each unit costing `cost`: here and at once where that is quickest."""
     cdef Py_ssize_t piece
+    cdef int threads
+    cdef list _pinned
     if n < WORTH_RELEASING // cost:
         task(work, 0, n)
-        return
+        return 0
+    _pinned = pinned(work)
     with nogil:
-        if num_threads == 1 or n < WORTH_SPLITTING // cost:
+        threads = fl_read(&num_threads)
+        if threads == 1 or n < WORTH_SPLITTING // cost:
             task(work, 0, n)
         else:
             # Whole multiples of the vector width, so that where a range is cut does not show in the results.
             piece = max(WORTH_A_PIECE // cost, 1)
             if piece > 64:
                 piece -= piece % 64
-            share(task, work, n, piece)
+            share(task, work, n, piece, threads)
+    return 0
 
 
 def set_num_threads(int n):
     """How many threads a job may use, this one included."""
-    global num_threads
-    num_threads = n
+    fl_write(&num_threads, n)
 
 
 if not open_pool():

@@ -1,0 +1,74 @@
+"""While a kernel works without the GIL, no other thread can move an array's memory: NumPy refuses to resize it."""
+
+import sys
+import threading
+
+import numpy as np
+import pytest
+import zoo
+
+
+def large_calls():
+    """The kernels' common calls and the optimizers' rules, at a size that takes milliseconds."""
+    for name in zoo.KERNELS:
+        yield name, lambda name=name: zoo.common_call(name, np.float64, rows=1500, columns=1000)
+    yield "softmax_cross_entropy", lambda: zoo.common_call("softmax_cross_entropy", np.float32, 300_000, 4)
+    for name in zoo.RULES:
+        yield name, lambda name=name: zoo.rule_call(name, np.float64, shapes=((1500, 1000), (1000,)))
+
+
+def arrays_of(args):
+    """Every array among the arguments, in lists too."""
+    for arg in args:
+        for array in arg if isinstance(arg, list) else [arg]:
+            if isinstance(array, np.ndarray):
+                yield array
+
+
+def resize_meanwhile(function, args):
+    """Call it, and have another thread resize its arrays as soon as that gets the GIL; what became of each."""
+    answers = []
+    begun = threading.Event()
+
+    def resize():
+        begun.wait()
+        for array in arrays_of(args):
+            try:
+                array.resize(array.size // 2, refcheck=False)
+            except ValueError:
+                answers.append("refused")
+            else:
+                answers.append("resized")
+
+    other = threading.Thread(target=resize)
+    other.start()
+    begun.set()
+    result = function(*args)
+    other.join()
+    assert result is not NotImplemented
+    return answers
+
+
+@pytest.fixture
+def no_switching():
+    """A thread keeps the GIL until it gives it up: so the other one runs when a kernel has released it."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(100)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.parametrize(("name", "make"), list(large_calls()))
+def test_no_array_is_resized_while_it_is_read(level, no_switching, name, make):
+    for _ in range(200):
+        if set(resize_meanwhile(getattr(level, name), make())) == {"refused"}:
+            return
+    pytest.fail("the other thread never ran during the call, or it resized an array")
+
+
+@pytest.mark.parametrize("name", zoo.KERNELS)
+def test_afterwards_it_is_free_again(level, name):
+    args = [arg.copy() for arg in zoo.common_call(name, np.float64, rows=300, columns=200)]
+    getattr(level, name)(*args)
+    for array in args:
+        array.resize(array.size + 1, refcheck=False)
