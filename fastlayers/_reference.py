@@ -114,10 +114,11 @@ def softmax(x: Array) -> Array:
     by the same ``exp(max)``) and keeps ``exp`` from overflowing. Source: Saitoh, section 3.5.2; the
     notebook divides by the sum over the whole batch, this by each row's own.
     """
+    if x.size == 0:  # of no class: a row has no largest
+        return x.copy()
     with np.errstate(all="ignore"):
         _, e = _exp_below(x.max(axis=-1, keepdims=True, initial=-np.inf), x)
-        total = e.sum(axis=-1, keepdims=True, dtype=_wider(e))
-        y: Array = (e / total).astype(x.dtype)
+        y: Array = (e / _sum_of_row(e)).astype(x.dtype)
     return y
 
 
@@ -144,22 +145,23 @@ def softmax_with_loss(x: Array, t: Array) -> tuple[float, Array, Array]:
     probability is 1 within rounding: ``log(1)`` and ``1 - 1`` would lose the loss and the gradient,
     ``log1p(others)`` and ``-others`` keep every digit.
     """
-    n = len(x)
+    n, dtype = len(x), x.dtype
     if x.size == 0:
         return _mean_over_batch(0.0, n), x.copy(), x.copy()
     rows = np.arange(n)
-    if t.ndim == 1:
-        labels, t = t, np.zeros_like(x)
-        t[rows, labels] = 1
     with np.errstate(all="ignore"):
         top = x.argmax(axis=1)
         shifted, e = _exp_below(x[rows, top][:, np.newaxis], x)
+        if t.ndim == 1:
+            labels, t = t, np.zeros_like(e)
+            t[rows, labels] = 1
+        t = t.astype(e.dtype, copy=False)
         one = e[rows, top]  # exp(0), or nan where the row holds +inf or nan, or -inf alone
         e[rows, top] = 0
-        others = one * e.sum(axis=1, dtype=_wider(e)).astype(np.result_type(e, np.float64))
+        others = one * _sum_of_row(e)[:, 0]
         e[rows, top] = one
         total = one + others
-        y = (e / total[:, np.newaxis]).astype(x.dtype)
+        y = e / total[:, np.newaxis]
 
         log_sum = np.log1p(others)[:, np.newaxis]  # log sum_j exp(x_j - max)
         losses = np.where(t == 0, 0, t * (log_sum - shifted)).sum(axis=1, dtype=np.float64)
@@ -169,17 +171,20 @@ def softmax_with_loss(x: Array, t: Array) -> tuple[float, Array, Array]:
         rest = t.copy()
         rest[rows, top] = 0
         dx[rows, top] = (rest.sum(axis=1) - t[rows, top] * others) / total
-        dx = (dx / n).astype(x.dtype)
         loss = _mean_over_batch(losses.sum(), n)
-    return loss, y, dx
+        return loss, y.astype(dtype), (dx / n).astype(dtype)
 
 
 def _exp_below(top: Array, x: Array) -> tuple[Array, Array]:
-    """``x - top`` and its ``exp``, where top is each row's largest.
+    """``x - top`` and its ``exp``, where top is each row's largest; in float64 at least.
 
-    The subtraction rounds, and ``exp`` makes a relative error of it: 41 below the top, one of 20 ulp. So
-    what it loses, d (by Knuth's two-sum; nan beside infinity), is made good: ``exp(s + d) = exp(s) (1 + d)``.
+    The subtraction rounds, and ``exp`` makes a relative error of it: 41 below the top, one of 20 ulp. In float64
+    a float32 has digits to spare. A float64 has none: so what is lost, d (by Knuth's two-sum; nan beside
+    infinity), is made good: ``exp(s + d) = exp(s) (1 + d)``.
     """
+    if x.itemsize < np.dtype(np.float64).itemsize:
+        shifted = np.subtract(x, top, dtype=np.float64)
+        return shifted, np.exp(shifted)
     shifted = x - top
     part = shifted - x
     lost = (x - (shifted - part)) - (top + part)
@@ -187,9 +192,10 @@ def _exp_below(top: Array, x: Array) -> tuple[Array, Array]:
     return shifted, e + e * np.where(np.isfinite(lost), lost, 0)
 
 
-def _wider(x: Array) -> np.dtype[Any]:
-    """The dtype for a long sum: NumPy's pairwise sum in x's own is off by some ulp after a thousand terms."""
-    return np.result_type(x, np.longdouble if x.dtype == np.float64 else np.float64)
+def _sum_of_row(e: Array) -> Array:
+    """``sum_j e_j``, rounded once: NumPy's sum of float64 in float64 is off by some ulp after a thousand terms."""
+    total: Array = e.sum(axis=-1, keepdims=True, dtype=np.longdouble)
+    return total.astype(e.dtype)
 
 
 def softmax_cross_entropy(x: Array, t: Array) -> tuple[float, Array]:

@@ -317,7 +317,7 @@ cdef inline double weighted_gap(const floating *x, const floating *t, floating t
     while i < n:
         width = min(CHUNK, n - i)
         for j in range(width):
-            terms[j] = <double> t[i + j] * <double> (top - x[i + j]) if t[i + j] != <floating> 0 else 0.0
+            terms[j] = <double> t[i + j] * (<double> top - <double> x[i + j]) if t[i + j] != <floating> 0 else 0.0
         add_exactly(&total, &lost, sum_of(terms, width))
         i += width
     return exact(total, lost)

@@ -1,0 +1,131 @@
+"""The errors of every function against exact arithmetic, in ulp: ``python bench/accuracy.py``.
+
+It writes ``docs/accuracy.md`` and its plots, in some two minutes. Run it in an environment where
+``pip install '.[test,bench]'`` ran. What is measured and how is the tests' own: ``tests/points.py``.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+import fastlayers
+from fastlayers import _backend
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+import accuracy_page  # noqa: E402
+import long_sums  # noqa: E402
+import points  # noqa: E402
+from accuracy_page import DTYPES, PLAIN, REFERENCE, Errors  # noqa: E402
+
+Array = np.ndarray[Any, Any]
+
+
+# What a book writes
+
+
+def plain_softmax(x: Array) -> Array:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def plain_loss(x: Array, t: Array) -> tuple[float, Array]:
+    y, rows = plain_softmax(x), np.arange(len(x))
+    loss = -np.log(y[rows, t]).sum() / len(x)
+    y[rows, t] -= 1
+    return loss, y / len(x)
+
+
+PLAIN_NUMPY = SimpleNamespace(
+    sigmoid_forward=lambda x: 1 / (1 + np.exp(-x)),
+    sigmoid_backward=lambda dout, y: dout * y * (1 - y),
+    softmax=plain_softmax,
+    softmax_cross_entropy=plain_loss,
+    affine_backward=lambda dout, x, W, need_dx: (None, x.T @ dout, dout.sum(axis=0)),
+)
+
+
+def contenders() -> dict[str, Any]:
+    """Plain NumPy, the reference, and each level that this CPU runs, the best one last."""
+    levels = {level: _backend.load_level(level) for level in _backend.supported_levels()}
+    return {PLAIN: PLAIN_NUMPY, REFERENCE: fastlayers.reference, **dict(sorted(levels.items()))}
+
+
+# The measurements: where, and how far off, for the plots; and the largest of each, for the table
+
+
+def sigmoid(found: Any, dtype: Any) -> Errors:
+    return points.sigmoid_errors(found.sigmoid_forward, dtype)
+
+
+def softmax(found: Any, dtype: Any) -> Errors:
+    batches = [*(points.batch(dtype, classes) for classes in points.ROWS), *points.sought(dtype)]
+    gaps, off = zip(*(points.softmax_errors(found.softmax, batch) for batch in batches), strict=True)
+    return np.concatenate([a.ravel() for a in gaps]), np.concatenate([a.ravel() for a in off])
+
+
+def loss(found: Any, dtype: Any) -> tuple[Array, Array, Array]:
+    batches = [*(points.batch(dtype, classes) for classes in points.ROWS), *points.sought(dtype)]
+    errors = [points.loss_errors(found.softmax_cross_entropy, batch) for batch in batches]
+    at, off, gradient_off = (np.concatenate(parts) for parts in zip(*errors, strict=True))
+    return at, off, gradient_off
+
+
+def long_rows(found: Any, dtype: Any) -> Iterator[tuple[str, float]]:
+    rows = [long_sums.long_row(dtype, kind) for kind in long_sums.LONG_ROWS]
+    yield "softmax: a row of a million", max(points.softmax_errors(found.softmax, row)[1].max() for row in rows)
+    errors = [points.loss_errors(found.softmax_cross_entropy, row) for row in rows]
+    yield "softmax_cross_entropy: loss of a row of a million", max(off.max() for _, off, _ in errors)
+    yield "softmax_cross_entropy: dx of a row of a million", max(off.max() for _, _, off in errors)
+
+
+def long_batches(found: Any, dtype: Any) -> Iterator[tuple[str, float]]:
+    errors = [long_sums.long_batch_errors(found.softmax_cross_entropy, dtype, kind) for kind in long_sums.LONG_BATCHES]
+    yield "softmax_cross_entropy: mean loss of a million rows", max(off.max() for off, _ in errors)
+    yield "softmax_cross_entropy: dx of a million rows", max(off.max() for _, off in errors)
+    of_one_sign = [kind for kind in long_sums.LONG_SUMS if kind != "random"]
+    errors = [long_sums.bias_gradient_errors(found.affine_backward, dtype, kind, 3) for kind in of_one_sign]
+    yield "affine_backward: db of a million rows", max(off.max() for off, _ in errors)
+
+
+def measure(found: Any, dtype: Any) -> tuple[list[tuple[str, float]], dict[str, Errors]]:
+    """What each function is off by at most, in the order of the table, and what the plots show."""
+    at, loss_off, gradient_off = loss(found, dtype)
+    curves = {"sigmoid": sigmoid(found, dtype), "softmax": softmax(found, dtype), "loss": (at, loss_off)}
+    backward_off = points.sigmoid_backward_errors(found.sigmoid_backward, dtype)[1]
+    worst = [
+        ("sigmoid_forward", curves["sigmoid"][1].max()),
+        ("sigmoid_backward", backward_off.max()),
+        ("softmax: rows of 1 to 32,000", curves["softmax"][1].max()),
+        ("softmax_cross_entropy: loss of a row", loss_off.max()),
+        ("softmax_cross_entropy: dx of a row", gradient_off.max()),
+        *long_rows(found, dtype),
+        *long_batches(found, dtype),
+    ]
+    return worst, curves
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", metavar="FOLDER", help="where the page goes (docs)")
+    docs = parser.parse_args().docs
+    worst: dict[str, dict[Any, list[tuple[str, float]]]] = {}
+    curves: dict[str, dict[Any, dict[str, Errors]]] = {}
+    with np.errstate(all="ignore"):
+        for contender, found in contenders().items():
+            measured = {dtype: measure(found, dtype) for dtype in DTYPES}
+            worst[contender] = {dtype: largest for dtype, (largest, _) in measured.items()}
+            drawn = contender if contender in (PLAIN, REFERENCE) else "fastlayers"  # the best level comes last
+            curves[drawn] = {dtype: errors for dtype, (_, errors) in measured.items()}
+            print(contender, flush=True)
+    accuracy_page.write(worst, curves, docs)
+    print(f"wrote {docs / 'accuracy.md'}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""Where accuracy is measured: every exponent of a dtype, the edges of exp, random points; and the measuring.
+
+Exact results are worked out once, whoever asks. Each `*_errors` takes a function to measure, and gives where
+it was measured and its errors there, in ulp.
+"""
+
+import functools
+
+import exact
+import numpy as np
+
+RANDOM = 100_000
+# How many rows of how many classes. With each class of a short row as the label, these are some 100,000 losses;
+# up to 31 classes the kernels do rows side by side, longer rows in pieces of 512.
+ROWS = {1: 100, 2: 12_000, 3: 8000, 10: 5000, 31: 300, 32: 300, 100: 100, 1000: 20, 32_000: 6}
+DISTINCT = 3000  # scores of a long row
+OFFSETS = (100, 250, 260, 2000, 2100, 1e4, 1e30)  # exp takes scores as they are up to 256, in float64 2048
+# Rows that a search of millions found to be the worst, since their rounding errors add up: a number of classes,
+# the largest score, a smaller one, and the one that all others have.
+SOUGHT = {
+    "float32": [
+        (3, -1.1167701482772827, -50.66759490966797, -1.809885025024414),
+        (3, 0.19867637753486633, -5.691626071929932, -0.6194376945495605),
+        (20, -2.4910829067230225, -9.334476470947266, -2.615387201309204),
+        (20, -1.2340818643569946, -16.92530059814453, -1.7913646697998047),
+        (180, 0.22621607780456543, -61.80329132080078, -61.80329132080078),
+        (200, -2.0194215774536133, -5.841541290283203, -2.0389153957366943),
+    ],
+    "float64": [
+        (4, -1.8082954892298166, -7.293916094488578, -7.293916094488578),
+        (10, -0.29022104464010745, -3.832119255841498, -3.832119255841498),
+        (200, -0.05345318066982774, -8.631488124043322, -0.7465517427513462),
+        (200, -0.1844812756956058, -19.368385350719862, -0.38941933675783624),
+        (200, 2.4831480036650273, -16.529206980337513, 2.453837857815113),
+    ],
+}
+
+
+def exponents(dtype, mantissas):
+    """Numbers of every exponent, subnormal ones too: the least, the largest and `mantissas` random ones of each."""
+    info = np.finfo(dtype)
+    powers = np.arange(info.minexp - info.nmant, info.maxexp)[:, np.newaxis]
+    ends = np.tile([1, 2 - float(info.eps)], (len(powers), 1))
+    between = np.random.default_rng(0).uniform(1, 2, (len(powers), mantissas))
+    return np.ldexp(np.hstack([ends, between]), powers).astype(dtype).ravel()
+
+
+def neighbours(x, steps):
+    """Each x and the numbers up to so many ulp beside it."""
+    return (x[:, np.newaxis] + np.arange(-steps, steps + 1, dtype=x.dtype) * np.spacing(x)[:, np.newaxis]).ravel()
+
+
+def edges(dtype):
+    """Where exp of x is inf, exp of -x subnormal, 0 or nothing beside 1, and where n of e**x = 2**n e**r changes."""
+    info = np.finfo(dtype)
+    limits = -np.log([float(v) for v in (info.smallest_subnormal, info.tiny, info.eps, info.eps / 4, 1 / info.max)])
+    halves = (np.arange(info.maxexp + 2) + 0.5) * np.log(2)
+    return np.concatenate([neighbours(limits.astype(dtype), 33), neighbours(halves.astype(dtype), 1)])
+
+
+@functools.cache
+def sigmoid_points(dtype):
+    rng = np.random.default_rng(1)
+    reach = 1.02 * np.log(float(np.finfo(dtype).max))
+    wide, close = rng.uniform(-reach, reach, RANDOM // 2), rng.normal(0, 4, RANDOM // 2)
+    both_signs = np.concatenate([exponents(dtype, 4), edges(dtype)])
+    x = np.concatenate([[0], both_signs, -both_signs, wide, close]).astype(dtype)
+    return x, exact.sigmoid(x)
+
+
+@functools.cache
+def gradient_points(dtype):
+    """dout of every exponent, and outputs of a sigmoid near 0, near 1 and between."""
+    rng = np.random.default_rng(2)
+    dout = np.concatenate([exponents(dtype, 4), rng.standard_normal(RANDOM).astype(dtype)])
+    y = (1 / (1 + np.exp(rng.normal(0, 8, len(dout))))).astype(dtype)
+    return dout, y, exact.sigmoid_gradient(dout, y)
+
+
+def sigmoid_errors(function, dtype):
+    x, y = sigmoid_points(dtype)
+    return x, exact.ulps(function(x), y, dtype)
+
+
+def sigmoid_backward_errors(function, dtype):
+    dout, y, dx = gradient_points(dtype)
+    return y, exact.ulps(function(dout, y), dx, dtype)
+
+
+class Batch:
+    """Rows of one length with their exact results, and the labels that they are tried with."""
+
+    def __init__(self, x):
+        self.x, (n, classes) = np.ascontiguousarray(x), x.shape
+        self.rows = [exact.Row(row) for row in x]
+        self.gap = x.max(axis=1, keepdims=True).astype(float) - x
+        self.probability = exact.stack([row.probabilities() for row in self.rows])
+        each = np.tile(np.arange(classes), (n, 1))
+        some = np.column_stack([x.argmax(1), x.argmin(1), np.full((n, 2), [0, classes // 2])])
+        labels = each if classes <= 10 else some
+        self.case_rows, self.labels = np.repeat(np.arange(n), labels.shape[1]), labels.ravel()
+        cases = [(self.rows[i], label) for i, label in zip(self.case_rows, self.labels, strict=True)]
+        self.loss = exact.Exact.of([row.loss(label) for row, label in cases])
+        self.slope = exact.Exact.of([row.slope(label) for row, label in cases])
+        self.flushed = np.array([row.flushed for row, _ in cases])
+
+
+def scores(rng, dtype, rows, classes):
+    """Rows plain, with a dominating class, far from 0, ascending, with many equal scores."""
+    reach = -np.log(float(np.finfo(dtype).tiny))
+    x = rng.standard_normal((rows, min(classes, DISTINCT)))
+    x = x[:, rng.integers(0, DISTINCT, classes)] if classes > DISTINCT else x
+    x *= 10 ** rng.uniform(-2, np.log10(reach / 3), (rows, 1))
+    dominated, far, ascending, equal = (np.arange(rows) % 5 == kind for kind in range(1, 5))
+    x[dominated, rng.integers(0, classes, dominated.sum())] += rng.uniform(0, 1.1 * reach, dominated.sum())
+    x[far] += rng.choice(OFFSETS, (far.sum(), 1)) * rng.choice([-1, 1], (far.sum(), 1))
+    x[ascending] = np.sort(x[ascending])
+    x[equal] = np.round(x[equal], 1)
+    x[4], x[5], x[5, 0] = -3.7, np.log(0.7), 0  # equal terms: the rounding errors of their sum have one sign
+    return x
+
+
+@functools.cache
+def batch(dtype, classes):
+    """Rows of `scores`; of two and three classes also scores of every exponent."""
+    rng = np.random.default_rng([3, classes])
+    x = scores(rng, dtype, ROWS[classes], classes)
+    every = exponents(dtype, 0)
+    every = every[every < float(np.finfo(dtype).max) / 256, np.newaxis].astype(float)  # 32 losses have a finite sum
+    if classes == 2:
+        x = np.concatenate([x, np.hstack([0 * every, every]), np.hstack([0 * every, -every])])
+    if classes == 3:
+        x = np.concatenate([x, rng.uniform(-1, 1, (len(every), 3)) * every])
+    return Batch(x.astype(dtype))
+
+
+@functools.cache
+def sought(dtype):
+    rows = SOUGHT[np.dtype(dtype).name]
+    return [Batch(np.array([[top, one, *[rest] * (n - 2)]], dtype)) for n, top, one, rest in rows]
+
+
+def softmax_errors(function, found, rows_at_once=None):
+    """At the distances from the largest score."""
+    step = rows_at_once or len(found.x)
+    y = np.concatenate([function(found.x[i : i + step]) for i in range(0, len(found.x), step)])
+    return found.gap, exact.ulps(y, found.probability, found.x.dtype)
+
+
+def loss_errors(function, found, copies=1, every=1):
+    """At the exact losses of single rows: the errors in them, and the largest ones in each gradient.
+
+    The mean loss of 32 `copies` of a row is its own.
+    """
+    rows, labels = found.case_rows[::every], found.labels[::every]
+    batches = np.repeat(found.x[:, np.newaxis], copies, axis=1)
+    targets = np.repeat(labels[:, np.newaxis], copies, axis=1)
+    results = [function(batches[row], target) for row, target in zip(rows.tolist(), targets, strict=True)]
+    gradient = exact.with_slopes(found.probability[rows], labels, found.slope[::every])
+    loss, flushed, dtype = found.loss[::every], found.flushed[::every], found.x.dtype
+    off = exact.ulps([loss for loss, _ in results], loss, dtype, flushed)
+    dx, flushed = np.array([dx[-1] for _, dx in results]), flushed[:, np.newaxis] / copies
+    return loss.head, off, exact.ulps(dx, gradient / copies, dtype, flushed).max(axis=1)
+
+
+@functools.cache
+def with_soft_targets(dtype, classes):
+    """Some rows of the batch, targets that do not sum to 1, and the exact results."""
+    found, rng = batch(dtype, classes), np.random.default_rng([7, classes])
+    rows = range(0, len(found.x), max(1, len(found.x) // 60))[: max(1, 6000 // classes)]
+    targets = [(rng.random(classes) * (rng.random(classes) < 0.7)).astype(dtype) for _ in rows]
+    return [
+        (found.x[i], t, found.rows[i].flushed, *found.rows[i].weighted(t)) for i, t in zip(rows, targets, strict=True)
+    ]
+
+
+def soft_target_errors(function, dtype, classes):
+    """The largest errors in the losses and in the gradients: those are differences, so in ulp of the larger term."""
+    losses, gradients = [], []
+    for x, t, flushed, loss, gradient, larger in with_soft_targets(dtype, classes):
+        flushed *= float(t.sum(dtype=float))
+        value, dx = function(x, t)
+        losses.append(exact.ulps([value], loss, dtype, flushed))
+        off = np.abs((dx - gradient.head) - gradient.tail) - flushed - float(np.finfo(dtype).tiny)
+        gradients.append(np.max(off / exact.ulp(larger, dtype)))
+    return np.concatenate(losses), np.array(gradients)
