@@ -1,10 +1,11 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and files that are safe to read to their end."""
 
 from __future__ import annotations
 
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import BinaryIO
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a binary file that becomes `path` when the block ends well, and disappears when it does not.
+
+    A process that is killed meanwhile leaves ``.fastlayers-*.tmp`` beside `path`, which nothing reads and
+    which may be deleted; `path` itself is the old file or the new one, after a power cut too.
 
     Parameters
     ----------
@@ -28,29 +32,26 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        If the folder cannot be written to, or `path` is there and is not a regular file.
+        If the folder or the file that is there cannot be written to, or is not a regular file; it names `path`.
     """
     target = Path(os.path.realpath(path))
-    # Renaming over /dev/null or a pipe would replace it: open() would have written into it.
-    if target.exists() and not target.is_file():
-        number = errno.EISDIR if target.is_dir() else errno.EINVAL
-        raise OSError(number, "cannot be replaced, since it is not a regular file", str(path))
+    if target.exists():
+        _check_replaceable(target, str(path))
     temporary = target.with_name(f".fastlayers-{secrets.token_hex(8)}.tmp")
     try:
         # Exclusive creation through open() takes the mode from the umask; tempfile would give 0600.
-        file = temporary.open("xb")
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from None
-    try:
-        with file:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
-            temporary.chmod(target.stat().st_mode & 0o7777)
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         temporary.replace(target)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        # A user knows nothing of the temporary file, and a write that fails names none.
+        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(temporary)):
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 
@@ -65,3 +66,32 @@ def check_writable(path: str | os.PathLike[str]) -> None:
             raise Enough
     except Enough:
         pass
+
+
+@contextmanager
+def open_regular(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file for reading, if it is a regular one: a pipe would be waited for, and a device may never end.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is something else.
+    """
+    with open(path, "rb", opener=_open_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is not a regular file", str(path))
+        yield file
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    """`os.open`, which else waits until someone writes into a pipe."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _check_replaceable(target: Path, name: str) -> None:
+    """Refuse what a rename would replace but open() would not: a pipe, a device, a file that may not be written."""
+    if not target.is_file():
+        number = errno.EISDIR if target.is_dir() else errno.EINVAL
+        raise OSError(number, "cannot be replaced, since it is not a regular file", name)
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)

@@ -4,26 +4,27 @@ The archive has a member ``header`` (JSON text: the format's name and version, d
 a SHA-256 over all of that and the arrays) and a member for each parameter, named by the place of its
 layer: ``0.W``, ``0.b``, ``2.W``. ``numpy.load`` reads it. Nothing in it is ever unpickled.
 
-Members are stored uncompressed, so that a hostile file cannot unpack to more than its own size, and
-each is read to its end before it is parsed, so that the archive's CRC has been checked by then.
+Members are stored uncompressed and may not overlap, so that a hostile file cannot unpack to more than its
+own size; each is read to its end before it is parsed, so that the archive's CRC has been checked by then;
+and no array is made before its bytes are seen to be there.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
+import math
 import os
+import re
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import layers, reference
-from ._files import atomic_write
+from ._files import atomic_write, open_regular
 from .network import Sequential
 
 Array = NDArray[Any]
@@ -38,6 +39,14 @@ PARAMETERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Sigmoid": ((),),
 }
 LOSSES = ("SoftmaxWithLoss",)
+# How NumPy begins an array, as `numpy.lib.format` says. That header is a Python literal, but Python's parser is kept
+# away from it: on hostile text it prints warnings, and runs out of memory.
+_ARRAY = re.compile(
+    rb"\x93NUMPY\x01\x00(..)"
+    rb"\{'descr': '([<>|][biufSUVO]\d*)', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), \} *\n",
+    re.DOTALL,
+)
+_LONGEST = 300  # characters of a message
 
 
 class ModelFileError(ValueError):
@@ -83,9 +92,9 @@ def save(path: str | os.PathLike[str], network: Sequential) -> None:
     }
     arrays = {name: _portable(array) for name, array in arrays.items()}
     header["sha256"] = _digest(header, arrays)
-    text: dict[str, Any] = {"header": np.array(json.dumps(header).encode())}
+    members: dict[str, Any] = {"header": np.array(json.dumps(header).encode()), **arrays}
     with atomic_write(path) as file:
-        np.savez(file, **(text | arrays))
+        np.savez(file, **members)
 
 
 def load(path: str | os.PathLike[str]) -> Sequential:
@@ -105,16 +114,20 @@ def load(path: str | os.PathLike[str]) -> Sequential:
     ModelFileError
         If the file is damaged, cut off, or not a model that this version reads; the message says which.
     OSError
-        If the file cannot be opened.
+        If the file cannot be opened, or is a pipe or a device.
+    MemoryError
+        If there is too little memory for a model of the file's size.
     """
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         try:
             return _network(_members(file))
         except ModelFileError as error:
-            raise ModelFileError(f"{path}: {error}") from error
+            raise ModelFileError(f"{path}: {_short(error)}") from error
+        except MemoryError:
+            raise
         except Exception as error:
             # zipfile, numpy and json raise a dozen types on damaged input, and none of them tells a user more.
-            raise ModelFileError(f"{path}: damaged or not a {FORMAT} file ({error})") from error
+            raise ModelFileError(f"{path}: damaged or not a {FORMAT} file ({_short(error)})") from error
 
 
 # Writing
@@ -142,11 +155,9 @@ def _portable(array: Array) -> Array:
 
 def _digest(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
     """SHA-256 of the header without its checksum, and of each array's name, dtype, shape and bytes."""
-    digest = hashlib.sha256()
     rest = {key: value for key, value in header.items() if key != "sha256"}
-    digest.update(json.dumps(rest, sort_keys=True).encode())
-    for name in sorted(arrays):
-        array = arrays[name]
+    digest = hashlib.sha256(json.dumps(rest, sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):  # no two names are equal, so no arrays are compared
         digest.update(json.dumps([name, array.dtype.name, array.shape]).encode())
         digest.update(_portable(array).tobytes())
     return digest.hexdigest()
@@ -164,17 +175,29 @@ def _members(file: BinaryIO) -> dict[str, Array]:
             raise ModelFileError(f"an archive, but not a {FORMAT} file (it has no header)")
         if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
             raise ModelFileError(f"not a {FORMAT} file (its members are compressed)")
+        if not all(info.filename.endswith(".npy") for info in infos):
+            raise ModelFileError(f"not a {FORMAT} file (not all of its members are arrays)")
         if len({info.filename for info in infos}) != len(infos):
             raise ModelFileError("damaged (two members have one name)")
+        if min(info.header_offset for info in infos) != 0:
+            raise ModelFileError("damaged (something else stands before the archive in the file)")
+        if sum(max(info.file_size, info.compress_size) for info in infos) > file.seek(0, os.SEEK_END):
+            raise ModelFileError("damaged (its members claim more bytes than the file has)")
         return {info.filename.removesuffix(".npy"): _array(archive.read(info)) for info in infos}
 
 
 def _array(data: bytes) -> Array:
-    stream = io.BytesIO(data)
-    array: Array = np.lib.format.read_array(stream, allow_pickle=False)
-    if stream.read(1):
-        raise ModelFileError("damaged (bytes are left over after an array)")
-    return array
+    """An array in NumPy's format, read-only over its bytes: nothing is unpickled, and nothing is allocated."""
+    header = _ARRAY.match(data)
+    if header is None or header.end() != header.end(1) + int.from_bytes(header[1], "little"):
+        raise ModelFileError("damaged (an array without the header that NumPy gives it)")
+    dtype = np.dtype(header[2].decode())
+    if dtype.hasobject:
+        raise ModelFileError("it holds Python objects, which are never unpickled")
+    shape = tuple(int(n) for n in header[4].split(b",") if n.strip())
+    if len(data) - header.end() != math.prod(shape) * dtype.itemsize:
+        raise ModelFileError("damaged (an array has more or fewer bytes than its shape says)")
+    return np.ndarray(shape, dtype, data, header.end(), order="F" if header[3] == b"True" else "C")
 
 
 def _network(members: dict[str, Array]) -> Sequential:
@@ -189,7 +212,7 @@ def _network(members: dict[str, Array]) -> Sequential:
     for name, array in members.items():
         if array.dtype.name != header["dtype"] or array.dtype.name not in DTYPES:
             raise ModelFileError(
-                f"array {name} is {array.dtype.name}; expected {header['dtype']}, one of {', '.join(DTYPES)}"
+                f"array {name} is {array.dtype.name}; expected {header['dtype']!r}, one of {', '.join(DTYPES)}"
             )
     if _digest(header, members) != header.get("sha256"):
         raise ModelFileError("damaged (its checksum does not match its contents)")
@@ -212,10 +235,16 @@ def _layers(described: list[dict[str, Any]], members: Mapping[str, Array]) -> li
     return made
 
 
+def _short(error: Exception) -> str:
+    """One line of a length to be read, whatever a hostile file has put into it."""
+    line = " ".join(str(error).split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
 def _check_shapes(i: int, shapes: list[tuple[int, ...]], width: int | None) -> int:
     """Check an affine layer's shapes against each other and the layer before; return the width of its output."""
     W = shapes[0]
-    if len(W) != 2 or any(b != W[1:] for b in shapes[1:]) or (width is not None and W[0] != width):
+    if len(W) != 2 or any(b != W[1:] for b in shapes[1:]) or width not in (None, W[0]):
         inputs = "D" if width is None else width
         raise ModelFileError(f"layer {i} has parameters of shapes {shapes}; expected W ({inputs}, M) and b (M,)")
     return W[1]

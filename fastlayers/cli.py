@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from .command import report, training
 from .command.options import parser
 
 _FAILED, _INTERRUPTED, _BROKEN_PIPE = 1, 130, 141
+_BETWEEN_SAVES = 1.0  # seconds: a tiny network has thousands of epochs a minute, and each save waits for the disk
 
 
 class InputError(ValueError):
@@ -35,17 +38,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, 1 where it failed, 130 after Ctrl-C, 141 where the reader of its output went away.
     """
-    args = parser({"train": _train, "predict": _predict, "bench": _bench, "info": _info}).parse_args(argv)
-    command: Callable[[argparse.Namespace], None] = args.command
-    # A file name may hold bytes that are no text in the terminal's encoding.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        args = parser({"train": _train, "predict": _predict, "bench": _bench, "info": _info}).parse_args(argv)
+        command: Callable[[argparse.Namespace], None] = args.command
+        # A file name may hold bytes that are no text in the terminal's encoding.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         command(args)
         print(end="", flush=True)
-    except KeyboardInterrupt:
-        print("fastlayers: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+    except KeyboardInterrupt as error:
+        return _interrupted(error)
     except BrokenPipeError:
         _discard_stdout()
         return _BROKEN_PIPE
@@ -69,18 +71,24 @@ def _train(args: argparse.Namespace) -> None:
     data = _load(args.idx, settings.dtype)
     print(report.describe(data, settings), flush=True)
     runs = []
-    for backend in backends:
-        print(f"\n{backend}, at most {get_num_threads()} thread(s)", flush=True)
-        runs.append(training.train(data, settings, backend))
+    saver = _Saver(args.save)
+    try:
+        for backend in backends:
+            print(f"\n{backend}, at most {get_num_threads()} thread(s)", flush=True)
+            runs.append(training.train(data, settings, backend, saver))
+    except KeyboardInterrupt as error:
+        if saver.epochs:
+            error.add_note(f"{args.save} has the network after {saver.epochs} epoch(s)")
+        raise
     print(f"\n{report.summary(runs)}")
     if len(runs) == 2:
         print(f"\n{report.comparison(*runs)}")
-    if args.plot is not None:
-        report.plot(args.plot, report.title(data, settings), runs)
-        print(f"\ncurves drawn in {args.plot}")
     if args.save is not None:
         _model_file.save(args.save, runs[-1].network)
         print(f"\nnetwork trained on {runs[-1].backend} saved in {args.save}")
+    if args.plot is not None:
+        report.plot(args.plot, report.title(data, settings), runs)
+        print(f"\ncurves drawn in {args.plot}")
 
 
 def _predict(args: argparse.Namespace) -> None:
@@ -159,6 +167,24 @@ def _settings(args: argparse.Namespace) -> training.Settings:
     )
 
 
+class _Saver:
+    """Saves the network after an epoch, once a second at most, so that Ctrl-C loses little of the training.
+
+    Where a second backend repeats the training, the file never goes back to a network that has trained for less.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.epochs = 0  # of the network in the file
+        self._due = 0.0
+
+    def __call__(self, run: training.Run) -> None:
+        epochs = len(run.train_loss)
+        if self.path is not None and epochs > self.epochs and time.monotonic() >= self._due:
+            _model_file.save(self.path, run.network)
+            self.epochs, self._due = epochs, time.monotonic() + _BETWEEN_SAVES
+
+
 def _load(folder: Path | None, dtype: str) -> datasets.Dataset:
     return datasets.load_digits(dtype) if folder is None else datasets.load_idx(folder, dtype)
 
@@ -169,6 +195,13 @@ def _load(folder: Path | None, dtype: str) -> datasets.Dataset:
 def _fail(message: str) -> int:
     print(f"fastlayers: error: {' '.join(message.split())}", file=sys.stderr)
     return _FAILED
+
+
+def _interrupted(error: KeyboardInterrupt) -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends anyway: a second one could only add a traceback
+    _discard_stdout()
+    print("; ".join(["fastlayers: interrupted", *getattr(error, "__notes__", [])]), file=sys.stderr)
+    return _INTERRUPTED
 
 
 def _discard_stdout() -> None:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import COMMAND, FEW, environment, fail, run, started, succeed, wait_for, write_images
 
 import fastlayers
 from fastlayers import _model_file
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
-COMMAND = [sys.executable, "-P", "-m", "fastlayers"]
-FEW = ["--hidden", "8", "--epochs", "2", "--batch-size", "32"]
 WITHOUT_KERNELS = (
     "import sys; "
     "sys.modules.update({f'fastlayers.kernels.{m}': None for m in "
@@ -29,50 +26,7 @@ WITHOUT_KERNELS = (
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes of 6x6 images that differ in which rows are bright, in the MNIST format."""
-    folder = tmp_path_factory.mktemp("stripes")
-    rng = np.random.default_rng(3)
-    for part, n in (("train", 120), ("t10k", 60)):
-        labels = rng.integers(0, 3, n).astype(np.uint8)
-        pixels = rng.integers(0, 100, (n, 6, 6))
-        for c in range(3):
-            pixels[labels == c, 2 * c : 2 * c + 2] += 100
-        for name, array in (("images-idx3", pixels.astype(np.uint8)), ("labels-idx1", labels)):
-            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, dtype=">u4").tobytes()
-            (folder / f"{part}-{name}-ubyte").write_bytes(header + array.tobytes())
-    return folder
-
-
-@pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fixed width for argparse, and no setting of the machine's own."""
-    monkeypatch.setenv("COLUMNS", "100")
-    for name in ("FASTLAYERS_BACKEND", "FASTLAYERS_ISA", "FASTLAYERS_NUM_THREADS"):
-        monkeypatch.delenv(name, raising=False)
-    root = str(Path(fastlayers.__file__).parents[1])
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])]))
-
-
-pytestmark = pytest.mark.usefixtures("environment")
-
-
-def run(*args: str | Path, command: list[str] = COMMAND) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*command, *map(str, args)], capture_output=True, text=True, timeout=60, check=False)
-
-
-def succeed(*args: str | Path, command: list[str] = COMMAND) -> str:
-    done = run(*args, command=command)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
-def fail(*args: str | Path, status: int = 1, command: list[str] = COMMAND) -> str:
-    """The error, once it is seen to be one line with the right status."""
-    done = run(*args, command=command)
-    assert done.returncode == status, done.stderr
-    assert done.stderr.startswith("fastlayers: error: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr
+    return write_images(tmp_path_factory.mktemp("images"))
 
 
 def has_kernels() -> bool:
@@ -262,7 +216,7 @@ def test_plot(images: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("package", "args"), [("sklearn", []), ("matplotlib", ["--plot", "c.png"])])
 def test_missing_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, args: list[str]) -> None:
     (tmp_path / f"{package}.py").write_text("raise ModuleNotFoundError('gone')\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     assert "pip install 'fastlayers[demo]'" in fail("train", *args)
 
 
@@ -278,7 +232,9 @@ def test_progress_bar_on_a_terminal_alone(images: Path) -> None:
     args = ["train", "--idx", str(images), *FEW, "--backend", "reference"]
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (24, 100))
-    with subprocess.Popen([*COMMAND, *args], stdout=subprocess.PIPE, stderr=slave, text=True) as process:
+    with subprocess.Popen(
+        [*COMMAND, *args], stdout=subprocess.PIPE, stderr=slave, text=True, env=environment()
+    ) as process:
         os.close(slave)
         seen = read_terminal(master)
         assert process.stdout is not None
@@ -302,48 +258,15 @@ def read_terminal(master: int) -> str:
     return b"".join(pieces).decode()
 
 
-def start(images: Path) -> subprocess.Popen[str]:
-    """A training that does not end by itself, and has written its first epoch's line."""
-    # Where pytest runs in the background, SIGINT may be inherited as ignored.
-    program = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from fastlayers.cli import main; sys.exit(main())"
-    )
-    args = ["train", "--idx", str(images), *FEW, "--backend", "reference", "--epochs", "1000000"]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen([sys.executable, "-P", "-c", program, *args], stdout=pipe, stderr=pipe, text=True)
-    assert process.stdout is not None
-    # Not before: the first use of numpy.random imports it, and its modules' init code may swallow an interrupt.
-    assert any(" epoch " in line for line in process.stdout)
-    return process
-
-
-def interrupt(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGINT)
-
-
-def close_pipe(process: subprocess.Popen[str]) -> None:
-    assert process.stdout is not None
-    process.stdout.close()
-
-
 @POSIX
-@pytest.mark.parametrize(
-    ("end", "status", "message"), [(interrupt, 130, "fastlayers: interrupted\n"), (close_pipe, 141, "")]
-)
-def test_ended_from_outside(
-    images: Path, end: Callable[[subprocess.Popen[str]], None], status: int, message: str
-) -> None:
-    with start(images) as process:
-        try:
-            end(process)
-            assert process.stderr is not None
-            # One line at most is written here, so that it cannot block on a pipe that is not read yet.
-            error = process.communicate(timeout=30)[1] if end is interrupt else process.stderr.read()
-            process.wait(timeout=30)
-        finally:
-            process.kill()
-    assert (process.returncode, error) == (status, message)
+def test_a_reader_that_goes_away(images: Path) -> None:
+    with started("train", "--idx", images, *FEW, "--backend", "reference", "--epochs", "1000000") as process:
+        wait_for(process, " epoch ")
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=30) == 141
 
 
 @POSIX
@@ -353,7 +276,9 @@ def test_a_full_disk(images: Path) -> None:
         pytest.skip("no /dev/full here")
     with full.open("w") as out:
         args = [*COMMAND, "train", "--idx", str(images), *FEW]
-        done = subprocess.run(args, stdout=out, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            args, stdout=out, stderr=subprocess.PIPE, text=True, timeout=60, check=False, env=environment()
+        )
     assert done.returncode == 1
     assert re.fullmatch(r"fastlayers: error: .*No space left on device.*\n", done.stderr)
 

@@ -119,7 +119,13 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
     machine.add_argument("--threads", type=_whole(1), metavar="N", help="that a kernel may use (as many as cores)")
     output = train.add_argument_group("files to write")
     output.add_argument("--plot", type=_png, metavar="FILE.png", help="draw the loss and accuracy curves")
-    output.add_argument("--save", type=Path, metavar="FILE.npz", help="save the network, for 'fastlayers predict'")
+    output.add_argument(
+        "--save",
+        type=Path,
+        metavar="FILE.npz",
+        help="save the network, for 'fastlayers predict': after each epoch, once a second at most, and at the end; "
+        "Ctrl-C keeps what was saved last",
+    )
 
 
 def _add_idx(parser: argparse.ArgumentParser) -> None:

@@ -6,12 +6,13 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
+from numpy.random import Generator, default_rng  # now: in the midst of its lazy import Ctrl-C may be lost
 from numpy.typing import ArrayLike, NDArray
 
 from .._backend import use_backend
@@ -83,7 +84,7 @@ class Run:
         return statistics.fmean(self.seconds)
 
 
-def train(data: Dataset, settings: Settings, backend: str) -> Run:
+def train(data: Dataset, settings: Settings, backend: str, after_epoch: Callable[[Run], None] | None = None) -> Run:
     """Train a network, and print a line for each epoch.
 
     Two calls that differ in the backend alone start from the same weights and see the same batches.
@@ -93,6 +94,8 @@ def train(data: Dataset, settings: Settings, backend: str) -> Run:
     data : Dataset
     settings : Settings
     backend : {"cython", "reference"}
+    after_epoch : callable, optional
+        Called with the run after each epoch, before its line is printed.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def train(data: Dataset, settings: Settings, backend: str) -> Run:
     DivergedError
         As soon as a loss is not finite.
     """
-    rng = np.random.default_rng(settings.seed)
+    rng = default_rng(settings.seed)
     run = Run(backend, build_network(data, settings, rng))
     optimizer = make_optimizer(settings)
     samples = len(data.train.t)
@@ -124,6 +127,8 @@ def train(data: Dataset, settings: Settings, backend: str) -> Run:
             run.train_loss.append(total / samples)
             run.train_accuracy.append(accuracy(run.network, data.train))
             run.test_accuracy.append(accuracy(run.network, data.test))
+            if after_epoch is not None:
+                after_epoch(run)
             progress.say(
                 f"  epoch {epoch:{len(str(settings.epochs))}}/{settings.epochs}"
                 f"   train loss {run.train_loss[-1]:.4f}   test accuracy {run.test_accuracy[-1]:7.2%}"
@@ -131,7 +136,7 @@ def train(data: Dataset, settings: Settings, backend: str) -> Run:
     return run
 
 
-def build_network(data: Dataset, settings: Settings, rng: np.random.Generator) -> Sequential:
+def build_network(data: Dataset, settings: Settings, rng: Generator) -> Sequential:
     r"""Stack affine layers with an activation between them, and random weights.
 
     Notes
@@ -171,7 +176,7 @@ def accuracy(network: Sequential, split: Split) -> float:
     return float(np.mean(classify(network, split.x) == split.t))
 
 
-def _batches(rng: np.random.Generator, samples: int, size: int) -> Iterator[NDArray[np.int64]]:
+def _batches(rng: Generator, samples: int, size: int) -> Iterator[NDArray[np.int64]]:
     """Each sample's index once, in random order; the last batch may be smaller."""
     order = rng.permutation(samples)
     for start in range(0, samples, size):

@@ -1,0 +1,113 @@
+"""Which file a save writes: the one that is named, with the mode of `open`, and nothing but a file is replaced."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from model_files import same, tiny
+
+from fastlayers import _files
+from fastlayers._model_file import load, save
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files")
+OLD, NEW = tiny(seed=1), tiny(seed=2)
+
+
+def test_the_name_is_taken_as_given(tmp_path: Path) -> None:
+    save(tmp_path / "model", NEW)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@POSIX
+@pytest.mark.thread_unsafe(reason="the umask is the process's")
+def test_the_mode_is_that_of_open(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        save(tmp_path / "new.npz", NEW)
+        (tmp_path / "old.npz").touch()
+        (tmp_path / "old.npz").chmod(0o604)
+        save(tmp_path / "old.npz", NEW)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new.npz").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "old.npz").stat().st_mode) == 0o604
+
+
+@POSIX
+@pytest.mark.parametrize("there", [True, False])
+def test_a_symbolic_link_is_followed(tmp_path: Path, there: bool) -> None:
+    (tmp_path / "real").mkdir()
+    link, real = tmp_path / "m.npz", tmp_path / "real" / "m.npz"
+    link.symlink_to(real)
+    if there:
+        save(real, OLD)
+    save(link, NEW)
+    assert link.is_symlink()
+    assert same(load(real), NEW)
+    assert list(real.parent.iterdir()) == [real]
+
+
+def refused(path: Path) -> OSError:
+    """The error of a save, which is that of a look whether one could save there."""
+    with pytest.raises(OSError) as looked:  # noqa: PT011  # for the caller to look at
+        _files.check_writable(path)
+    with pytest.raises(OSError) as caught:  # noqa: PT011
+        save(path, NEW)
+    assert str(caught.value) == str(looked.value)
+    assert caught.value.filename == str(path)
+    return caught.value
+
+
+def test_what_is_not_a_file_is_not_replaced(tmp_path: Path) -> None:
+    assert refused(tmp_path).errno == errno.EISDIR
+    assert refused(tmp_path / "missing" / "m.npz").errno == errno.ENOENT
+    assert list(tmp_path.iterdir()) == []
+    if sys.platform != "win32":
+        os.mkfifo(tmp_path / "pipe")
+        assert "not a regular file" in str(refused(tmp_path / "pipe"))
+        assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder of a user who is not root, since root may write anywhere; pytest's own are closed to others."""
+    with tempfile.TemporaryDirectory() as name:
+        user = os.getuid()
+        if user == 0:
+            os.chown(name, 65534, -1)
+            os.setresuid(65534, 65534, 0)
+        try:
+            yield Path(name)
+        finally:
+            if user == 0:
+                os.setresuid(0, 0, 0)
+
+
+@POSIX
+@pytest.mark.thread_unsafe(reason="the user is the process's")
+def test_a_folder_that_is_read_only(folder: Path) -> None:
+    path = folder / "m.npz"
+    save(path, OLD)
+    folder.chmod(0o555)
+    assert refused(path).errno == errno.EACCES
+    assert same(load(path), OLD)
+    assert list(folder.iterdir()) == [path]
+    folder.chmod(0o755)
+
+
+@POSIX
+@pytest.mark.thread_unsafe(reason="the user is the process's")
+def test_a_file_that_is_read_only(folder: Path) -> None:
+    path = folder / "m.npz"
+    save(path, OLD)
+    path.chmod(0o444)
+    assert refused(path).errno == errno.EACCES
+    assert same(load(path), OLD)
+    assert list(folder.iterdir()) == [path]
