@@ -1,0 +1,204 @@
+"""What must not leak: every public function and method in common and odd calls, and in each of its ways to fail."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import pickle
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zoo
+
+import fastlayers as fl
+from fastlayers import functional, testing
+from fastlayers._memory import Recycler, recycler
+
+
+@dataclass
+class Case:
+    """What is called, the objects that it gets, and the part of the calls that it is worth (some are slow)."""
+
+    name: str
+    call: Callable[[], object]
+    given: tuple[Any, ...] = ()
+    share: float = 1.0
+
+    def calls(self, calls: int) -> int:
+        return max(int(calls * self.share), 20)
+
+
+def refused(function: Callable[..., object], *args: Any, **kwargs: Any) -> Callable[[], None]:
+    """A call that must raise."""
+
+    def call() -> None:
+        try:
+            function(*args, **kwargs)
+        except (TypeError, ValueError, RuntimeError):
+            return
+        raise AssertionError("nothing was raised")
+
+    return call
+
+
+def _swapped(array: np.ndarray) -> np.ndarray:
+    return array.astype(array.dtype.newbyteorder())
+
+
+def of_functions(dtype: type = np.float32) -> Iterator[Case]:
+    """Each function: the common call, with ``out``, what the kernels decline, large arrays, and what is refused."""
+    for name in zoo.FUNCTIONS:
+        function, args = getattr(functional, name), zoo.common_call(name, dtype)
+
+        def case(what: str, call: Callable[[], object], *given: Any, share: float = 1.0, of: str = name) -> Case:
+            return Case(f"{of}, {what}", call, given, share)
+
+        yield case("arrays", lambda f=function, a=args: f(*a), *args)
+        results = tuple(np.empty_like(array) for array in zoo.arrays(function(*args)))
+        out = results if len(results) > 1 else results[0]
+        yield case("out", lambda f=function, a=args, o=out: f(*a, out=o), *args, *results)
+        recyclers = tuple(recycler() for _ in results)
+        memory = recyclers if len(results) > 1 else recyclers[0]
+        yield case("recyclers", lambda f=function, a=args, o=memory: f(*a, out=o), *args, *recyclers)
+        for what, change in {
+            "byte order": _swapped,
+            "strides": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
+            "float16": lambda a: a.astype(np.float16) if a.dtype.kind == "f" else a,
+            "lists": np.ndarray.tolist,
+        }.items():
+            other = tuple(map(change, args))
+            yield case(what, lambda f=function, a=other: f(*a), *other, share=0.1)
+        large = zoo.common_call(name, dtype, rows=700, columns=500)
+        yield case("large", lambda f=function, a=large: f(*a), *large, share=0.0005)
+        yield from of_refusals(case, function, args, results)
+
+
+def of_refusals(
+    case: Callable[..., Case], function: Callable[..., object], args: tuple[Any, ...], results: tuple[Any, ...]
+) -> Iterator[Case]:
+    """What a function refuses: each argument that does not fit, and each array for a result."""
+    many = len(results) > 1
+
+    def with_out(i: int, array: Any) -> Any:
+        return (*results[:i], array, *results[i + 1 :]) if many else array
+
+    for i, arg in enumerate(args):
+        others: dict[str, Any] = {"complex": arg.astype(complex), "no array": "text"}
+        if len(args) > 1:
+            others["shape"] = np.ones(arg.shape[::-1] if arg.ndim > 1 else len(arg) + 1, arg.dtype)
+        if arg.dtype.kind == "i":
+            others["label"], others["negative label"] = arg + 5, arg - 9
+        for what, other in others.items():
+            bad = (*args[:i], other, *args[i + 1 :])
+            yield case(f"bad {what} at {i}", refused(function, *bad), *bad)
+    for i, result in enumerate(results):
+        locked = result.copy()
+        locked.flags.writeable = False
+        others = {"read-only": locked, "complex": result.astype(complex), "shape": result[:-1]}
+        for what, other in others.items():
+            yield case(f"bad out, {what} at {i}", refused(function, *args, out=with_out(i, other)), *args, other)
+
+
+def of_layers(dtype: type = np.float32) -> Iterator[Case]:
+    """Each layer forward and backward, where its results are kept, where shapes alternate, and where it is refused."""
+    x, dout, W, b = (zoo.numbers(shape, dtype) for shape in ((6, 5), (6, 3), (5, 3), (3,)))
+    labels = np.arange(6) % 5
+    made: dict[str, tuple[Any, tuple[Any, ...], tuple[Any, ...]]] = {
+        "MulLayer": (fl.MulLayer(), (x, x), (x,)),
+        "AddLayer": (fl.AddLayer(), (x, x), (x,)),
+        "Relu": (fl.Relu(), (x,), (x,)),
+        "Sigmoid": (fl.Sigmoid(), (x,), (x,)),
+        "Affine": (fl.Affine(W, b), (x,), (dout,)),
+        "SoftmaxWithLoss": (fl.SoftmaxWithLoss(), (x, labels), ()),
+    }
+    for name, (layer, args, grads) in made.items():
+        given = *args, *grads, W, b
+        layer.forward(*args)
+        yield Case(f"{name}, forward", lambda la=layer, a=args: la.forward(*a), given)
+        yield Case(f"{name}, backward", lambda la=layer, g=grads: la.backward(*g), given)
+        if hasattr(layer, "predict"):
+            yield Case(f"{name}, predict", lambda la=layer, a=args: la.predict(*a), given)
+
+        def alternating(la: Any = layer, a: Any = args, g: Any = grads) -> None:
+            """Recycled memory of the wrong shape, or held by a weak reference, or by the caller, is let go."""
+            half = [array[:3] for array in a]
+            held = la.forward(*half), la.backward(*[array[:3] for array in g])
+            watch = [weakref.ref(array) for array in held if isinstance(array, np.ndarray)]
+            la.forward(*a), la.backward(*g)
+            la.forward(*a)
+            del watch, held
+
+        yield Case(f"{name}, alternating", alternating, given, 0.2)
+        bad = tuple(array.astype(complex) for array in args)
+        yield Case(f"{name}, bad forward", refused(layer.forward, *bad), (*given, *bad))
+        yield Case(f"{name}, bad backward", refused(layer.backward, "text"), given)
+        yield Case(f"{name}, early backward", refused(type(layer)(*((W,) if name == "Affine" else ())).backward, 1))
+        yield Case(f"{name}, pickled", lambda la=layer: pickle.loads(pickle.dumps(la)), given, 0.02)
+
+
+def of_training(dtype: type = np.float32) -> Iterator[Case]:
+    """Networks, optimizers on lists and dicts, and the updates that they refuse."""
+    x, labels = zoo.numbers((6, 5), dtype), np.arange(6) % 3
+    params = [zoo.numbers(shape, dtype, 3) for shape in ((5, 4), (4,), (4, 3), (3,))]
+    layers = [fl.Affine(*params[:2]), fl.Relu(), fl.Affine(*params[2:])]
+    network = fl.Sequential(layers, fl.SoftmaxWithLoss())
+    grads = [array * 0 for array in network.gradient(x, labels)[1]]
+    given = x, labels, *params, *grads
+    yield Case("Sequential, predict", lambda: network.predict(x), given)
+    yield Case("Sequential, loss", lambda: network.loss(x, labels), given)
+    yield Case("Sequential, accuracy", lambda: network.accuracy(x, labels), given, 0.2)
+    yield Case("Sequential, params", lambda: network.params, given)
+    yield Case("Sequential, gradient", lambda: network.gradient(x, labels), given)
+    yield Case("Sequential, bad labels", refused(network.gradient, x, labels + 3), given)
+    named = dict(enumerate(params)), dict(enumerate(grads))
+    for optimizer in (fl.SGD(1e-9), fl.Momentum(1e-9), fl.Adam(1e-9)):
+        name, of_dicts = type(optimizer).__name__, type(optimizer)(1e-9)
+        yield Case(f"{name}, train_step", lambda o=optimizer: network.train_step(x, labels, o), given)
+        yield Case(f"{name}, update", lambda o=optimizer: o.update(params, grads), given)
+        yield Case(f"{name}, dicts", lambda o=of_dicts: o.update(*named), (*given, *named))
+        yield Case(f"{name}, bad shape", refused(optimizer.update, params, [grads[0], *grads[:3]]), given)
+        yield Case(f"{name}, bad dtype", refused(optimizer.update, params, [g.astype(complex) for g in grads]), given)
+        yield Case(f"{name}, bad number", refused(optimizer.update, params, grads[:3]), given)
+
+
+def of_the_rest() -> Iterator[Case]:
+    """The loss on probabilities, settings of the backend, the Recycler itself, gradient checks."""
+    y, labels, x = np.full((6, 5), 0.2), np.arange(6) % 5, zoo.numbers((3, 2), float)
+    numerical, sigmoid, threads = testing.numerical_gradient, fl.Sigmoid(), fl.get_num_threads()
+
+    def shown() -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            fl.show_config()
+
+    def backend_used() -> None:
+        with fl.use_backend("reference"):
+            pass
+
+    yield Case("cross_entropy_error", lambda: fl.cross_entropy_error(y, labels), (y, labels), 0.1)
+    yield Case("cross_entropy_error, bad", refused(fl.cross_entropy_error, y, labels + 1), (y, labels), 0.1)
+    yield Case("get_backend", fl.get_backend)
+    yield Case("get_num_threads", fl.get_num_threads)
+    yield Case("set_num_threads", lambda: fl.set_num_threads(threads))
+    yield Case("set_num_threads, bad", refused(fl.set_num_threads, 0))
+    yield Case("set_backend, bad", refused(fl.set_backend, "other"))
+    yield Case("show_config", shown, share=0.001)
+    yield Case("use_backend", backend_used, share=0.1)
+    if Recycler.__module__ != "fastlayers._memory":
+        memory = recycler()
+        yield Case("Recycler.like", lambda: memory.like(x), (memory, x))
+        yield Case("Recycler, held", lambda: [memory.like(x) for _ in range(4)], (memory, x))
+        yield Case("Recycler.like, bad", refused(memory.like, "text"), (memory,))
+        yield Case("Recycler, new", recycler)
+    yield Case("numerical_gradient", lambda: numerical(lambda a: float(a.sum()), x), (x,), 0.02)
+    yield Case("check_gradients", lambda: testing.check_gradients(sigmoid, x), (x,), 0.005)
+
+
+GROUPS = of_functions, of_layers, of_training, of_the_rest
+
+
+def cases() -> Iterator[Case]:
+    for group in GROUPS:
+        yield from group()
