@@ -24,6 +24,7 @@ DIRECTIVES = {
     "cdivision": True,
     "initializedcheck": False,
     "embedsignature": True,
+    "freethreading_compatible": True,
 }
 
 # GCC and Clang: never -ffast-math, which loses NaN and infinity and breaks the rounding in exp. That no

@@ -222,9 +222,10 @@ def set_num_threads(n: int) -> None:
         raise TypeError(f"the number of threads must be an integer, not {type(n).__name__}") from None
     if n < 1:
         raise ValueError(f"the number of threads must be 1 or more, not {n}")
-    if _compiled is not None:
-        _compiled.set_num_threads(min(n, 2**31 - 1))  # a C int; the pool has fewer workers anyway
-    _num_threads = n
+    _num_threads, told = n, None
+    while _compiled is not None and told != _num_threads:  # once more where another thread has set it meanwhile
+        told = _num_threads
+        _compiled.set_num_threads(min(told, 2**31 - 1))  # a C int; the pool has fewer workers anyway
 
 
 def _available_cores() -> int:

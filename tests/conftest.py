@@ -1,21 +1,42 @@
 """Every test that asks for `implementation` runs over the reference and over each level that this machine runs."""
 
+import sys
+
 import pytest
 import zoo
 
 import fastlayers as fl
 from fastlayers import _backend
 
+# With pytest-run-parallel a test runs on several threads at once; but on one alone where what it uses changes the
+# process, or is made once for all of them and written to. (The plugin itself knows monkeypatch, capsys and the like.)
+MODULES_FOR_ONE = {"doctest", "tracemalloc"}
+FIXTURES_FOR_ONE = {"no_switching", "settings_put_back", "layer", "model", "folder", "checkout"}
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "thread_unsafe(reason): in a run with parallel threads, run on one alone")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if used := MODULES_FOR_ONE & {*vars(item.module)} | FIXTURES_FOR_ONE & {*item.fixturenames}:
+            item.add_marker(pytest.mark.thread_unsafe(reason=f"uses {', '.join(sorted(used))}"))
+
 
 @pytest.fixture(params=zoo.IMPLEMENTATIONS)
-def implementation(request, monkeypatch):
-    """The name of the implementation that `fastlayers` is bound to while the test runs.
+def implementation(request):
+    """The name of the implementation that `fastlayers` is bound to while the test runs, on as many threads as it may.
 
     A level whose module is not there is an error, not a skip: where kernels are expected, a build
     that quietly went without them must not pass. ``FASTLAYERS_TEST_PURE=1`` says that none are expected.
     """
-    monkeypatch.setattr(_backend, "kernels", zoo.kernels_of(request.param))
-    return request.param
+    before = _backend.kernels
+    _backend.kernels = zoo.kernels_of(request.param)
+    if request.param != "reference":
+        _backend.kernels.set_num_threads(fl.get_num_threads())
+    yield request.param
+    _backend.kernels = before
 
 
 @pytest.fixture(params=zoo.LEVELS)
@@ -24,3 +45,12 @@ def level(request):
     module = zoo.kernels_of(request.param)
     yield module
     module.set_num_threads(fl.get_num_threads())
+
+
+@pytest.fixture
+def no_switching():
+    """A thread keeps the GIL until it gives it up: so another one runs when a kernel has released it."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(100)
+    yield
+    sys.setswitchinterval(interval)

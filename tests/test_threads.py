@@ -1,17 +1,10 @@
-"""Threads: the same bits for any number of them and at any place in the array; fork; many callers at once."""
-
-import multiprocessing
-import os
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
+"""The kernels' own threads: the same bits for any number of them, at any place in the array, and from run to run."""
 
 import numpy as np
 import pytest
 import zoo
 
 LARGE = [(1 << 19, 2), ((1 << 20) + 7, 1), (1021, 1027), (3, 1 << 18)]
-fork_beside_threads = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 
 def parts(level, name, args, threads=1):
@@ -100,114 +93,10 @@ def test_the_same_bits_for_a_row_wherever_it_stands(level, dtype, classes):
     np.testing.assert_allclose(y, alone_y, rtol=4 * np.finfo(dtype).eps)
 
 
-def test_runs_are_repeatable(level):
-    args = zoo.common_call("softmax_with_loss", np.float32, 1000, 37)
-    first = parts(level, "softmax_with_loss", args, 2)
+@pytest.mark.parametrize("name", zoo.KERNELS)
+def test_runs_are_repeatable(level, name):
+    args = large_call(name, np.float32, (70_001, 10))
+    first = parts(level, name, args, 3)
     for _ in range(20):
-        for a, b in zip(first, parts(level, "softmax_with_loss", args, 2), strict=True):
+        for a, b in zip(first, parts(level, name, args, 3), strict=True):
             assert a.tobytes() == b.tobytes()
-
-
-# Fork
-
-
-def work(level, threads=2):
-    """Every kernel once, large enough for a second thread."""
-    return [
-        part.tobytes()
-        for name in zoo.KERNELS
-        for part in parts(level, name, large_call(name, np.float32, (70_001, 5)), threads)
-    ]
-
-
-def child_of_a_fork(level, expected, threads):
-    os._exit(0 if work(level, threads) == expected else 1)
-
-
-@fork_beside_threads
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_kernels_work_in_a_forked_child_after_threaded_work(level, threads):
-    expected = work(level)
-    children = [
-        multiprocessing.get_context("fork").Process(target=child_of_a_fork, args=(level, expected, threads))
-        for _ in range(3)
-    ]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join(20)
-        hung = child.is_alive()
-        if hung:
-            child.kill()
-            child.join()
-        assert not hung, "the child hangs"
-        assert child.exitcode == 0
-    assert work(level) == expected
-
-
-# Many callers
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-@pytest.mark.parametrize("shape", [(64, 10), (40_000, 5)])
-def test_many_threads_call_at_once(level, threads, shape):
-    jobs = [(name, large_call(name, np.float32, (shape[0] + i, shape[1]))) for i in range(3) for name in zoo.KERNELS]
-    expected = [[p.tobytes() for p in parts(level, name, args, threads)] for name, args in jobs]
-    level.set_num_threads(threads)
-
-    def answer(i):
-        name, args = jobs[i]
-        need_dx = (False,) if name == "affine_backward" else ()
-        result = getattr(level, name)(*args, *need_dx)
-        kept = result[2:] if name == "affine_backward" else zoo.flat(result)
-        return [np.array(p).tobytes() for p in kept] == expected[i]
-
-    with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(answer, list(range(len(jobs))) * 4, timeout=60))
-
-
-def test_the_number_of_threads_may_change_while_kernels_run(level):
-    x = zoo.numbers((300_000,), np.float32)
-    expected, stop = level.sigmoid_forward(x).tobytes(), threading.Event()
-
-    def change():
-        n = 0
-        while not stop.is_set():
-            n = n % 4 + 1
-            level.set_num_threads(n)
-
-    changer = threading.Thread(target=change)
-    changer.start()
-    try:
-        with ThreadPoolExecutor(4) as pool:
-            assert all(pool.map(lambda _: level.sigmoid_forward(x).tobytes() == expected, range(100), timeout=60))
-    finally:
-        stop.set()
-        changer.join()
-
-
-@pytest.mark.parametrize("name", ["sigmoid_forward", "softmax", "softmax_cross_entropy", "relu_backward"])
-def test_large_calls_leave_the_interpreter_free(level, name):
-    """Another thread goes on in the middle of the call; it had its chance if one of a few tries shows it."""
-    args = large_call(name, np.float64, (6_000_000, 1))
-    stop, ticks = threading.Event(), []
-
-    def tick():
-        while not stop.is_set():
-            ticks.append(time.perf_counter())
-            time.sleep(0.0005)
-
-    ticker = threading.Thread(target=tick)
-    ticker.start()
-    try:
-        for _ in range(10):
-            start = time.perf_counter()
-            getattr(level, name)(*args)
-            took = time.perf_counter() - start
-            if any(start + 0.3 * took < t < start + 0.6 * took for t in list(ticks)):
-                return
-    finally:
-        stop.set()
-        ticker.join()
-    pytest.fail("no other thread ran while the kernel did")

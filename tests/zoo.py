@@ -1,6 +1,7 @@
 """The one zoo of arrays, and what the tests share: implementations, common calls, bad calls, comparisons."""
 
 import os
+import sysconfig
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ def _expected_levels():
         return ["baseline"]  # asking for it gives the error that says why
 
 
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # a CPython without the GIL
 LEVELS = _expected_levels()
 IMPLEMENTATIONS = ["reference", *LEVELS]
 

@@ -9,7 +9,8 @@ Two, because the next layer keeps its input for backward: while it holds the new
 
 When is a count of 1 to be trusted? CPython 3.14 leaves references on its evaluation stack uncounted, but
 only where a local variable holds a counted one; still, it has a function for this question, and that is
-used. On a free-threaded build nothing is recycled: two threads could find the same array free at once.
+used. On a free-threaded build nothing is recycled: two threads could find the same array free at once, and
+these fields have no lock. There each result is a new array.
 """
 
 from cpython.ref cimport PyObject
@@ -34,18 +35,24 @@ from numpy cimport (
 
 cdef extern from * nogil:
     """
+    #if defined(Py_GIL_DISABLED)
+    enum { FL_RECYCLES = 0 };
+    #else
+    enum { FL_RECYCLES = 1 };
+    #endif
+
     static int fl_is_unshared(PyObject *object) {
         PyObject **weak = (PyObject **)((char *)object + Py_TYPE(object)->tp_weaklistoffset);
         if (Py_TYPE(object)->tp_weaklistoffset > 0 && *weak != NULL) return 0;
-    #if defined(Py_GIL_DISABLED)
-        return 0;
-    #elif PY_VERSION_HEX >= 0x030E0000
+    #if PY_VERSION_HEX >= 0x030E0000
         return PyUnstable_Object_IsUniquelyReferenced(object);
     #else
         return Py_REFCNT(object) == 1;
     #endif
     }
     """
+    enum:
+        RECYCLES "FL_RECYCLES"
     bint fl_is_unshared(PyObject *object)
 
 import_array()
@@ -80,6 +87,8 @@ cdef class Recycler:
         cdef int flags = NPY_ARRAY_OWNDATA | NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED
         flags |= NPY_ARRAY_F_CONTIGUOUS if fortran else NPY_ARRAY_C_CONTIGUOUS
         cdef ndarray result, _dropped
+        if not RECYCLES:
+            return PyArray_EMPTY(ndim, shape, typenum, fortran)
         if is_free(<PyObject *> self.newer, ndim, shape, typenum, flags):
             return self.newer
         if is_free(<PyObject *> self.older, ndim, shape, typenum, flags):

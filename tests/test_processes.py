@@ -1,0 +1,48 @@
+"""Processes: fork after and during threaded work, every start method, joblib; each in a program that may hang."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import zoo
+
+PROGRAMS = Path(__file__).with_name("processes.py")
+pytestmark = pytest.mark.thread_unsafe(reason="each runs a program of many processes")
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+
+def run(name, **environment):
+    """Run a program, in a session of its own so that a hang of its children is ended with it."""
+    process = subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", str(PROGRAMS), name],
+        env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        output, _ = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail(f"it hangs; so far it said: {process.communicate()[0]}")
+    assert process.returncode == 0, output
+    assert output.splitlines()[-1] == "right"
+
+
+@needs_fork
+@pytest.mark.parametrize("level", zoo.LEVELS or ["baseline"])
+@pytest.mark.parametrize("name", ["fork after threaded work", "fork in the middle of a call"])
+def test_kernels_work_in_a_forked_child(name, level):
+    run(name, FASTLAYERS_ISA=level)
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_start_methods(method):
+    run(method)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_joblib(backend):
+    run(backend)
