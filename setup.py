@@ -4,10 +4,14 @@ All else about the package stands in pyproject.toml.
 
 FASTLAYERS_REQUIRE_KERNELS=1 makes a failing compile fail the build; without it the package is built
 with what compiles, and runs on its NumPy reference where nothing does.
+
+For checks of the kernels: FASTLAYERS_CFLAGS are compiler flags that come after all others, so that they win
+(CFLAGS come before ours), and FASTLAYERS_LINE_TRACE=1 builds kernels whose lines coverage.py can count.
 """
 
 import os
 import re
+import shlex
 import sys
 import sysconfig
 
@@ -38,6 +42,10 @@ MSVC_LEVELS = {"_x86_64_v3": ["/arch:AVX2"], "_x86_64_v4": ["/arch:AVX512"]}
 UNIX_LEVELS = {"_x86_64_v3": UNIX_V3, "_x86_64_v4": UNIX_V4}
 
 REQUIRE_KERNELS = os.environ.get("FASTLAYERS_REQUIRE_KERNELS", "") not in ("", "0")
+LAST_FLAGS = shlex.split(os.environ.get("FASTLAYERS_CFLAGS", ""))
+if os.environ.get("FASTLAYERS_LINE_TRACE", "") not in ("", "0"):
+    DIRECTIVES["linetrace"] = True
+    LAST_FLAGS.append("-DCYTHON_TRACE_NOGIL=1")
 
 
 def modules() -> list[str]:
@@ -70,7 +78,7 @@ class BuildKernels(build_ext):
         name = ext.name.rpartition(".")[2]
         msvc = self.compiler.compiler_type == "msvc"
         flags, levels = (MSVC_FLAGS, MSVC_LEVELS) if msvc else (UNIX_FLAGS, UNIX_LEVELS)
-        ext.extra_compile_args = [*ext.extra_compile_args, *flags, *levels.get(name, [])]
+        ext.extra_compile_args = [*ext.extra_compile_args, *flags, *levels.get(name, []), *LAST_FLAGS]
         super().build_extension(ext)
 
 

@@ -1,0 +1,25 @@
+"""Fail unless an installed fastlayers is imported, with its kernels at every level; with --none, unless it has none."""
+
+import sys
+import sysconfig
+from pathlib import Path
+
+import fastlayers
+from fastlayers import _backend
+
+fastlayers.show_config()
+package = Path(fastlayers.__file__).resolve().parent
+assert package.parent == Path(sysconfig.get_path("platlib")).resolve(), f"{package} is not an installed package"
+for file in ("py.typed", "kernels/relu.pyx", "kernels/all.pyx", "kernels/math.pxd", "kernels/all.pyi"):
+    assert (package / file).is_file(), f"{file} was not installed"
+
+if "--none" in sys.argv:
+    assert fastlayers.get_backend() == "reference", "kernels were built"
+    assert not list(package.rglob("*.so")), "kernels were built"
+else:
+    assert fastlayers.get_backend() == "cython", "the kernels were not built"
+    for level in _backend.supported_levels():
+        module = _backend.load_level(level)
+        assert module.relu_forward.__module__.endswith(_backend.MODULES[level]), module
+    missing = [level for level in _backend.MODULES if not _backend._is_built(_backend.MODULES[level])]
+    assert not missing, f"not built: {missing}"
