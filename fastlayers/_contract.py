@@ -76,6 +76,7 @@ def affine_forward(run: Run, x: ArrayLike, W: ArrayLike, b: ArrayLike | None = N
 def affine_backward(
     run: Run, dout: ArrayLike, x: ArrayLike, W: ArrayLike, *, need_dx: bool = True, out: Out = None
 ) -> tuple[Array | None, Array, Array]:
+    need_dx = bool(need_dx)  # first, as the kernel has it
     dout, x, W = _real("dout", dout), _real("x", x), _matrix("W", W)
     samples = _samples(x, W)
     expected = (*samples.shape[:-1], W.shape[1])
@@ -87,7 +88,7 @@ def affine_backward(
     if not need_dx and isinstance(out, tuple) and len(out) == 3 and isinstance(out[0], np.ndarray):
         raise ValueError("out[0] must be None when need_dx is False: there is no dx to write into it")
     arrays = [np.asarray(np.atleast_2d(a), order="C") for a in (dout, samples, W)]
-    dx, dW, db = run("affine_backward", *arrays, bool(need_dx))
+    dx, dW, db = run("affine_backward", *arrays, need_dx)
     if dx is not None:
         dx = dx.reshape(x.shape)
     dx, dW, db = _deliver((dx, dW, db), out, ("dx", "dW", "db"))
@@ -132,10 +133,49 @@ def softmax_with_loss(run: Run, x: ArrayLike, t: ArrayLike, *, out: Out = None) 
 
 def operands(x: Any, y: Any) -> tuple[Any, Any]:
     """Two operands of a node: plain numbers as they are, arrays of one shape, or one of each."""
-    x, y = (v if isinstance(v, numbers.Real) else _real(n, v) for n, v in (("x", x), ("y", y)))
+    x, y = _number_or_array("x", x), _number_or_array("y", y)
     if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
         _same_shape("x", x, "y", y)
     return x, y
+
+
+def gradient_of_node(dout: Any, x: Any, y: Any) -> Any:
+    """A node's dout: a plain number as it is, or an array of the shape that its operands have together."""
+    dout = _number_or_array("dout", dout)
+    if isinstance(dout, np.ndarray):
+        shape = getattr(x, "shape", ()) or getattr(y, "shape", ())
+        if dout.shape != shape:
+            raise ValueError(f"dout of shape {dout.shape} does not fit the output of shape {shape}")
+    return dout
+
+
+def _number_or_array(name: str, value: Any) -> Any:
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return value
+    # Of another kind of number, a Fraction say, NumPy would make an array of objects.
+    return number(name, value) if isinstance(value, numbers.Real) else _real(name, value)
+
+
+def number(name: str, value: Any) -> float:
+    """One real number, as a float: a scale, or an optimizer's factor."""
+    if type(value) is float:
+        return value
+    if not isinstance(value, numbers.Real):
+        value = _real(name, value)
+        if value.ndim:
+            raise ValueError(f"{name} must be one number, not an array of shape {value.shape}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large for a float") from None
+
+
+def fraction(name: str, value: Any) -> float:
+    """A number of [0, 1), as what remains of a running mean."""
+    fraction = number(name, value)
+    if not 0 <= fraction < 1:
+        raise ValueError(f"{name} must lie in [0, 1), not {fraction}")
+    return fraction
 
 
 # Numbers
@@ -146,6 +186,7 @@ def _real(name: str, value: ArrayLike) -> Array:
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype.name} ({_kind(value)})")
+    check_unmasked(name, value)
     if not (array.dtype.isnative and array.flags.aligned):
         array = array.astype(array.dtype.newbyteorder("="), order="K")
     return array
@@ -161,7 +202,14 @@ def _boolean(name: str, value: ArrayLike) -> Array:
     array = np.asarray(value)
     if array.dtype != bool:
         raise TypeError(f"{name} must be of dtype bool, not {array.dtype.name} ({_kind(value)})")
+    check_unmasked(name, value)
     return array
+
+
+def check_unmasked(name: str, value: object) -> None:
+    """A masked entry is no number, and NumPy would give what lies beneath it."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries, which stand for no number: fill them first")
 
 
 def _kind(value: object) -> str:
@@ -225,12 +273,12 @@ def _scores(name: str, x: Array, t: ArrayLike) -> tuple[Array, Array]:
     t = _real("t", t)
     if x.ndim not in (1, 2):
         raise ValueError(f"{name} must have shape (N, C) or (C,), not {x.shape}")
-    scores = np.asarray(np.atleast_2d(x), order="C")
+    scores = np.atleast_2d(x)
     n = len(scores)
     if t.shape == x.shape:
-        return scores, np.asarray(np.atleast_2d(t), dtype=x.dtype, order="C")
+        return np.asarray(scores, order="C"), np.asarray(np.atleast_2d(t), dtype=x.dtype, order="C")
     if t.shape == (n,) or (x.ndim == 1 and t.ndim == 0):
-        return scores, _labels(t.reshape(n), scores.shape[1])
+        return np.asarray(scores, order="C"), _labels(t.reshape(n), scores.shape[1])
     labels = "() or (1,)" if x.ndim == 1 else f"({n},)"
     raise ValueError(
         f"t of shape {t.shape} does not fit {name} of shape {x.shape}: "
@@ -277,11 +325,10 @@ def _deliver(results: tuple[Any, ...], out: Out, names: tuple[str, ...]) -> list
         if target is not None:
             _check_out(name, result, target)
     _check_apart([target for target in targets if target is not None])
-    delivered = []
+    delivered = [result if target is None else target for result, target in zip(results, targets, strict=True)]
     for result, target in zip(results, targets, strict=True):
         if target is not None:
             np.copyto(target, result)
-        delivered.append(result if target is None else target)
     return delivered
 
 
@@ -294,6 +341,21 @@ def _check_out(name: str, result: Array, target: Array) -> None:
         raise ValueError(f"out for {name} has shape {target.shape}, but the result has shape {result.shape}")
     if not target.flags.writeable:
         raise ValueError(f"out for {name} is read-only")
+    check_unmasked(f"out for {name}", target)
+    if not _elements_are_apart(target):
+        raise ValueError(f"out for {name} has elements that overlap each other: each number needs memory of its own")
+
+
+def _elements_are_apart(array: Array) -> bool:
+    """Whether no two elements share memory; an array that only ``as_strided`` can make may be refused in vain."""
+    if array.size == 0:
+        return True
+    reach = array.itemsize
+    for stride, n in sorted((abs(stride), n) for stride, n in zip(array.strides, array.shape, strict=True) if n > 1):
+        if stride < reach:
+            return False
+        reach += stride * (n - 1)
+    return True
 
 
 def _check_apart(targets: list[Array]) -> None:

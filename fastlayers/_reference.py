@@ -204,18 +204,25 @@ def softmax_cross_entropy(x: Array, t: Array) -> tuple[float, Array]:
     return loss, dx
 
 
+# The optimizers' rules take all the memory that they need before they write: where there is none, nothing has changed.
+
+
 def sgd_update(params: list[Array], grads: list[Array], lr: float) -> None:
     """``param <- param - lr * grad``, in place, for each. Source: Saitoh, section 6.1.2."""
-    for param, grad in zip(params, grads, strict=True):
-        param -= lr * grad
+    with np.errstate(all="ignore"):
+        steps = [lr * grad for grad in grads]
+        for param, step in zip(params, steps, strict=True):
+            param -= step
 
 
 def momentum_update(params: list[Array], grads: list[Array], v: list[Array], lr: float, momentum: float) -> None:
     """``v <- momentum * v - lr * grad`` and ``param <- param + v``, in place. Source: Saitoh, section 6.1.4."""
-    for param, grad, velocity in zip(params, grads, v, strict=True):
-        velocity *= momentum
-        velocity -= lr * grad
-        param += velocity
+    with np.errstate(all="ignore"):
+        steps = [lr * grad for grad in grads]
+        for param, velocity, step in zip(params, v, steps, strict=True):
+            velocity *= momentum
+            velocity -= step
+            param += velocity
 
 
 def adam_update(
@@ -236,12 +243,19 @@ def adam_update(
     Source: Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
     """
     scale1, scale2 = 1 / (1 - beta1**t), 1 / (1 - beta2**t)
-    for param, grad, mean, mean_square in zip(params, grads, m, v, strict=True):
-        grad = grad.astype(np.result_type(grad, param), copy=False)  # the square of an int8 is not an int8
-        least = max(eps, float(np.finfo(param.dtype).smallest_subnormal))  # float16 has no 1e-8
-        mean += (1 - beta1) * (grad - mean)
-        mean_square += (1 - beta2) * (grad * grad - mean_square)
-        param -= lr * (mean * scale1) / (np.sqrt(mean_square * scale2) + least)
+    news = []
+    with np.errstate(all="ignore"):
+        for param, grad, mean, mean_square in zip(params, grads, m, v, strict=True):
+            grad = grad.astype(np.result_type(grad, param), copy=False)  # the square of an int8 is not an int8
+            least = max(eps, float(np.finfo(param.dtype).smallest_subnormal))  # float16 has no 1e-8
+            new_mean = mean + (1 - beta1) * (grad - mean)
+            new_mean_square = mean_square + (1 - beta2) * (grad * grad - mean_square)
+            step = lr * (new_mean * scale1) / (np.sqrt(new_mean_square * scale2) + least)
+            news.append((new_mean, new_mean_square, step))
+        for param, mean, mean_square, (new_mean, new_mean_square, step) in zip(params, m, v, news, strict=True):
+            mean[...] = new_mean
+            mean_square[...] = new_mean_square
+            param -= step
 
 
 def _mean_over_batch(total: float, n: int) -> float:

@@ -5,10 +5,12 @@ raises. The mathematics stands in `_reference`, the kernels in ``kernels/``.
 
 Every ``out=`` follows the ufunc convention: an array or a 1-tuple for one result, a tuple in the order
 of the results for several, any of it None. It must have the result's shape and dtype and be writeable;
-it may be strided, unaligned or byte-swapped. An elementwise function may be given its own input.
+it may be strided, unaligned or byte-swapped, but no two of its elements may share memory. An elementwise
+function may be given its own input.
 
 Input is anything that ``numpy.asarray`` takes, of bool, integer or real floating dtype. Mixed dtypes
-promote as in NumPy. float32 and float64 run compiled and keep their dtype.
+promote as in NumPy. float32 and float64 run compiled and keep their dtype. A masked entry stands for no
+number: an array with any is a ValueError.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ __all__ = ["AddLayer", "Affine", "MulLayer", "Relu", "Sigmoid", "SoftmaxWithLoss
 class MulLayer:
     r"""Multiplication node: :math:`z = x y`, so :math:`dx = dout \cdot y` and :math:`dy = dout \cdot x`.
 
-    Takes plain numbers, and gives back plain numbers; or arrays of one shape; or one of each.
+    Takes plain numbers, and gives back plain numbers; or arrays of one shape; or one of each. Numbers are multiplied
+    as Python and NumPy do it: an int that a float or an array's dtype cannot hold is an OverflowError.
 
     Attributes
     ----------
@@ -50,13 +51,16 @@ class MulLayer:
 
     def forward(self, x: Any, y: Any) -> Any:
         """``x * y``; both are kept for backward."""
-        self.x, self.y = _contract.operands(x, y)
-        return self.x * self.y
+        x, y = _contract.operands(x, y)
+        z = x * y
+        self.x, self.y = x, y
+        return z
 
     def backward(self, dout: Any) -> tuple[Any, Any]:
         """``(dout * y, dout * x)``: each input's slope is the other input. RuntimeError before forward."""
         if self.x is None:
             raise _no_forward(self)
+        dout = _contract.gradient_of_node(dout, self.x, self.y)
         return _summed_like(self.x, dout * self.y), _summed_like(self.y, dout * self.x)
 
 
@@ -77,14 +81,17 @@ class AddLayer:
 
     def forward(self, x: Any, y: Any) -> Any:
         """``x + y``."""
-        x, y = self._operands = _contract.operands(x, y)
-        return x + y
+        x, y = _contract.operands(x, y)
+        z = x + y
+        self._operands = x, y
+        return z
 
     def backward(self, dout: Any) -> tuple[Any, Any]:
         """``(dout, dout)``: each slope is 1. RuntimeError before forward."""
         if self._operands is None:
             raise _no_forward(self)
         x, y = self._operands
+        dout = _contract.gradient_of_node(dout, x, y)
         return _summed_like(x, dout * 1), _summed_like(y, dout * 1)
 
 
@@ -275,13 +282,15 @@ class SoftmaxWithLoss:
         if type(dout) is int and dout == 1:
             np.copyto(dx, self._dx)
         else:
-            np.multiply(self._dx, dout, out=dx)
+            np.multiply(self._dx, _contract.number("dout", dout), out=dx)
         return dx
 
 
 def _summed_like(operand: Any, gradient: Any) -> Any:
     """The gradient of an operand: of a number that went into a whole array, the sum."""
-    return np.sum(gradient).item() if np.ndim(operand) < np.ndim(gradient) else gradient
+    if getattr(operand, "ndim", 0) < getattr(gradient, "ndim", 0):
+        return np.sum(gradient).item()
+    return gradient
 
 
 def _no_forward(layer: object) -> RuntimeError:

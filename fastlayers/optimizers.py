@@ -7,13 +7,13 @@ those parameters: give each network an optimizer of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _backend
+from . import _backend, _contract
 
 Array = NDArray[Any]
 Arrays = Sequence[Array] | Mapping[Any, Array]
@@ -25,6 +25,7 @@ class _Optimizer:
     """What the optimizers share: a rule run by the backend in use, or by the reference alone."""
 
     _pure: ClassVar[bool] = False
+    _factors: ClassVar[dict[str, Callable[[str, Any], float]]]  # the rule's numbers, and what is asked of each
 
     def _run(
         self, rule: str, params: Arrays, grads: Arrays, states: Sequence[dict[Any, Array]], *factors: float
@@ -34,10 +35,14 @@ class _Optimizer:
         compiled = None if self._pure else getattr(_backend.kernels, rule)
         arrays: list[list[Any]] = [[state.get(key) for key in keys] for state in states] if states else []
         if compiled is None or compiled(params, grads, *arrays, *factors) is NotImplemented:
+            checks = zip(self._factors.items(), factors, strict=True)
+            numbers = [check(name, factor) for (name, check), factor in checks]
             _check(keys, params, grads)
+            # From here on as plain arrays: a subclass may multiply otherwise, and need not update in place.
+            params, grads = [np.asarray(param) for param in params], [np.asarray(grad) for grad in grads]
             arrays = [_state(state, keys, params) for state in states]
-            if compiled is None or compiled(params, grads, *arrays, *factors) is NotImplemented:
-                _backend.run_reference(rule, params, grads, *arrays, *factors)
+            if compiled is None or compiled(params, grads, *arrays, *numbers) is NotImplemented:
+                _backend.run_reference(rule, params, grads, *arrays, *numbers)
 
 
 class SGD(_Optimizer):
@@ -59,6 +64,8 @@ class SGD(_Optimizer):
     >>> W
     array([0.5, 1.5])
     """
+
+    _factors: ClassVar = {"lr": _contract.number}
 
     def __init__(self, lr: float = 0.01) -> None:
         self.lr = lr
@@ -82,6 +89,8 @@ class Momentum(_Optimizer):
     -----
     Saitoh, *Deep Learning from Scratch*, section 6.1.4.
     """
+
+    _factors: ClassVar = {"lr": _contract.number, "momentum": _contract.number}
 
     def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
         self.lr = lr
@@ -112,6 +121,14 @@ class Adam(_Optimizer):
     :math:`\hat m = m / (1 - \beta_1^t)` and :math:`\hat v = v / (1 - \beta_2^t)`, t counted from 1.
     Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
     """
+
+    _factors: ClassVar = {
+        "lr": _contract.number,
+        "beta1": _contract.fraction,
+        "beta2": _contract.fraction,
+        "eps": _contract.number,
+        "t": _contract.number,
+    }
 
     def __init__(self, lr: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
         self.lr = lr
@@ -149,24 +166,31 @@ def _aligned(params: Arrays, grads: Arrays) -> tuple[Sequence[Any], list[Array],
 def _state(state: dict[Any, Array], keys: Sequence[Any], params: list[Array]) -> list[Array]:
     """The state of each parameter, zero at first."""
     if not state:
-        state.update((key, np.zeros_like(param)) for key, param in zip(keys, params, strict=True))
+        state.update({key: np.zeros_like(param) for key, param in zip(keys, params, strict=True)})
     for key, param in zip(keys, params, strict=True):
-        if key not in state or state[key].shape != param.shape:
+        if key not in state or np.shape(state[key]) != param.shape:
             raise ValueError(
                 f"parameter {key!r} of shape {param.shape} is not one of the first update: use a new optimizer"
             )
-    return [state[key] for key in keys]
+        _check_updatable("the state of parameter", key, state[key])
+    return [np.asarray(state[key]) for key in keys]
 
 
 def _check(keys: Sequence[Any], params: list[Array], grads: list[Array]) -> None:
     for key, param, grad in zip(keys, params, grads, strict=True):
-        if not isinstance(param, np.ndarray) or param.dtype.kind != "f":
-            kind = param.dtype.name if isinstance(param, np.ndarray) else type(param).__name__
-            raise TypeError(f"parameter {key!r} must be an ndarray of floats to be updated in place, not {kind}")
+        _check_updatable("parameter", key, param)
         if not isinstance(grad, np.ndarray) or grad.dtype.kind not in "biuf":
             kind = grad.dtype.name if isinstance(grad, np.ndarray) else type(grad).__name__
             raise TypeError(f"gradient {key!r} must be an ndarray of real numbers, not {kind}")
+        _contract.check_unmasked(f"gradient {key!r}", grad)
         if grad.shape != param.shape:
             raise ValueError(f"gradient {key!r} has shape {grad.shape}, but its parameter has shape {param.shape}")
-        if not param.flags.writeable:
-            raise ValueError(f"parameter {key!r} is read-only")
+
+
+def _check_updatable(what: str, key: Any, array: Array) -> None:
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+        kind = array.dtype.name if isinstance(array, np.ndarray) else type(array).__name__
+        raise TypeError(f"{what} {key!r} must be an ndarray of floats to be updated in place, not {kind}")
+    if not array.flags.writeable:
+        raise ValueError(f"{what} {key!r} is read-only")
+    _contract.check_unmasked(f"{what} {key!r}", array)

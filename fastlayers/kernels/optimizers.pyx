@@ -7,6 +7,7 @@ Work: y is the parameter of `rows` elements, x its gradient, mask and dx its sta
 
 from cpython.list cimport PyList_AsTuple, PyList_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.float cimport DBL_EPSILON, DBL_MIN, FLT_EPSILON, FLT_MIN
 from libc.math cimport sqrt, sqrtf
 
 
@@ -37,7 +38,10 @@ cdef void momentum_loop(
 cdef void adam_loop(
     floating *param, const floating *grad, floating *m, floating *v, const double *factors, Py_ssize_t n
 ) noexcept nogil:
-    cdef floating lr = <floating> factors[0], eps = <floating> factors[3]
+    cdef floating lr = <floating> factors[0]
+    # Not 0: a unit that is never active divides 0 by it.
+    cdef double least = FLT_MIN * FLT_EPSILON if floating is float else DBL_MIN * DBL_EPSILON
+    cdef floating eps = <floating> max(factors[3], least)
     cdef floating gain1 = <floating> (1 - factors[1]), gain2 = <floating> (1 - factors[2])
     cdef floating scale1 = <floating> factors[4], scale2 = <floating> factors[5]
     cdef Py_ssize_t i
@@ -167,9 +171,15 @@ cdef object update(
     return None
 
 
+cdef inline bint is_fraction(object factor) noexcept:
+    return isinstance(factor, float) and 0 <= <double> factor < 1
+
+
 def sgd_update(params, grads, lr):
     """Update a list of plain parameters in place; None when done."""
     cdef double[1] factors
+    if not isinstance(lr, float):  # np.float64 is one too
+        return NotImplemented
     factors[0] = lr
     return update(sgd_task, 1, held(params), held(grads), None, None, factors)
 
@@ -178,7 +188,7 @@ def momentum_update(params, grads, v, lr, momentum):
     """Update lists of plain parameters and velocities in place; None when done."""
     cdef double[2] factors
     cdef tuple held_v = held(v)
-    if held_v is None:
+    if held_v is None or not isinstance(lr, float) or not isinstance(momentum, float):
         return NotImplemented
     factors[0], factors[1] = lr, momentum
     return update(momentum_task, 1, held(params), held(grads), held_v, None, factors)
@@ -188,7 +198,9 @@ def adam_update(params, grads, m, v, lr, beta1, beta2, eps, t):
     """Update lists of plain parameters and moments in place; None when done."""
     cdef double[6] factors
     cdef tuple held_m = held(m), held_v = held(v)
-    if held_m is None or held_v is None:
+    if held_m is None or held_v is None or not isinstance(lr, float) or not isinstance(eps, float):
+        return NotImplemented
+    if not (is_fraction(beta1) and is_fraction(beta2) and (type(t) is int or type(t) is float)):
         return NotImplemented
     factors[0], factors[1], factors[2], factors[3] = lr, beta1, beta2, eps
     factors[4], factors[5] = 1 / (1 - beta1**t), 1 / (1 - beta2**t)

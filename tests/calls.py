@@ -1,0 +1,203 @@
+"""Arbitrary calls: arguments that go together, most of the time, in any form; and where results are to go."""
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import zoo
+from strategies import any_dtype, any_shape, anything, chance, dress, numbers, place, place_anywhere
+
+import fastlayers as fl
+
+
+@dataclass
+class Call:
+    """The arguments of a function or a method."""
+
+    name: str
+    args: list[Any]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    def absolute(self):
+        """The same of absolute values: of products the sums of the sizes of their terms."""
+        kwargs = {name: value for name, value in self.kwargs.items() if name != "out"}
+        return Call(self.name, [None if a is None else np.abs(np.asarray(a, float)) for a in self.args], kwargs)
+
+    def outs(self):
+        """The arrays that are given for results."""
+        out = self.kwargs.get("out")
+        return [a for a in (out if isinstance(out, (tuple, list)) else [out]) if isinstance(a, np.ndarray)]
+
+    def of(self, owner):
+        """What becomes of it: its result, or the type and message of the error."""
+        return zoo.outcome(getattr(owner, self.name), *self.args, **self.kwargs)
+
+
+def is_error(outcome):
+    return isinstance(outcome, tuple) and len(outcome) == 2 and isinstance(outcome[0], type)
+
+
+def silently(function, *args):
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return function(*args)
+
+
+# Arrays that go together
+
+
+def elementwise(r, count, second=None):
+    shape, dtype = any_shape(r), any_dtype(r)
+    others = [second or (any_dtype(r) if chance(r, 15) else dtype) for _ in range(1, count)]
+    return [numbers(r, shape, kind) for kind in (dtype, *others)]
+
+
+def affine(r, *, comparable):
+    """x, W, b and dout. A `comparable` sum has no terms so large that it depends on the order of adding."""
+    dtype, specials = any_dtype(r), (np.nan, np.inf, -np.inf) if comparable else None
+    n, d, m = (r.choice((3, 4, 1, 2, 0, 8, 10, 16, 19, 35)) for _ in range(3))
+    x = r.choice(((n, d), (n, d), (d,), (n, 2, d), (n, 1, d, 2), (n, 2, 1, 1, d)))
+    W = (int(np.prod(x[1:])) if len(x) > 1 else d, m)
+    dout = (n, m) if len(x) > 1 else (m,)
+    kinds = [any_dtype(r) if chance(r, 10) else dtype for _ in range(4)]
+    return [numbers(r, shape, kind, specials=specials) for shape, kind in zip((x, W, (m,), dout), kinds, strict=True)]
+
+
+def scores(r, *, comparable):
+    """Scores, and labels or targets. `comparable` targets are finite: infinity times a flushed 0 is anything."""
+    rows, classes = r.choice((3, 1, 2, 0, 9, 20)), r.choice((4, 1, 2, 3, 10, 16, 33, 129, 0))
+    shape = (rows, classes) if chance(r, 80) else (classes,) if chance(r, 80) else any_shape(r)
+    x = numbers(r, shape, any_dtype(r))
+    if chance(r, 40):
+        t = numbers(r, shape, any_dtype(r) if chance(r, 40) else x.dtype, specials=[np.nan] if comparable else None)
+        return [x, np.abs(t) if comparable else t]
+    return [x, labels(r, shape)]
+
+
+def labels(r, shape):
+    """Integers of any kind, one row in ten of them out of range."""
+    classes = shape[-1] if shape else 1
+    t = np.random.default_rng(r.randint(0, 99)).integers(0, min(max(classes, 1), 128), shape[:-1])
+    t = np.asarray(t, r.choice((np.int64, *zoo.INTEGERS)))
+    if t.size and chance(r, 10):
+        limits = np.iinfo(t.dtype)
+        t.flat[r.randrange(t.size)] = r.choice((limits.max, limits.min, min(classes, limits.max)))
+    return t
+
+
+def fitting(r, name, *, comparable):
+    """Arrays for this function."""
+    if name.startswith("affine"):
+        x, W, b, dout = affine(r, comparable=comparable)
+        return [dout, x, W] if name == "affine_backward" else [x, W, b] if chance(r, 70) else [x, W]
+    if "entropy" in name or "loss" in name:
+        return scores(r, comparable=comparable)
+    if name.endswith("backward"):
+        return elementwise(r, 2, bool if name == "relu_backward" else None)
+    return elementwise(r, 1)
+
+
+# Functions
+
+
+def any_call(r, room, name, *, comparable=False):
+    """A call of this function: most of the time it makes sense."""
+    args, kwargs = fitting(r, name, comparable=comparable), {}
+    if chance(r, 12):  # one that does not go with the others
+        specials = [np.nan] if comparable else None
+        stranger = numbers(r, any_shape(r), any_dtype(r), specials=specials)
+        args[r.randrange(len(args))] = np.abs(stranger) if comparable else stranger
+    args = [dress(r, room, a) for a in args]
+    if name == "softmax" and chance(r, 40):
+        kwargs["axis"] = anything(r) if chance(r, 10) else r.randint(-3, 2)
+    if name == "affine_backward" and chance(r, 50):
+        kwargs["need_dx"] = anything(r) if chance(r, 10) else r.choice((True, False))
+    call = Call(name, args, kwargs)
+    if name != "cross_entropy_error" and chance(r, 40):
+        kwargs["out"] = any_out(r, room, call)
+    return call
+
+
+def any_out(r, room, call):
+    """Arrays for the results of this call, mostly."""
+    results = silently(call.of, fl.reference)
+    parts = [np.ones(3)] if is_error(results) else [part for part in zoo.flat(results) if not isinstance(part, float)]
+    targets = tuple(None if part is None else target(r, room, part, call) for part in parts)
+    form = r.randint(0, 9)
+    if form == 9:
+        return r.choice((list(targets), (*targets, None), anything(r)))
+    return targets[0] if len(targets) == 1 and form < 6 else targets
+
+
+def target(r, room, like, call):
+    """An array for a result like this one; or nearly, or an input, or one that shares its memory in part."""
+    kind = r.randint(0, 19)
+    if kind < 3:
+        return None
+    if kind == 3:
+        return r.choice([*call.args, anything(r)])
+    if kind < 6:
+        return place_anywhere(r, room, like)
+    if kind == 6:
+        return place(r, room, numbers(r, like.shape, any_dtype(r)))
+    if kind == 7:
+        return place(r, room, numbers(r, any_shape(r), any_dtype(r)))
+    return place(r, room, np.ones_like(like))
+
+
+# Layers and optimizers: what they are made with, and then called with in turn
+
+LAYERS = ("Relu", "Sigmoid", "Affine", "SoftmaxWithLoss", "MulLayer", "AddLayer")
+OPTIMIZERS = ("SGD", "Momentum", "Adam")
+
+
+def any_layer(r, room, name, *, comparable=False):
+    """What to make a layer with, and a few calls of it: forward, mostly, before backward."""
+    made, arrays = [], elementwise(r, 2 if name in ("MulLayer", "AddLayer") else 1)
+    if name == "Affine":
+        x, W, b, _ = affine(r, comparable=comparable)
+        arrays, made = [x], [W, b] if chance(r, 70) else [W]
+    if name == "SoftmaxWithLoss":
+        arrays = scores(r, comparable=comparable)
+    arrays, made = [dress(r, room, a) for a in arrays], [dress(r, room, a) for a in made]
+    if len(arrays) == 2 and chance(r, 20):
+        arrays[r.randint(0, 1)] = anything(r)
+    forward = Call("forward", arrays)
+    y = silently(zoo.outcome, lambda: forward.of(getattr(fl.reference, name)(*made)))
+    dout = place(r, room, numbers(r, np.shape(y), any_dtype(r), specials=[np.nan] if comparable else None))
+    if is_error(y) or chance(r, 15):
+        dout = dress(r, room, numbers(r, any_shape(r), any_dtype(r), specials=[np.nan] if comparable else None))
+    elif name == "SoftmaxWithLoss" and chance(r, 70):
+        dout = r.choice((1, 0.5, -2, np.float32(3)))
+    kwargs = {"need_dx": chance(r, 50)} if name == "Affine" and chance(r, 50) else {}
+    backward = Call("backward", [] if name == "SoftmaxWithLoss" and chance(r, 30) else [dout], kwargs)
+    calls = [forward, backward, backward, forward, backward] if chance(r, 90) else [backward]
+    if name in ("Relu", "Sigmoid", "Affine") and chance(r, 40):
+        calls.insert(r.randint(0, len(calls)), Call("predict", arrays))
+    return made, calls
+
+
+def any_optimizer(r, room, name):
+    """What to make an optimizer with, and a few updates of the same parameters."""
+    made = [anything(r) if chance(r, 5) else r.choice((0.1, 0.5, 0, np.float32(0.25))) for _ in range(r.randint(0, 4))]
+    shapes = [any_shape(r) for _ in range(r.randint(0, 3))]
+    dtype = r.choice(zoo.FLOATS) if chance(r, 20) else r.choice(zoo.FAST)
+    params = [dress(r, room, numbers(r, shape, dtype)) for shape in shapes]
+    calls = []
+    for _ in range(r.randint(1, 3)):
+        grads = [dress(r, room, numbers(r, shape, any_dtype(r) if chance(r, 15) else dtype)) for shape in shapes]
+        if chance(r, 5):
+            grads = grads[:-1]
+        calls.append(Call("update", collection(r, params, grads)))
+    return made[: {"SGD": 1, "Momentum": 2, "Adam": 4}[name]], calls
+
+
+def collection(r, params, grads):
+    """Lists, mostly, or dictionaries, or what is neither."""
+    kind = r.randint(0, 9)
+    if kind < 7:
+        return [params, grads]
+    if kind < 9:
+        return [dict(enumerate(params)), dict(enumerate(grads))]
+    return [r.choice((tuple(params), dict(enumerate(params)), anything(r))), grads]

@@ -1,0 +1,183 @@
+"""Every public function and method, to be called with whatever `r` chooses; and what no call may do."""
+
+import contextlib
+import inspect
+import io
+import itertools
+from collections import Counter
+
+import numpy as np
+import zoo
+from calls import LAYERS, OPTIMIZERS, any_call, any_layer, any_optimizer, labels
+from guarded import PagedRoom
+from strategies import AskedError, anything, chance, dress, numbers, place
+
+import fastlayers as fl
+from fastlayers import reference, testing
+
+# `AskedError` is an argument's own error.
+ALLOWED = (TypeError, ValueError, MemoryError, AskedError)
+ALSO_ALLOWED = {
+    "MulLayer": (OverflowError, RuntimeError),  # an int that the array's dtype cannot hold; backward before forward
+    "AddLayer": (OverflowError, RuntimeError),
+    "Relu": (RuntimeError,),
+    "Sigmoid": (RuntimeError,),
+    "Affine": (RuntimeError,),
+    "SoftmaxWithLoss": (RuntimeError,),
+    "Sequential": (RuntimeError, AttributeError),  # what is no layer has no forward
+    "check_gradients": (AssertionError, RuntimeError, AttributeError, OverflowError),
+    "numerical_gradient": (OverflowError,),
+    "set_backend": (ImportError,),
+    "use_backend": (ImportError,),
+}
+
+
+def public_names(module=fl, prefix=""):
+    """Every function, class and method that users may call; and the properties."""
+    for name in module.__all__:
+        value = getattr(module, name)
+        if inspect.ismodule(value):
+            yield from public_names(value, f"{name}.")
+        elif callable(value):
+            yield prefix + name
+            if inspect.isclass(value):
+                yield from (f"{prefix}{name}.{method}" for method in dir(value) if not method.startswith("_"))
+
+
+class FaultError(Exception):
+    """A call did what none may do."""
+
+
+def arrays_of(result):
+    """The arrays in it, in lists and tuples too."""
+    if isinstance(result, np.ndarray):
+        yield result
+    elif isinstance(result, (list, tuple)):
+        for part in result:
+            yield from arrays_of(part)
+
+
+class Caller:
+    """Makes calls, and looks at what they did."""
+
+    def __init__(self):
+        self.room = PagedRoom()
+        self.counts = Counter()
+
+    def attempt(self, name, function, *args, outs=(), **kwargs):
+        """The result, or None after an error that is allowed; nothing but `outs` may have been written to."""
+        self.counts[name] += 1
+        before = self.room.state()
+        family = name.removeprefix("reference.").removeprefix("testing.").split(".")[0]
+        try:
+            result = function(*args, **kwargs)
+        except (*ALLOWED, *ALSO_ALLOWED.get(family, ())) as error:
+            if isinstance(error, (RecursionError, NotImplementedError)):
+                raise
+            result, outs = None, ()
+        if not self.room.is_unchanged(before, but=outs):
+            raise FaultError(f"{name} wrote to what it was not given to write to")
+        for array in arrays_of(result):
+            array.copy()  # all of it can be read
+        return result
+
+
+# A family of public names each, to be called with whatever `r` chooses
+
+
+def call_function(caller, r, name, owner):
+    call = any_call(r, caller.room, name)
+    prefix = "reference." if owner is reference else ""
+    caller.attempt(prefix + name, getattr(owner, name), *call.args, outs=call.outs(), **call.kwargs)
+
+
+def call_large(caller, r, name, owner):
+    """As many numbers as are shared out among threads."""
+    args = zoo.common_call(name, r.choice(zoo.FAST), rows=r.randint(1, 3000), columns=r.randint(1, 300))
+    caller.attempt(name, getattr(owner, name), *[place(r, caller.room, a) for a in args])
+
+
+def call_layer(caller, r, name, owner):
+    made, calls = any_layer(r, caller.room, name)
+    prefix = ("reference." if owner is reference else "") + name
+    layer = caller.attempt(prefix, getattr(owner, name), *made)
+    for call in calls if layer is not None else []:
+        caller.attempt(f"{prefix}.{call.name}", getattr(layer, call.name), *call.args, **call.kwargs)
+
+
+def call_optimizer(caller, r, name, owner):
+    made, calls = any_optimizer(r, caller.room, name)
+    prefix = ("reference." if owner is reference else "") + name
+    optimizer = caller.attempt(prefix, getattr(owner, name), *made)
+    for call in calls if optimizer is not None else []:
+        params = list(call.args[0].values()) if isinstance(call.args[0], dict) else call.args[0]
+        outs = [p for p in params if isinstance(p, np.ndarray)] if isinstance(params, (list, tuple)) else []
+        caller.attempt(f"{prefix}.update", optimizer.update, *call.args, outs=outs)
+
+
+def call_network(caller, r, name, owner):
+    """A network that fits together, mostly, and every method of it."""
+    room, prefix = caller.room, ("reference." if owner is reference else "") + name
+    widths, dtype = [r.choice((1, 2, 3, 5, 10)) for _ in range(r.randint(1, 3))], r.choice(zoo.FLOATS)
+    layers = []
+    for inputs, outputs in itertools.pairwise(widths):
+        W, b = numbers(r, (inputs, outputs), dtype), numbers(r, (outputs,), dtype)
+        layers += [owner.Affine(place(r, room, W), place(r, room, b)), r.choice((owner.Relu, owner.Sigmoid))()]
+    if chance(r, 10):
+        layers.insert(r.randint(0, len(layers)), anything(r))
+    loss = anything(r) if chance(r, 5) else owner.SoftmaxWithLoss()
+    network = caller.attempt(prefix, owner.Sequential, anything(r) if chance(r, 5) else layers, loss)
+    if network is None:
+        return
+    x, t = dress(r, room, numbers(r, (4, widths[0]), dtype)), dress(r, room, labels(r, (4, widths[-1])))
+    optimizer = anything(r) if chance(r, 10) else getattr(owner, r.choice(OPTIMIZERS))()
+    caller.attempt(f"{prefix}.params", lambda: network.params)
+    caller.attempt(f"{prefix}.predict", network.predict, x)
+    for method in r.sample(["loss", "accuracy", "gradient"], 3):
+        caller.attempt(f"{prefix}.{method}", getattr(network, method), x, t)
+    params = [p for p in network.params if isinstance(p, np.ndarray)]
+    caller.attempt(f"{prefix}.train_step", network.train_step, x, t, optimizer, outs=params)
+
+
+def call_numerical_gradient(caller, r, name, owner):
+    function = anything(r) if chance(r, 15) else r.choice((np.sum, np.mean, lambda a: float(np.sum(a * a)), np.abs))
+    kwargs = {"h": anything(r)} if chance(r, 15) else {}
+    caller.attempt(f"testing.{name}", owner.numerical_gradient, function, small(caller, r), **kwargs)
+
+
+def call_check_gradients(caller, r, name, owner):
+    layer = r.choice(
+        (fl.Relu, fl.Sigmoid, fl.MulLayer, fl.SoftmaxWithLoss, fl.reference.Sigmoid, fl.AddLayer, object)
+    )()
+    kwargs = {name: anything(r) for name in ("rng", "tolerance") if chance(r, 5)}
+    inputs = [small(caller, r) for _ in range(r.choice((1, 2, 2, 0, 3)))]
+    caller.attempt(f"testing.{name}", owner.check_gradients, layer, *inputs, **kwargs)
+
+
+def small(caller, r):
+    """An array whose gradient is soon known. Of no longdouble: what pads its 10 bytes to 16 is not put back."""
+    return dress(r, caller.room, numbers(r, r.choice(((), (3,), (2, 2), (0, 2))), r.choice((np.float16, *zoo.FAST))))
+
+
+def call_settings(caller, r, name, owner):
+    """The backend and the threads, which are put back before the next call."""
+    argument = r.choice(("auto", "cython", "reference", 1, 3)) if chance(r, 50) else anything(r)
+
+    def use_backend():
+        with owner.use_backend(argument):
+            return owner.get_backend()
+
+    caller.attempt("use_backend", use_backend)
+    for setting in ("set_backend", "set_num_threads"):
+        caller.attempt(setting, getattr(owner, setting), argument)
+    for question in ("get_backend", "get_num_threads", "show_config"):
+        with contextlib.redirect_stdout(io.StringIO()):
+            caller.attempt(question, getattr(owner, question))
+
+
+CASES = [(call_function, name, owner) for name in fl.functional.__all__ for owner in (fl, fl, reference)]
+CASES += [(call_layer, name, owner) for name in LAYERS for owner in (fl, reference)]
+CASES += [(call_optimizer, name, owner) for name in OPTIMIZERS for owner in (fl, reference)]
+CASES += [(call_network, "Sequential", owner) for owner in (fl, reference)]
+CASES += [(call_numerical_gradient, "numerical_gradient", testing), (call_check_gradients, "check_gradients", testing)]
+CASES += [(call_settings, "settings", fl)]

@@ -1,0 +1,65 @@
+"""Faults put into a kernel on purpose, by which the fuzzer shows that it would notice."""
+
+import ctypes
+import time
+import types
+
+import numpy as np
+
+
+def _address(x):
+    return x.__array_interface__["data"][0]
+
+
+def _overwrite(x):
+    ctypes.memset(_address(x) + x.nbytes, 0, 1)
+
+
+def _overread(x):
+    ctypes.string_at(_address(x), x.nbytes + 8192)
+
+
+def _input(x):
+    if x.flags.writeable:
+        x[...] = 7
+
+
+def _crash(x):
+    ctypes.string_at(0)
+
+
+def _hang(x):
+    while True:
+        time.sleep(1)
+
+
+def _system_error(x):
+    raise SystemError("error return without exception set")
+
+
+def _unknown_error(x):
+    raise KeyError("x")
+
+
+PLANTS = {
+    "overwrite": _overwrite,
+    "overread": _overread,
+    "input": _input,
+    "crash": _crash,
+    "hang": _hang,
+    "system error": _system_error,
+    "unknown error": _unknown_error,
+}
+
+
+def plant(name, kernels):
+    """These kernels, with the fault in `relu` where it is given a plain array."""
+    if name is None:
+        return kernels
+
+    def relu(x, out=None):
+        if type(x) is np.ndarray and x.size and x.flags.c_contiguous and out is None:
+            PLANTS[name](x)
+        return kernels.relu(x, out)
+
+    return types.SimpleNamespace(**{**vars(kernels), "relu": relu})

@@ -1,0 +1,118 @@
+"""Calls made while the process may not have the memory for them, in a process of its own: ``BACKEND`` is its argument.
+
+Each is tried with more and more memory until it succeeds. Where it fails it must be with a `MemoryError` that leaves
+everything as it was, and the same call must succeed as soon as there is memory again.
+
+Linux only, and with ``ENVIRONMENT`` set: else the C library keeps what was freed, and OpenBLAS, which NumPy multiplies
+with, ends the process where it has no memory for the work of its threads.
+"""
+
+import resource
+import sys
+from pathlib import Path
+
+import numpy as np
+import zoo
+
+import fastlayers as fl
+
+ROWS, COLUMNS = 1024, 512  # in float32 2 MB, beside which Python's own needs are small
+STEP = ROWS * COLUMNS * 2  # bytes: half an array
+MOST_STEPS = 60
+ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "65536", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def limited(extra, function, *args, **kwargs):
+    """Call it with so many bytes more than are in use at the moment."""
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + extra, resource.RLIM_INFINITY))
+    try:
+        return function(*args, **kwargs)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def large(name):
+    """The common call, on large arrays."""
+    return zoo.common_call(name, np.float32, ROWS, COLUMNS)
+
+
+def of_function(name, arrange):
+    """A function that fills arrays given for its results; `arrange` lays out its input."""
+    args = [arrange(a) for a in large(name)]
+    outs = [np.zeros_like(part) for part in zoo.arrays(zoo.reference(name, *args))]
+    out = tuple(outs) if len(outs) > 1 else outs[0]
+    return (lambda: zoo.call(name, *args, out=out)), outs
+
+
+def of_layer(name, method):
+    """A layer's forward, once it has gone forward, or its backward."""
+    x, t = large("softmax_cross_entropy")
+    layer = fl.Affine(*large("affine_forward")[1:]) if name == "Affine" else getattr(fl, name)()
+    y = layer.forward(x, *[t] if name == "SoftmaxWithLoss" else [x] if name in ("MulLayer", "AddLayer") else [])
+    dout = 2 if name == "SoftmaxWithLoss" else y
+    second = {"SoftmaxWithLoss": [t], "MulLayer": [x + 1], "AddLayer": [x + 1]}.get(name, [])
+    args = [dout] if method == "backward" else [x + 1, *second]
+    return (lambda: getattr(layer, method)(*args)), layer
+
+
+def of_optimizer(name, which):
+    """An optimizer's first or second update of a parameter and a larger one, with gradients for the reference."""
+    optimizer = getattr(fl, name)()
+    params = [zoo.numbers((rows, COLUMNS), np.float32) for rows in (ROWS // 4, ROWS)]
+    grads = [param.astype(np.float16) for param in params]
+    if which == "second":
+        optimizer.update(params, grads)
+    states = [value for value in vars(optimizer).values() if isinstance(value, dict)]
+    return (lambda: optimizer.update(params, grads)), [*params, *[a for state in states for a in state.values()]]
+
+
+def cases():
+    arrangements = {"plain": np.array, "reversed": lambda a: a[::-1].copy()[::-1]}
+    for name in zoo.FUNCTIONS:
+        for how in ("plain", "reversed"):
+            yield f"{name}, {how}", lambda name=name, how=how: of_function(name, arrangements[how])
+    for name in ("Relu", "Sigmoid", "Affine", "SoftmaxWithLoss", "MulLayer", "AddLayer"):
+        for method in ("forward", "backward"):
+            yield f"{name}.{method}", lambda name=name, method=method: of_layer(name, method)
+    for name in ("SGD", "Momentum", "Adam"):
+        for which in ("first", "second"):
+            yield f"{name}.update, {which}", lambda name=name, which=which: of_optimizer(name, which)
+
+
+def remembered(owner):
+    """What a failure must leave: arrays with their numbers, or a layer's attributes, the very objects."""
+    if isinstance(owner, list):
+        return [a.copy() for a in owner]
+    return {name: value for name, value in vars(owner).items() if not name.startswith("_")}
+
+
+def is_as_before(owner, before):
+    if isinstance(owner, list):
+        return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(owner, before, strict=True))
+    return all(getattr(owner, name) is value for name, value in before.items())
+
+
+def check(make):
+    """How often it failed before it succeeded."""
+    call, owner = make()
+    before = remembered(owner)
+    for step in range(MOST_STEPS):
+        try:
+            limited(step * STEP, call)
+        except MemoryError:
+            assert is_as_before(owner, before), f"something was written at step {step}"
+        else:
+            return step
+    raise AssertionError("it never succeeded")
+
+
+def main():
+    fl.set_backend(sys.argv[1])
+    fl.set_num_threads(2)  # whose threads may not be had for want of memory
+    for name, make in cases():
+        print(f"{name}: {check(make)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
