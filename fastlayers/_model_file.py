@@ -12,6 +12,7 @@ and no array is made before its bytes are seen to be there.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import os
@@ -93,8 +94,10 @@ def save(path: str | os.PathLike[str], network: Sequential) -> None:
     arrays = {name: _portable(array) for name, array in arrays.items()}
     header["sha256"] = _digest(header, arrays)
     members: dict[str, Any] = {"header": np.array(json.dumps(header).encode()), **arrays}
+    archive = io.BytesIO()  # not the file: where the disk is full, some versions of NumPy leave it half closed
+    np.savez(archive, **members)
     with atomic_write(path) as file:
-        np.savez(file, **members)
+        file.write(archive.getbuffer())
 
 
 def load(path: str | os.PathLike[str]) -> Sequential:

@@ -96,12 +96,12 @@ def affine_backward(dout: Array, x: Array, W: Array, need_dx: bool) -> tuple[Arr
     """
     dx = np.dot(dout, W.T) if need_dx else None
     dW = np.dot(x.T, dout)
-    # Summed along contiguous memory NumPy adds pairwise, and in float64 at least: adding row after
+    # Summed along contiguous memory NumPy adds pairwise, and with digits to spare: adding row after
     # row in float32 would lose a batch of 2**24 ones.
     columns = np.ascontiguousarray(dout.T)
     with np.errstate(all="ignore"):
         if dout.dtype.kind == "f":
-            db = columns.sum(axis=1, dtype=np.result_type(dout, np.float64)).astype(dout.dtype)
+            db = columns.sum(axis=1, dtype=_wider(dout)).astype(dout.dtype)
         else:
             db = columns.sum(axis=1)
     return dx, dW, db
@@ -193,9 +193,14 @@ def _exp_below(top: Array, x: Array) -> tuple[Array, Array]:
 
 
 def _sum_of_row(e: Array) -> Array:
-    """``sum_j e_j``, rounded once: NumPy's sum of float64 in float64 is off by some ulp after a thousand terms."""
-    total: Array = e.sum(axis=-1, keepdims=True, dtype=np.longdouble)
+    """``sum_j e_j``, rounded once."""
+    total: Array = e.sum(axis=-1, keepdims=True, dtype=_wider(e))
     return total.astype(e.dtype)
+
+
+def _wider(x: Array) -> np.dtype[Any]:
+    """The dtype for a long sum: NumPy's pairwise sum in x's own is off by some ulp after a thousand terms."""
+    return np.result_type(x, np.float64 if x.itemsize < np.dtype(np.float64).itemsize else np.longdouble)
 
 
 def softmax_cross_entropy(x: Array, t: Array) -> tuple[float, Array]:

@@ -9,6 +9,7 @@ with, ends the process where it has no memory for the work of its threads.
 
 import resource
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import fastlayers as fl
 ROWS, COLUMNS = 1024, 512  # in float32 2 MB, beside which Python's own needs are small
 STEP = ROWS * COLUMNS * 2  # bytes: half an array
 MOST_STEPS = 60
-ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "65536", "OPENBLAS_NUM_THREADS": "1"}
+ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def limited(extra, function, *args, **kwargs):
@@ -115,4 +116,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    # On a thread, whose stack is there from the start: the process's own grows, and where it may not, that is a crash.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(main).result()

@@ -148,7 +148,7 @@ NUMBERS = (0, True, 1, -1, 2, 255, 2**31, -(2**31), 2**63, -(2**63), 10**400, 0.
 NUMBERS += (float("nan"), float("inf"), Fraction(1, 3), 1j, np.float32(2), np.int8(-3), np.bool_(True))
 OTHERS = (None, "text", "", "auto", "reference", b"bytes", (), [], {}, [[]], [[1.0, 2.0], [3.0]], range(3), set(), ...)
 OTHERS += (object, object(), len, lambda *args: 0.0, NotImplemented, Refusing(), np, np.dtype(float), np.ma.masked)
-OTHERS += (np.array(1.5), np.array([0.5]), np.empty(0), np.empty((0, 3)), np.str_("a"), np.datetime64("NaT"))
+OTHERS += (np.array(1.5), np.array([0.5]), np.empty(0), np.empty((0, 3)), np.str_("a"), np.datetime64("NaT", "s"))
 
 
 def anything(r):

@@ -267,6 +267,7 @@ def test_ctrl_c_in_a_large_call_is_heard_after_it():
         import numpy as np
         import fastlayers as fl
 
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be inherited as ignored
         fl.set_num_threads(3)
         x = np.linspace(-9, 9, 10_000_000, dtype=np.float32)
         y, expected = np.empty_like(x), fl.sigmoid_forward(x)

@@ -1,6 +1,7 @@
 """Nothing grows from call to call: the cases of ``leak_cases.py``, and leaks planted to see that it would notice."""
 
 import ctypes
+import sys
 
 import leak_cases
 import leaks
@@ -61,9 +62,11 @@ PLANTED = {
     "a list that grows": (lambda: HEAP.append(np.ones(3)), "blocks"),
     "a cycle": (cycle, "objects in cycles"),
     "a reference to an argument": (reference_to(ARRAY), "references to array"),
-    "a reference to a dtype": (reference_to(np.dtype(np.float32)), "references to dtype"),
     "memory": (memory, "KiB"),
 }
+DTYPE = np.dtype(np.float32)
+if sys.getrefcount(DTYPE) < 1 << 28:  # the references to an immortal object, as NumPy 2.5's dtypes are, do not count
+    PLANTED["a reference to a dtype"] = (reference_to(DTYPE), "references to dtype")
 
 
 @pytest.mark.parametrize(("call", "grown"), PLANTED.values(), ids=PLANTED.keys())

@@ -8,12 +8,12 @@ import zoo
 
 
 def large_calls():
-    """The kernels' common calls and the optimizers' rules, at a size that takes milliseconds."""
+    """The kernels' common calls and the optimizers' rules, at a size that takes longer than a turn on a lone core."""
     for name in zoo.KERNELS:
-        yield name, lambda name=name: zoo.common_call(name, np.float64, rows=1500, columns=1000)
-    yield "softmax_cross_entropy", lambda: zoo.common_call("softmax_cross_entropy", np.float32, 300_000, 4)
+        yield name, lambda name=name: zoo.common_call(name, np.float64, rows=6000, columns=1000)
+    yield "softmax_cross_entropy", lambda: zoo.common_call("softmax_cross_entropy", np.float32, 1_500_000, 4)
     for name in zoo.RULES:
-        yield name, lambda name=name: zoo.rule_call(name, np.float64, shapes=((1500, 1000), (1000,)))
+        yield name, lambda name=name: zoo.rule_call(name, np.float64, shapes=((6000, 1000), (1000,)))
 
 
 def arrays_of(args):
