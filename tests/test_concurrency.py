@@ -304,9 +304,9 @@ def test_ctrl_c_in_a_large_call_is_heard_after_it():
 def test_a_large_call_leaves_the_interpreter_to_others(level, no_switching, name):
     """Another thread, which waits for the GIL, has run before the call is over; one of a few tries shows it."""
     if name in zoo.RULES:
-        args = zoo.rule_call(name, np.float64, [(1500, 1000)])
-    else:
-        args = zoo.common_call(name, np.float64, 1500, 1000)
+        args = zoo.rule_call(name, np.float64, [(6000, 1000)])
+    else:  # longer than a turn on a lone core
+        args = zoo.common_call(name, np.float64, 6000, 1000)
     for _ in range(200):
         begun, ran = threading.Event(), threading.Event()
         other = threading.Thread(target=lambda begun=begun, ran=ran: begun.wait() and ran.set())

@@ -65,7 +65,9 @@ PLANTED = {
     "memory": (memory, "KiB"),
 }
 DTYPE = np.dtype(np.float32)
-if sys.getrefcount(DTYPE) < 1 << 28:  # the references to an immortal object, as NumPy 2.5's dtypes are, do not count
+if (
+    leaks.COUNTS_DTYPES and sys.getrefcount(DTYPE) < 1 << 28
+):  # the references to an immortal object, as NumPy 2.5's dtypes are, do not count
     PLANTED["a reference to a dtype"] = (reference_to(DTYPE), "references to dtype")
 
 
