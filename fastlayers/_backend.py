@@ -51,7 +51,7 @@ if (_CHECKOUT / "setup.py").is_file():  # Python prefers the folder it is starte
     )
 
 
-def _decline(*args: Any) -> Any:
+def _decline(*args: Any, **options: Any) -> Any:
     return NotImplemented
 
 
@@ -80,16 +80,16 @@ _failures: dict[str, str] = {}  # level -> why it is not there
 _num_threads = 1
 
 
-def run(name: str, *arrays: Any) -> Any:
+def run(name: str, *arrays: Any, **options: Any) -> Any:
     """What the current backend makes of normalised arrays: compiled where a kernel takes them, else the reference."""
     kernel = getattr(kernels, name, _decline)
-    result = kernel(*arrays)
-    return run_reference(name, *arrays) if result is NotImplemented else result
+    result = kernel(*arrays, **options)
+    return run_reference(name, *arrays, **options) if result is NotImplemented else result
 
 
-def run_reference(name: str, *arrays: Any) -> Any:
+def run_reference(name: str, *arrays: Any, **options: Any) -> Any:
     """The reference's result for normalised arrays."""
-    return getattr(_reference, name)(*arrays)
+    return getattr(_reference, name)(*arrays, **options)
 
 
 # The backend

@@ -28,6 +28,9 @@ Run = Callable[..., Any]
 Out = Array | Recycler | tuple[Array | Recycler | None, ...] | None
 
 
+REDUCTIONS = ("mean", "sum", "none")
+
+
 # What each function asks of its input
 
 
@@ -116,19 +119,40 @@ def cross_entropy_error(run: Run, y: ArrayLike, t: ArrayLike) -> float:
     return loss
 
 
-def softmax_cross_entropy(run: Run, x: ArrayLike, t: ArrayLike, *, out: Out = None) -> tuple[float, Array]:
-    x = _floating("x", x)
-    scores, t = _scores("x", x, t)
-    loss, dx = run("softmax_cross_entropy", scores, t)
-    return loss, _deliver_one(dx.reshape(x.shape), out, "dx")
+def softmax_cross_entropy(
+    run: Run,
+    x: ArrayLike,
+    t: ArrayLike,
+    *,
+    weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+    out: Out = None,
+) -> tuple[float | Array, Array]:
+    rows = _Rows(x)
+    arguments = rows.arguments(t, weight, sample_weight, ignore_index, label_smoothing, reduction)
+    loss, dx = run("softmax_cross_entropy", **arguments)
+    return rows.loss(loss), _deliver_one(rows.restored(dx), out, "dx")
 
 
-def softmax_with_loss(run: Run, x: ArrayLike, t: ArrayLike, *, out: Out = None) -> tuple[float, Array, Array]:
-    x = _floating("x", x)
-    scores, t = _scores("x", x, t)
-    loss, y, dx = run("softmax_with_loss", scores, t)
-    y, dx = _deliver((y.reshape(x.shape), dx.reshape(x.shape)), out, ("y", "dx"))
-    return loss, y, dx
+def softmax_with_loss(
+    run: Run,
+    x: ArrayLike,
+    t: ArrayLike,
+    weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+    out: Out = None,
+) -> tuple[float | Array, Array, Array]:
+    rows = _Rows(x)
+    arguments = rows.arguments(t, weight, sample_weight, ignore_index, label_smoothing, reduction)
+    loss, y, dx = run("softmax_with_loss", **arguments)
+    y, dx = _deliver((rows.restored(y), rows.restored(dx)), out, ("y", "dx"))
+    return rows.loss(loss), y, dx
 
 
 def operands(x: Any, y: Any) -> tuple[Any, Any]:
@@ -154,6 +178,15 @@ def _number_or_array(name: str, value: Any) -> Any:
         return value
     # Of another kind of number, a Fraction say, NumPy would make an array of objects.
     return number(name, value) if isinstance(value, numbers.Real) else _real(name, value)
+
+
+def gradient_of_loss(dout: Any, loss: Any, ndim: int) -> Any:
+    """The gradient for a loss: a number, or one for each of several losses, to go with a dx of `ndim` axes."""
+    if np.ndim(loss) == 0 or np.ndim(dout) == 0:
+        return number("dout", dout)
+    dout = _real("dout", dout)
+    _same_shape("dout", dout, "the loss", loss)
+    return np.expand_dims(dout, min(ndim - 1, 1)) if dout.ndim == ndim - 1 else dout
 
 
 def number(name: str, value: Any) -> float:
@@ -292,14 +325,114 @@ def scores_and_labels(x: Array, t: ArrayLike) -> tuple[Array, Array]:
     return scores, t.argmax(axis=1) if t.ndim == 2 and t.size else t.reshape(-1)[: len(scores)]
 
 
-def _labels(t: Array, classes: int) -> Array:
+def _labels(t: Array, classes: int, ignored: int | None = None) -> Array:
+    """Labels of any shape as ``(N,)`` of dtype intp, -1 where they are ignored."""
     if t.dtype.kind not in "iu" and t.size:  # NumPy makes float64 of an empty list
         raise TypeError(f"labels t must be integers, not {t.dtype.name}")
-    wrong = np.flatnonzero((t < 0) | (t >= classes))
-    if wrong.size:
-        row = int(wrong[0])
-        raise ValueError(f"label {t[row]} at row {row} is outside [0, {classes})")
-    return np.asarray(t, dtype=np.intp, order="C")
+    t = t.copy()  # what is checked stays so, whatever another thread writes to the caller's
+    out_of_place = np.zeros(t.shape, bool) if ignored is None else t == ignored
+    wrong = np.argwhere(((t < 0) | (t >= classes)) & ~out_of_place)
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        where = f"row {place[0] if place else 0}" if len(place) < 2 else f"index {place}"
+        raise ValueError(f"label {t[place]} at {where} is outside [0, {classes})")
+    labels = np.where(out_of_place, -1, t.astype(np.intp)).reshape(-1)
+    return np.asarray(labels, dtype=np.intp, order="C")
+
+
+class _Rows:
+    """Scores ``(N, C, ...)`` or ``(C,)`` as rows of classes, and what goes with them in the same order.
+
+    Where the classes are innermost in memory nothing is copied, on the way in or out.
+    """
+
+    def __init__(self, x: ArrayLike) -> None:
+        x = _floating("x", x)
+        if x.ndim == 0:
+            raise ValueError("x is 0-dimensional: it must be the scores of one sample (C,) or of a batch (N, C, ...)")
+        self._x = x
+        self._axis = min(x.ndim - 1, 1)
+        self._innermost = np.moveaxis(x, self._axis, -1)
+        *labels, self._classes = self._innermost.shape
+        self._labels_shape = tuple(labels)
+
+    def arguments(
+        self,
+        t: ArrayLike,
+        weight: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        ignore_index: int | None,
+        label_smoothing: float,
+        reduction: str,
+    ) -> dict[str, Any]:
+        """What the implementations take, by name; nothing large is copied before all is seen to fit."""
+        t = _real("t", t)
+        if ignore_index is not None:
+            ignore_index = _integer("ignore_index", ignore_index)
+        label_smoothing = number("label_smoothing", label_smoothing)
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing must lie in [0, 1], not {label_smoothing}")
+        if not isinstance(reduction, str) or reduction not in REDUCTIONS:
+            raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}")
+        are_labels = t.shape != self._x.shape
+        if are_labels:
+            self._check_labels_shape(t.shape)
+        elif ignore_index is not None:
+            raise ValueError(f"ignore_index={ignore_index} is for labels: targets of shape {t.shape} have none")
+        if weight is not None:
+            weight = self._weights("weight", weight, (self._classes,), "one for each class")
+        if sample_weight is not None:
+            sample_weight = self._weights("sample_weight", sample_weight, self._labels_shape, "one for each sample")
+        if are_labels:
+            t = _labels(t, self._classes, ignore_index)
+            ignore_index = None if ignore_index is None else -1
+        else:
+            t = self._as_rows(np.moveaxis(t, self._axis, -1))
+        return {
+            "x": self._as_rows(self._innermost),
+            "t": t,
+            "weight": weight,
+            "sample_weight": sample_weight,
+            "ignore_index": ignore_index,
+            "label_smoothing": label_smoothing,
+            "reduction": str(reduction),
+        }
+
+    def _check_labels_shape(self, shape: tuple[int, ...]) -> None:
+        if shape == (1,) and self._x.ndim == 1:
+            self._labels_shape = shape
+        if shape != self._labels_shape:
+            labels = "() or (1,)" if self._x.ndim == 1 else self._labels_shape
+            raise ValueError(
+                f"t of shape {shape} does not fit x of shape {self._x.shape}: "
+                f"t must be labels of shape {labels} or targets of shape {self._x.shape}"
+            )
+
+    def _as_rows(self, a: Array) -> Array:
+        rows = a.reshape(math.prod(self._labels_shape), self._classes)
+        return np.asarray(rows, dtype=self._x.dtype, order="C")
+
+    def _weights(self, name: str, value: ArrayLike, shape: tuple[int, ...], what: str) -> Array:
+        array = _real(name, value)
+        if array.shape != shape:
+            raise ValueError(f"{name} of shape {array.shape} does not fit: it must have shape {shape}, {what}")
+        return np.asarray(array.reshape(-1), dtype=self._x.dtype, order="C")
+
+    def loss(self, loss: Any) -> float | Array:
+        """A loss for each label, where those are asked for."""
+        return loss.reshape(self._labels_shape) if isinstance(loss, np.ndarray) else loss
+
+    def restored(self, rows: Array) -> Array:
+        """Rows of classes in the shape of x; where the classes were innermost in memory, they stay so."""
+        y = np.moveaxis(rows.reshape(self._innermost.shape), -1, self._axis)
+        return y if self._innermost.flags.c_contiguous else np.asarray(y, order="C")
+
+
+def _integer(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
 
 
 # Where the results go

@@ -15,16 +15,17 @@ import hashlib
 import io
 import json
 import math
+import operator
 import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import layers, reference
+from . import _contract, layers, reference
 from ._files import atomic_write, open_regular
 from .network import Sequential
 
@@ -90,6 +91,7 @@ def save(path: str | os.PathLike[str], network: Sequential) -> None:
         "dtype": dtypes[0],
         "layers": described,
         "loss": _kind(network.loss_layer, LOSSES),
+        "loss_options": _loss_options(network.loss_layer),
     }
     arrays = {name: _portable(array) for name, array in arrays.items()}
     header["sha256"] = _digest(header, arrays)
@@ -150,6 +152,20 @@ def _kind(layer: Any, kinds: tuple[str, ...]) -> str:
             f"a model file holds {', '.join(kinds)}, not {type(layer).__module__}.{type(layer).__qualname__}"
         )
     return name
+
+
+def _loss_options(loss: Any) -> dict[str, Any]:
+    """Those that are not left at their defaults, as JSON has them."""
+    options: dict[str, Any] = {}
+    if loss.weight is not None:
+        options["weight"] = [_contract.number("weight", weight) for weight in loss.weight]
+    if loss.ignore_index is not None:
+        options["ignore_index"] = operator.index(loss.ignore_index)
+    if loss.label_smoothing != 0:
+        options["label_smoothing"] = _contract.number("label_smoothing", loss.label_smoothing)
+    if loss.reduction != "mean":
+        options["reduction"] = loss.reduction
+    return options
 
 
 def _portable(array: Array) -> Array:
@@ -221,7 +237,7 @@ def _network(members: dict[str, Array]) -> Sequential:
         raise ModelFileError("damaged (its checksum does not match its contents)")
     if header["loss"] not in LOSSES:
         raise ModelFileError(f"its loss is {header['loss']!r}; expected {', '.join(LOSSES)}")
-    return Sequential(_layers(header["layers"], members), getattr(layers, header["loss"])())
+    return Sequential(_layers(header["layers"], members), _loss(header))
 
 
 def _layers(described: list[dict[str, Any]], members: Mapping[str, Array]) -> list[Any]:
@@ -236,6 +252,23 @@ def _layers(described: list[dict[str, Any]], members: Mapping[str, Array]) -> li
             width = _check_shapes(i, [array.shape for array in arrays], width)
         made.append(getattr(layers, kind)(*(array.astype(array.dtype.newbyteorder("=")) for array in arrays)))
     return made
+
+
+def _loss(header: dict[str, Any]) -> Any:
+    """The loss with its options, which a file may lack; the weights in the dtype that no call has to convert."""
+    options = dict(header.get("loss_options", {}))
+    expected: dict[str, Callable[[Any], bool]] = {
+        "weight": lambda value: type(value) is list and all(type(weight) is float for weight in value),
+        "ignore_index": lambda value: type(value) is int,
+        "label_smoothing": lambda value: type(value) is float and 0 <= value <= 1,
+        "reduction": lambda value: value in _contract.REDUCTIONS,
+    }
+    for name, value in options.items():
+        if name not in expected or not expected[name](value):
+            raise ModelFileError(f"its loss has the option {name}={value!r}, which this version does not know")
+    if "weight" in options:
+        options["weight"] = np.array(options["weight"], header["dtype"])
+    return getattr(layers, header["loss"])(**options)
 
 
 def _short(error: Exception) -> str:

@@ -134,28 +134,36 @@ def cross_entropy_error(y: Array, t: Array) -> float:
     return _mean_over_batch(-terms.sum(dtype=np.float64), len(y))
 
 
-def softmax_with_loss(x: Array, t: Array) -> tuple[float, Array, Array]:
-    """The mean cross-entropy of ``y = softmax(x)``, with y and the gradient ``dx``.
+def softmax_with_loss(
+    x: Array,
+    t: Array,
+    weight: Array | None = None,
+    sample_weight: Array | None = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> tuple[float | Array, Array, Array]:
+    """The cross-entropy of ``y = softmax(x)``, with y and the gradient ``dx``.
 
-    x ``(N, C)`` of a floating dtype; t ``(N,)`` labels, or ``(N, C)`` targets of x's dtype.
-    With ``log y_c = x_c - log sum_j exp(x_j)`` a row's loss is ``sum_c t_c (lse(x) - x_c)``, and its
-    gradient ``y_c sum(t) - t_c``; both are divided by N. Source: Saitoh, section 5.6.3 and appendix A.
+    x ``(N, C)`` of a floating dtype; t ``(N,)`` labels, or ``(N, C)`` targets of x's dtype; `weight` ``(C,)`` and
+    `sample_weight` ``(N,)`` of x's dtype. Every option is a matter of the weight q that a row gives to each class,
+    see `_class_weights`: with ``log y_c = x_c - log sum_j exp(x_j)`` a row's loss is ``sum_c q_c (lse(x) - x_c)``, and
+    its gradient ``y_c sum(q) - q_c``; both are divided by what the mean divides by, N where no row has a weight.
+    Source: Saitoh, section 5.6.3 and appendix A.
 
     The largest entry is kept apart from the sum of the others. When the right class dominates, its
     probability is 1 within rounding: ``log(1)`` and ``1 - 1`` would lose the loss and the gradient,
     ``log1p(others)`` and ``-others`` keep every digit.
     """
-    n, dtype = len(x), x.dtype
-    if x.size == 0:
-        return _mean_over_batch(0.0, n), x.copy(), x.copy()
-    rows = np.arange(n)
+    n, classes = x.shape
     with np.errstate(all="ignore"):
+        q, counts = _class_weights(x, t, weight, sample_weight, ignore_index, label_smoothing)
+        divisor = counts.sum(dtype=np.float64) if reduction == "mean" else 1
+        if classes == 0:
+            return _reduced(np.zeros(n), divisor, reduction, x.dtype), x.copy(), x.copy()
+        rows = np.arange(n)
         top = x.argmax(axis=1)
         shifted, e = _exp_below(x[rows, top][:, np.newaxis], x)
-        if t.ndim == 1:
-            labels, t = t, np.zeros_like(e)
-            t[rows, labels] = 1
-        t = t.astype(e.dtype, copy=False)
         one = e[rows, top]  # exp(0), or nan where the row holds +inf or nan, or -inf alone
         e[rows, top] = 0
         others = one * _sum_of_row(e)[:, 0]
@@ -164,15 +172,67 @@ def softmax_with_loss(x: Array, t: Array) -> tuple[float, Array, Array]:
         y = e / total[:, np.newaxis]
 
         log_sum = np.log1p(others)[:, np.newaxis]  # log sum_j exp(x_j - max)
-        losses = np.where(t == 0, 0, t * (log_sum - shifted)).sum(axis=1, dtype=np.float64)
+        losses = np.where(q == 0, 0, q * (log_sum - shifted)).sum(axis=1, dtype=np.float64)
         losses += 0 * others  # a row that has no probabilities has no loss, whatever its targets
 
-        dx = y * t.sum(axis=1, keepdims=True) - t
-        rest = t.copy()
+        dx = y * q.sum(axis=1, keepdims=True) - q
+        rest = q.copy()
         rest[rows, top] = 0
-        dx[rows, top] = (rest.sum(axis=1) - t[rows, top] * others) / total
-        loss = _mean_over_batch(losses.sum(), n)
-        return loss, y.astype(dtype), (dx / n).astype(dtype)
+        dx[rows, top] = (rest.sum(axis=1) - q[rows, top] * others) / total
+        dx /= divisor
+        if ignore_index is not None:
+            losses[t == ignore_index] = dx[t == ignore_index] = 0
+        return _reduced(losses, divisor, reduction, x.dtype), y.astype(x.dtype), dx.astype(x.dtype)
+
+
+def softmax_cross_entropy(
+    x: Array,
+    t: Array,
+    weight: Array | None = None,
+    sample_weight: Array | None = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> tuple[float | Array, Array]:
+    """The cross-entropy of ``softmax(x)`` and its gradient: `softmax_with_loss` without y."""
+    loss, _, dx = softmax_with_loss(x, t, weight, sample_weight, ignore_index, label_smoothing, reduction)
+    return loss, dx
+
+
+def _class_weights(
+    x: Array,
+    t: Array,
+    weight: Array | None,
+    sample_weight: Array | None,
+    ignore_index: int | None,
+    label_smoothing: float,
+) -> tuple[Array, Array]:
+    """How much each row wants each class, ``(N, C)``, and how much it counts in the mean, ``(N,)``.
+
+    With class weights w, sample weights s and label smoothing e, ``q_nc = s_n w_c ((1 - e) t_nc + e / C)``, where
+    a label stands for targets of one 1. A row with a label counts ``s_n w_label``, with targets ``s_n``, and
+    an ignored one nothing. Source: PyTorch's ``cross_entropy``; sample weights are ours.
+    """
+    n, classes = x.shape
+    if t.ndim == 2:
+        q, counts = t.astype(np.result_type(x, np.float64), copy=False), np.ones(n)
+    else:
+        q = np.zeros(x.shape, np.result_type(x, np.float64))
+        counted = np.arange(n) if ignore_index is None else np.flatnonzero(t != ignore_index)
+        q[counted, t[counted]] = 1
+        counts = q.sum(axis=1) if weight is None else q @ weight.astype(q.dtype)
+    if label_smoothing:
+        q = (1 - label_smoothing) * q + label_smoothing / max(classes, 1)
+    if weight is not None:
+        q = q * weight
+    if sample_weight is not None:
+        q, counts = q * sample_weight[:, np.newaxis], counts * sample_weight
+    return q, counts
+
+
+def _reduced(losses: Array, divisor: float, reduction: str, dtype: np.dtype[Any]) -> float | Array:
+    """The losses of all rows, or their sum or mean; the mean of no row is nan."""
+    return losses.astype(dtype) if reduction == "none" else float(np.float64(losses.sum()) / divisor)
 
 
 def _exp_below(top: Array, x: Array) -> tuple[Array, Array]:
@@ -201,12 +261,6 @@ def _sum_of_row(e: Array) -> Array:
 def _wider(x: Array) -> np.dtype[Any]:
     """The dtype for a long sum: NumPy's pairwise sum in x's own is off by some ulp after a thousand terms."""
     return np.result_type(x, np.float64 if x.itemsize < np.dtype(np.float64).itemsize else np.longdouble)
-
-
-def softmax_cross_entropy(x: Array, t: Array) -> tuple[float, Array]:
-    """The mean cross-entropy of ``softmax(x)`` and its gradient: `softmax_with_loss` without y."""
-    loss, _, dx = softmax_with_loss(x, t)
-    return loss, dx
 
 
 # The optimizers' rules take all the memory that they need before they write: where there is none, nothing has changed.

@@ -75,6 +75,22 @@ def scores(r, *, comparable):
     return [x, labels(r, shape)]
 
 
+def loss_options(r, room, args, *, comparable):
+    """Some of the loss's options: most of the time they go with the scores and the labels."""
+    x, t = (np.shape(a) if isinstance(a, np.ndarray) else () for a in args)
+    dtype = args[0].dtype if isinstance(args[0], np.ndarray) and args[0].dtype in zoo.FAST else any_dtype(r)
+    specials = [1] if comparable else None
+    options = {
+        "weight": lambda: dress(r, room, np.abs(numbers(r, x[1:2] or x[:1], dtype, specials=specials)) + 1),
+        "sample_weight": lambda: dress(r, room, np.abs(numbers(r, t[:1], dtype, specials=specials)) + 1),
+        "ignore_index": lambda: r.choice((0, 1, -1, -100, 255, 2**31, 2**63, -(2**63))),
+        "label_smoothing": lambda: r.choice((0.0, 0.1, 0.5, 1.0, np.float32(0.25))),
+        "reduction": lambda: r.choice(("mean", "sum", "none")),
+    }
+    chosen = r.sample(sorted(options), r.randint(1, 5))
+    return {name: anything(r) if chance(r, 5) else options[name]() for name in chosen}
+
+
 def labels(r, shape):
     """Integers of any kind, one row in ten of them out of range."""
     classes = shape[-1] if shape else 1
@@ -111,6 +127,8 @@ def any_call(r, room, name, *, comparable=False):
     args = [dress(r, room, a) for a in args]
     if name == "softmax" and chance(r, 40):
         kwargs["axis"] = anything(r) if chance(r, 10) else r.randint(-3, 2)
+    if name in ("softmax_cross_entropy", "softmax_with_loss") and chance(r, 50):
+        kwargs |= loss_options(r, room, args, comparable=comparable)
     if name == "affine_backward" and chance(r, 50):
         kwargs["need_dx"] = anything(r) if chance(r, 10) else r.choice((True, False))
     call = Call(name, args, kwargs)

@@ -41,7 +41,8 @@ def public_names(module=fl, prefix=""):
         elif callable(value):
             yield prefix + name
             if inspect.isclass(value):
-                yield from (f"{prefix}{name}.{method}" for method in dir(value) if not method.startswith("_"))
+                methods = inspect.getmembers(value, lambda member: callable(member) or isinstance(member, property))
+                yield from (f"{prefix}{name}.{method}" for method, _ in methods if not method.startswith("_"))
 
 
 class FaultError(Exception):

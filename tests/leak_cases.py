@@ -102,6 +102,35 @@ def of_refusals(
             yield case(f"bad out, {what} at {i}", refused(function, *args, out=with_out(i, other)), *args, other)
 
 
+def of_loss_options(dtype: type = np.float32) -> Iterator[Case]:
+    """The loss with each of its options, taken and refused."""
+    x, labels = zoo.numbers((6, 5), dtype), np.arange(6) % 5
+    good: dict[str, Any] = {
+        "weight": np.ones(5, dtype),
+        "sample_weight": np.ones(6, dtype),
+        "ignore_index": 2,
+        "label_smoothing": 0.1,
+        "reduction": "none",
+    }
+    bad: dict[str, Any] = {
+        "weight": np.ones(4, dtype),
+        "sample_weight": np.ones(5, dtype),
+        "ignore_index": 0.5,
+        "label_smoothing": 2.0,
+        "reduction": "max",
+    }
+    given = x, labels, *good.values()
+    name = "softmax_cross_entropy"
+    yield Case(f"{name}, all options", lambda: fl.softmax_cross_entropy(x, labels, **good), given)
+    layer = fl.SoftmaxWithLoss(weight=good["weight"], ignore_index=2, label_smoothing=0.1, reduction="none")
+    yield Case("SoftmaxWithLoss, all options", lambda: layer.forward(x, labels, good["sample_weight"]), given)
+    for option, value in good.items():
+        yield Case(f"{name}, {option}", lambda o={option: value}: fl.softmax_cross_entropy(x, labels, **o), given)
+    for option, value in bad.items():
+        options = good | {option: value}
+        yield Case(f"{name}, bad {option}", refused(fl.softmax_cross_entropy, x, labels, **options), given)
+
+
 def of_layers(dtype: type = np.float32) -> Iterator[Case]:
     """Each layer forward and backward, where its results are kept, where shapes alternate, and where it is refused."""
     x, dout, W, b = (zoo.numbers(shape, dtype) for shape in ((6, 5), (6, 3), (5, 3), (3,)))
@@ -196,7 +225,7 @@ def of_the_rest() -> Iterator[Case]:
     yield Case("check_gradients", lambda: testing.check_gradients(sigmoid, x), (x,), 0.005)
 
 
-GROUPS = of_functions, of_layers, of_training, of_the_rest
+GROUPS = of_functions, of_loss_options, of_layers, of_training, of_the_rest
 
 
 def cases() -> Iterator[Case]:

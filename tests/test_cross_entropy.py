@@ -263,10 +263,17 @@ BAD_TARGETS = {
     "column of labels": ((X, T[:, None]), ValueError, ("(3, 1)", "(3, 4)")),
     "targets of another shape": ((X, X.T), ValueError, ("(4, 3)", "(3, 4)")),
     "batch of targets for one sample": ((X[0], X[:1]), ValueError, ("(1, 4)", "(4,)")),
-    "3-d scores": ((X[None], T), ValueError, ("(1, 3, 4)", "(N, C)")),
-    "0-d scores": ((1.0, 0), ValueError, ("()", "(N, C)")),
 }
 BAD = {f"{name}: {k}": zoo.Bad(name, *bad) for name in NAMES for k, bad in BAD_TARGETS.items()}
+BAD |= {
+    "labels of a flattened batch": zoo.Bad("softmax_cross_entropy", (X[None], T), ValueError, ("(1, 3, 4)", "(3,)")),
+    "label by its index": zoo.Bad(
+        "softmax_cross_entropy", (X[None], T[None, [0, 1, 2, 0]] + 2), ValueError, ("label 3 at index (0, 1)", "[0, 3)")
+    ),
+    "0-d scores": zoo.Bad("softmax_cross_entropy", (1.0, 0), ValueError, ("0-dimensional", "(N, C, ...)")),
+    "0-d probabilities": zoo.Bad("cross_entropy_error", (1.0, 0), ValueError, ("()", "(N, C)")),
+    "3-d probabilities": zoo.Bad("cross_entropy_error", (X[None], X[None]), ValueError, ("(1, 3, 4)", "(N, C)")),
+}
 BAD |= {
     f"{name}: {k} {i}": bad for name in NAMES for k, i, bad in zoo.bad_numbers(name, np.ones((2, 3)), np.array([0, 1]))
 }

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zoo
-from model_files import check, members, npy, refusal, rewrite, same, tiny, write_members
+from model_files import check, members, npy, refusal, rewrite, same, sign, tiny, write_members
 
 import fastlayers as fl
 from fastlayers._model_file import load, save
@@ -187,3 +187,52 @@ def test_other_files(model: Path, write: Callable[[Path], object], message: str)
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "missing.npz")
+
+
+# The loss's options
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"weight": [1.0, 0.3]},
+    {"weight": np.array([1, 2], np.float32), "ignore_index": -1, "label_smoothing": 0.1, "reduction": "sum"},
+    {"ignore_index": np.int64(1), "label_smoothing": np.float32(0.25)},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_the_options_of_the_loss_come_back(tmp_path: Path, options: dict[str, Any]) -> None:
+    network = tiny()
+    network.loss_layer = fl.SoftmaxWithLoss(**options)
+    save(tmp_path / "m.npz", network)
+    x, t = np.ones((3, 2), np.float32), np.array([0, 1, 1])
+    loaded = load(tmp_path / "m.npz")
+    assert loaded.loss(x, t) == network.loss(x, t)
+    assert vars(loaded.loss_layer).keys() == vars(network.loss_layer).keys()
+    if "weight" in options:
+        assert loaded.loss_layer.weight.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"weight": "heavy"},
+        {"weight": [None]},
+        {"ignore_index": 0.5},
+        {"label_smoothing": 7.0},
+        {"reduction": "max"},
+        {"gamma": 2},
+    ],
+    ids=str,
+)
+def test_options_that_are_none_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    save(tmp_path / "m.npz", tiny())
+    rewrite(tmp_path / "m.npz", header_loss_options=options)
+    assert "checksum" in refusal(tmp_path / "m.npz")
+    sign(tmp_path / "m.npz")
+    assert f"its loss has the option {next(iter(options))}=" in refusal(tmp_path / "m.npz")
+
+
+def test_a_file_without_options_has_the_plain_loss(tmp_path: Path) -> None:
+    save(tmp_path / "m.npz", tiny())
+    sign(tmp_path / "m.npz", "loss_options")
+    assert load(tmp_path / "m.npz").loss_layer.reduction == "mean"

@@ -54,7 +54,10 @@ def test_kernels_have_the_functions_parameters(level, name):
     found = of_kernel(getattr(level, name))
     if found is None:
         pytest.skip("the kernels were built without embedded signatures")
-    assert found == names(getattr(_reference if name in zoo.RULES else functional, name))
+    expected = names(getattr(_reference if name in zoo.RULES else functional, name))
+    if "reduction" in expected:  # out comes first there: the common call is by place, and has no options
+        expected.insert(2, expected.pop())
+    assert found == expected
 
 
 @pytest.mark.parametrize("name", [*NAMES, *zoo.RULES])

@@ -58,7 +58,8 @@ class Case:
     arguments: Callable[[Draw, Shape], tuple[Any, ...]]
     # Of each result, what rounding errors are measured against beside the result itself: the size of the
     # terms that it sums up. None: the results must be equal.
-    terms: Callable[..., tuple[Any, ...]] | None = lambda *args: ()
+    terms: Callable[..., tuple[Any, ...]] | None = lambda *args, **options: ()
+    options: Callable[[Draw, Shape], dict[str, Any]] = lambda draw, size: {}
 
     def label(self, size: Shape) -> str:
         """Name a size as a table does."""
@@ -71,23 +72,23 @@ class Case:
 
     def prepare(self, size: Shape, dtype: str) -> dict[str, Call]:
         """Make the calls to time, by path; AssertionError where the two paths disagree."""
-        args = self.arguments(Draw(dtype), size)
+        args, options = self.arguments(Draw(dtype), size), self.options(Draw(dtype), size)
         pure, fast = getattr(reference, self.function), getattr(functional, self.function)
-        expected = pure(*args)
+        expected = pure(*args, **options)
         arrays = [np.empty_like(r) for r in several(expected) if isinstance(r, np.ndarray)]
         out = tuple(arrays) if len(arrays) > 1 else arrays[0]
-        tolerance, terms = (0.0, ()) if self.terms is None else (TOLERANCE[dtype], self.terms(*args))
+        tolerance, terms = (0.0, ()) if self.terms is None else (TOLERANCE[dtype], self.terms(*args, **options))
         what = f"{self.name} {self.label(size)} {dtype}"
         with _backend.use_backend("auto"):
-            check(what, fast(*args), expected, tolerance, terms)
-            got = fast(*args, out=out)
+            check(what, fast(*args, **options), expected, tolerance, terms)
+            got = fast(*args, **options, out=out)
         check(f"{what} with out", got, expected, tolerance, terms)
         if not all(any(result is array for result in several(got)) for array in arrays):
             raise AssertionError(f"{what} with out: the result is not out")
         return {
-            "reference": Call(pure, args, {}),
-            "cython": Call(fast, args, {}),
-            "cython out=": Call(fast, args, {"out": out}),
+            "reference": Call(pure, args, options),
+            "cython": Call(fast, args, options),
+            "cython out=": Call(fast, args, {**options, "out": out}),
         }
 
 
@@ -195,10 +196,20 @@ def _targets(draw: Draw, size: Shape) -> Array:
     return t
 
 
-def _loss_terms(x: Array, t: Array) -> tuple[Any, ...]:
+def _loss_terms(
+    x: Array, t: Array, weight: Array | None = None, ignore_index: int | None = None, label_smoothing: float = 0.0
+) -> tuple[Any, ...]:
+    """The gradient is a difference of y and these; the benchmarks' labels are never ignored."""
+    n, classes = x.shape
     if t.ndim == 1:
-        t = np.arange(x.shape[1]) == t[:, np.newaxis]
-    return 0, t / x.dtype.type(len(x))  # the gradient is a difference of y and t
+        t = (np.arange(classes) == t[:, np.newaxis]).astype(x.dtype)
+    if weight is None:
+        weight = np.ones(classes, x.dtype)
+    return 0, weight * ((1 - label_smoothing) * t + label_smoothing / classes) / (n * weight.min())
+
+
+def _weighted_and_smoothed(draw: Draw, size: Shape) -> dict[str, Any]:
+    return {"weight": 1 + np.abs(draw(size[1])), "ignore_index": -1, "label_smoothing": 0.1}
 
 
 def _affine_forward_terms(x: Array, W: Array, b: Array) -> tuple[Array]:
@@ -245,6 +256,22 @@ CASES = (
     Case("softmax", "softmax", _rows, lambda draw, s: (draw(*s),)),
     Case("loss, labels", "softmax_cross_entropy", _rows, lambda draw, s: (draw(*s), _labels(*s)), _loss_terms),
     Case("loss, targets", "softmax_cross_entropy", _rows, lambda draw, s: (draw(*s), _targets(draw, s)), _loss_terms),
+    Case(
+        "loss, weighted",
+        "softmax_cross_entropy",
+        _rows,
+        lambda draw, s: (draw(*s), _labels(*s)),
+        _loss_terms,
+        lambda draw, s: {"weight": 1 + np.abs(draw(s[1]))},
+    ),
+    Case(
+        "loss, smoothed",
+        "softmax_cross_entropy",
+        _rows,
+        lambda draw, s: (draw(*s), _labels(*s)),
+        _loss_terms,
+        _weighted_and_smoothed,
+    ),
 )
 NETWORKS = (
     Network((64, 32, 10), 16),

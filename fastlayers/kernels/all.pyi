@@ -17,8 +17,26 @@ def affine_backward(
     dout: object, x: object, W: object, need_dx: object = True, out: object = None
 ) -> tuple[Array | None, Array, Array] | NotImplementedType: ...
 def softmax(x: object, axis: object = -1, out: object = None) -> Array | NotImplementedType: ...
-def softmax_cross_entropy(x: object, t: object, out: object = None) -> tuple[float, Array] | NotImplementedType: ...
-def softmax_with_loss(x: object, t: object, out: object = None) -> tuple[float, Array, Array] | NotImplementedType: ...
+def softmax_cross_entropy(
+    x: object,
+    t: object,
+    out: object = None,
+    weight: object = None,
+    sample_weight: object = None,
+    ignore_index: object = None,
+    label_smoothing: object = 0.0,
+    reduction: object = "mean",
+) -> tuple[float | Array, Array] | NotImplementedType: ...
+def softmax_with_loss(
+    x: object,
+    t: object,
+    out: object = None,
+    weight: object = None,
+    sample_weight: object = None,
+    ignore_index: object = None,
+    label_smoothing: object = 0.0,
+    reduction: object = "mean",
+) -> tuple[float | Array, Array, Array] | NotImplementedType: ...
 def set_num_threads(n: int) -> None: ...
 def sgd_update(params: object, grads: object, lr: float) -> NotImplementedType | None: ...
 def momentum_update(

@@ -38,7 +38,9 @@ cdef double narrow_rows(
     cdef double[LANES] total
     cdef double[LANES] divisor
     cdef double[LANES] loss
+    cdef double[LANES] weight
     cdef Py_ssize_t[LANES] label
+    cdef const Loss *options = loss_of(work)
     cdef Py_ssize_t n = work.columns, j, lane
     cdef floating *column
     cdef floating place, value
@@ -87,7 +89,12 @@ cdef double narrow_rows(
     if dx == NULL:
         return 0
     for lane in range(LANES):
-        divisor[lane] = total[lane] * work.rows
+        divisor[lane] = total[lane] * options.divisor
+    if is_weighted(options):
+        for lane in range(rows):
+            weight[lane] = weight_of_row(work, first + lane, label[lane])
+            divisor[lane] = total[lane] * (options.divisor / weight[lane])
+    for lane in range(LANES):
         scale[lane] = <floating> (1 / divisor[lane])
     scale_rows(e, scale, dx, rows, n)
     for lane in range(rows):
@@ -100,5 +107,16 @@ cdef double narrow_rows(
             others[lane] -= others[lane] * (e_lost[lane] / e_top[lane])
         others[lane] = log_1p(others[lane])
     for lane in range(rows):
-        add_exactly(&sum_of_losses, &lost, loss[lane] + others[lane])
+        loss[lane] += others[lane]
+    if is_weighted(options):
+        for lane in range(rows):
+            loss[lane] *= weight[lane]
+            if is_ignored(work, first + lane):
+                memset(dx + lane * n, 0, n * sizeof(floating))
+                loss[lane] = 0
+    if options.row_losses != NULL:
+        for lane in range(rows):
+            (<floating *> options.row_losses)[first + lane] = <floating> loss[lane]
+    for lane in range(rows):
+        add_exactly(&sum_of_losses, &lost, loss[lane])
     return exact(sum_of_losses, lost)

@@ -8,68 +8,13 @@ A NaN, or +inf, or -inf alone, makes e_top or `others` NaN, which then reaches t
 Work: x and t; y and dx, either of them NULL where not asked for; a row has `columns` classes.
 """
 
-from numpy cimport (
-    NPY_BYTE,
-    NPY_INT,
-    NPY_LONG,
-    NPY_LONGLONG,
-    NPY_SHORT,
-    NPY_UBYTE,
-    NPY_UINT,
-    NPY_ULONG,
-    NPY_ULONGLONG,
-    NPY_USHORT,
-)
+from libc.string cimport memset
 
 cdef enum:
-    NO_TARGETS = -1
-    SOFT_TARGETS = -2
     HEADROOM = 32  # how far above the maximum that was taken for a row's own another may be
     ENOUGH_ROWS = 16  # narrow rows; fewer are quicker one by one
     # The loss is summed over this many blocks of rows at most, whatever the number of threads: the same bits.
     MAX_BLOCKS = 256
-
-
-cdef inline long long label_at(const char *t, int typenum, Py_ssize_t i) noexcept nogil:
-    """Label i of an array of any integer dtype; one that is too large to be signed comes out negative.
-
-    It is read once, hence volatile: another thread may write to it between the look at it and its use.
-    """
-    if typenum == NPY_LONG:
-        return (<const volatile long *> t)[i]
-    if typenum == NPY_LONGLONG:
-        return (<const volatile long long *> t)[i]
-    if typenum == NPY_INT:
-        return (<const volatile int *> t)[i]
-    if typenum == NPY_UBYTE:
-        return (<const volatile unsigned char *> t)[i]
-    if typenum == NPY_BYTE:
-        return (<const volatile signed char *> t)[i]
-    if typenum == NPY_SHORT:
-        return (<const volatile short *> t)[i]
-    if typenum == NPY_USHORT:
-        return (<const volatile unsigned short *> t)[i]
-    if typenum == NPY_UINT:
-        return (<const volatile unsigned int *> t)[i]
-    if typenum == NPY_ULONG:
-        return <long long> (<const volatile unsigned long *> t)[i]
-    return <long long> (<const volatile unsigned long long *> t)[i]
-
-
-cdef bint labels_fit(const char *t, int typenum, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef long long label
-    for i in range(rows):
-        label = label_at(t, typenum, i)
-        if label < 0 or label >= columns:
-            return False
-    return True
-
-
-cdef inline long long checked_label(const Work *work, Py_ssize_t row) noexcept nogil:
-    """A row's label, which was in range when it was checked; 0 where another thread has written to t since."""
-    cdef long long label = label_at(work.t, work.label_type, row)
-    return label if 0 <= label < work.columns else 0
 
 
 cdef inline void scale_row(const floating *e, floating scale, floating *result, Py_ssize_t n) noexcept nogil:
@@ -84,36 +29,44 @@ cdef inline void scale_row(const floating *e, floating scale, floating *result, 
 
 
 cdef double softmax_row(
-    const Work *work, const floating *x, const floating *t, long long label, floating *y, floating *dx, Py_ssize_t known
+    const Work *work,
+    const floating *x,
+    const floating *t,
+    long long label,
+    floating *y,
+    floating *dx,
+    double rows,
+    Py_ssize_t known,
 ) noexcept nogil:
-    """One row: its probabilities into y, its gradient into dx, where they are asked for; returns its loss.
+    """One row: its probabilities into y, its gradient over `rows` into dx, where they are asked for; returns its loss.
 
+    t is NULL and the label -1 where there is none.
     The maximum of the first `known` entries stands for the row's own, so that a long row is read from memory
     once: a larger one further on is as good while exp of the difference is far from overflowing, and where it
     is not, the row is done again with its own.
     """
     cdef Py_ssize_t j, top, found, start = 0, stop, n = work.columns
     cdef floating *e = dx if y == NULL else y
-    cdef double gap = 0, weight = 1, rest = 0, t_top = 0
+    cdef bint is_spread = t != NULL or (label >= 0 and loss_of(work).base != 0)
+    cdef Spread q
+    cdef double gap = 0, weight = 1, rest
     cdef double total, divisor, others, e_top, e_lost, ratio
     cdef double[LANES] sums
     cdef double[LANES] lost
     cdef int lane
     cdef floating x_top = <floating> -INFINITY, x_label = 0
-    cdef floating scale, share, limit, shift, bias, low
+    cdef floating scale, limit, shift, bias, low
     # What the input holds is read before anything is written: dx may be x itself.
-    if work.label_type == SOFT_TARGETS or e == x:
+    if is_spread or e == x:
         known = n
     top = max(largest(x, min(known, n), &x_top), 0)
     limit = x_top + <floating> HEADROOM
     exp_frame(x_top, &shift, &bias, &low)
     e_top = exp_of_top(x[top], shift, bias, &e_lost)
-    if work.label_type == SOFT_TARGETS:
-        gap = weighted_gap(x, t, x_top, n)
-        t_top = t[top]
-        rest = sum_of(t, top) + sum_of(t + top + 1, n - top - 1)
-        weight = rest + t_top
-    elif work.label_type != NO_TARGETS:
+    if is_spread:
+        q = spread_of(work, x, t, label, x_top, top)
+        gap, weight = q.gap, q.rest + q.top
+    elif label >= 0:
         x_label = x[label]
 
     for lane in range(LANES):
@@ -124,7 +77,7 @@ cdef double softmax_row(
             found = largest(x + start, stop - start, &x_top)
             if found >= 0:
                 if x_top > limit:
-                    return softmax_row(work, x, t, label, y, dx, n)
+                    return softmax_row(work, x, t, label, y, dx, rows, n)
                 e[top] = <floating> e_top
                 add_exactly(&sums[0], &lost[0], e_top)
                 top = start + found
@@ -139,15 +92,12 @@ cdef double softmax_row(
     others = sum_of_lanes(sums, lost, floating is double) if n >= LANES else sum_of(e, n)
     e[top] = <floating> e_top
     total = e_top + (e_lost + others)
-    divisor = total * work.rows
+    divisor = total * rows
 
     if dx != NULL:
-        if work.label_type == SOFT_TARGETS:
-            scale = <floating> (weight / divisor)
-            share = <floating> (<double> 1 / work.rows)
-            for j in range(n):
-                dx[j] = e[j] * scale - t[j] * share
-            dx[top] = <floating> ((rest * e_top - t_top * others) / divisor)
+        if is_spread:
+            spread_gradient(work, e, t, label, dx, weight, total, rows)
+            dx[top] = <floating> ((q.rest * e_top - q.top * others) / divisor)
         else:
             scale = <floating> (1 / divisor)
             rest = 0 - (others if label == top else total - e[label])
@@ -155,7 +105,7 @@ cdef double softmax_row(
             dx[label] = <floating> (rest / divisor)
     if y != NULL:
         scale_row(e, <floating> (1 / total), y, n)
-    if work.label_type >= 0:
+    if label >= 0 and not is_spread:
         gap = <double> x_top - <double> x_label
     ratio = others / e_top
     if floating is double:  # that e_top is rounded is nothing to float32
@@ -163,15 +113,46 @@ cdef double softmax_row(
     return gap + weight * log_1p(ratio)
 
 
+cdef double one_row(
+    const Work *work, const floating *x, const floating *t, floating *y, floating *dx, Py_ssize_t row
+) noexcept nogil:
+    """One row by its place; returns its weighted loss."""
+    cdef const Loss *loss = loss_of(work)
+    cdef Py_ssize_t offset = row * work.columns
+    cdef long long label = -1
+    cdef double weight = 1, result
+    if work.label_type >= 0:
+        label = checked_label(work, row)
+    if loss.sample_weights != NULL or loss.weights != NULL:  # smoothed, the classes' weights are in each row's own
+        weight = weight_of_row(work, row, label if loss.base == 0 else -1)
+    result = softmax_row(
+        work,
+        x + offset,
+        t + offset if t != NULL else NULL,
+        label,
+        y + offset if y != NULL else NULL,
+        dx + offset if dx != NULL else NULL,
+        loss.divisor / weight,
+        CHUNK,
+    )
+    if is_ignored(work, row):
+        memset(dx + offset, 0, work.columns * sizeof(floating))
+        result = 0
+    else:
+        result *= weight
+    if loss.row_losses != NULL:
+        (<floating *> loss.row_losses)[row] = <floating> result
+    return result
+
+
 cdef double rows_loop(
     const Work *work, const floating *x, const floating *t, floating *y, floating *dx, Py_ssize_t start, Py_ssize_t stop
 ) noexcept nogil:
     """The rows start to stop; returns the sum of their losses."""
     cdef Py_ssize_t row, offset
-    cdef long long label = 0
     cdef double total = 0, lost = 0
     cdef int few
-    if work.columns < LANES and work.label_type != SOFT_TARGETS:
+    if work.columns < LANES and work.label_type != SOFT_TARGETS and loss_of(work).base == 0:
         while stop - start >= ENOUGH_ROWS:
             few = <int> min(LANES, stop - start)
             offset = start * work.columns
@@ -189,22 +170,7 @@ cdef double rows_loop(
             )
             start += few
     for row in range(start, stop):
-        offset = row * work.columns
-        if work.label_type >= 0:
-            label = checked_label(work, row)
-        add_exactly(
-            &total,
-            &lost,
-            softmax_row(
-                work,
-                x + offset,
-                t + offset if t != NULL else NULL,
-                label,
-                y + offset if y != NULL else NULL,
-                dx + offset if dx != NULL else NULL,
-                CHUNK,
-            ),
-        )
+        add_exactly(&total, &lost, one_row(work, x, t, y, dx, row))
     return exact(total, lost)
 
 
@@ -226,60 +192,24 @@ cdef void softmax_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noex
 
 
 cdef double softmax_rows(Work *work) except? -1:
-    """Every row; returns the mean loss, nan of no row."""
+    """Every row; returns the sum of the losses over what they are divided by."""
     cdef double[MAX_BLOCKS] losses
     cdef double total = 0, lost = 0
     cdef Py_ssize_t block
-    if work.rows == 0:
-        return <double> INFINITY - <double> INFINITY
-    if work.columns == 0:
-        return 0
-    work.losses = losses
-    work.blocks = min(MAX_BLOCKS, (work.rows + LANES - 1) // LANES if work.columns < LANES else work.rows)
-    run(softmax_task, work, work.blocks, max(work.rows // work.blocks * work.columns, 1) * 8)
-    for block in range(work.blocks):
-        add_exactly(&total, &lost, losses[block])
-    return exact(total, lost) / work.rows
-
-
-cdef int target_type(const Work *work, object t) except? NO_TARGETS:
-    """How to read t: SOFT_TARGETS, or the dtype of labels that are all in range; NO_TARGETS where it does not fit."""
-    cdef int label_type = PyArray_TYPE(<ndarray> t)
-    cdef bint all_fit
-    cdef list _pinned
-    if label_type == work.typenum:
-        return SOFT_TARGETS if fits(t, label_type, 2, work.rows, work.columns, NPY_ARRAY_C_CONTIGUOUS) else NO_TARGETS
-    if not NPY_BYTE <= label_type <= NPY_ULONGLONG or not fits(t, label_type, 1, 1, work.rows, EITHER_ORDER):
-        return NO_TARGETS
-    if work.rows < WORTH_RELEASING:
-        all_fit = labels_fit(work.t, label_type, work.rows, work.columns)
-    else:
-        _pinned = pinned(work)
-        with nogil:
-            all_fit = labels_fit(work.t, label_type, work.rows, work.columns)
-    return label_type if all_fit else NO_TARGETS
-
-
-cdef inline bint are_scores(object x) noexcept:
-    """Whether x is plain, of rows of classes."""
-    return order_of(x, floating_type(x)) & NPY_ARRAY_C_CONTIGUOUS != 0 and PyArray_NDIM(<ndarray> x) == 2
-
-
-cdef int prepare(Work *work, object x, object t) except -1:
-    """Fill in the work for scores x and targets t; False where they are not plain or do not fit."""
-    if not are_scores(x) or not PyArray_CheckExact(t):
-        return False
-    begin(work, floating_type(x))
-    work.rows, work.columns = PyArray_DIM(<ndarray> x, 0), PyArray_DIM(<ndarray> x, 1)
-    work.x, work.t = data_of(work, x), data_of(work, t)
-    work.label_type = target_type(work, t)
-    return work.label_type != NO_TARGETS
+    if work.rows > 0 and work.columns > 0:
+        work.losses = losses
+        work.blocks = min(MAX_BLOCKS, (work.rows + LANES - 1) // LANES if work.columns < LANES else work.rows)
+        run(softmax_task, work, work.blocks, max(work.rows // work.blocks * work.columns, 1) * 8)
+        for block in range(work.blocks):
+            add_exactly(&total, &lost, losses[block])
+    return exact(total, lost) / loss_of(work).divisor
 
 
 def softmax(x, axis=-1, out=None):
     """y along the last axis of a plain array; `out` None or an array."""
     cdef int typenum = floating_type(x)
     cdef int ndim
+    cdef Loss loss
     cdef Work work
     if order_of(x, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or type(axis) is not int:
         return NotImplemented
@@ -294,6 +224,8 @@ def softmax(x, axis=-1, out=None):
         return NotImplemented
     begin(&work, typenum)
     work.label_type = NO_TARGETS
+    without_options(&loss)
+    work.loss = &loss
     work.columns = PyArray_DIM(<ndarray> x, ndim - 1)
     work.rows = size_of(x) // work.columns if work.columns > 0 else 0
     work.x, work.y = data_of(&work, x), data_of(&work, out)
@@ -302,41 +234,3 @@ def softmax(x, axis=-1, out=None):
         return NotImplemented
     softmax_rows(&work)
     return out
-
-
-def softmax_cross_entropy(x, t, out=None):
-    """(loss, dx) of plain scores and targets; `out` None or an array for dx."""
-    cdef Work work
-    if not is_given(out):
-        if not are_scores(x):
-            return NotImplemented
-        out = new_like(out, x, floating_type(x), NPY_ARRAY_C_CONTIGUOUS)  # before the checks, as below
-    if not prepare(&work, x, t):
-        return NotImplemented
-    if order_of(out, work.typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or not (
-        same_shape(x, out) and is_writeable(out) and apart_or_same(x, out) and apart(t, out)
-    ):
-        return NotImplemented
-    work.y = NULL
-    work.dx = data_of(&work, out)
-    return softmax_rows(&work), out
-
-
-def softmax_with_loss(x, t, out=None):
-    """(loss, y, dx) of plain scores and targets; `out` None or the layer's two recyclers for y and dx."""
-    cdef int typenum = floating_type(x)
-    cdef object y = None, dx = None
-    cdef Work work
-    if out is not None:
-        if not PyTuple_CheckExact(out) or PyTuple_GET_SIZE(out) != 2:
-            return NotImplemented
-        y, dx = <object> PyTuple_GET_ITEM(out, 0), <object> PyTuple_GET_ITEM(out, 1)
-    if is_given(y) or is_given(dx) or not are_scores(x):
-        return NotImplemented
-    y = new_like(y, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
-    dx = new_like(dx, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
-    # After the results, because to drop old ones may run any code: what is checked from here on stays so.
-    if not prepare(&work, x, t) or work.typenum != typenum or not (same_shape(x, y) and same_shape(x, dx)):
-        return NotImplemented
-    work.y, work.dx = data_of(&work, y), data_of(&work, dx)
-    return softmax_rows(&work), y, dx

@@ -47,7 +47,7 @@ cdef extern from * nogil:
 
 cdef enum:
     MAX_WORKERS = 63
-    MOST_ARRAYS = 6
+    MOST_ARRAYS = 7
     # A job's size in elements times their cost, where ReLU costs 1: below the first the GIL is kept
     # (releasing it costs as much as 2,000 elements), below the second one thread is faster than two.
     WORTH_RELEASING = 20_000
@@ -72,6 +72,7 @@ cdef struct Work:
     double *losses
     const double *factors
     const void *product  # of `product.pyx`
+    const void *loss  # of `targets.pyx`
 
 # A kernel over the units start to stop (elements, rows, ...) of its work.
 ctypedef void (*Task)(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
