@@ -139,7 +139,8 @@ cdef double sum_of_weights(const Work *work) noexcept nogil:
         if not is_weighted(loss):
             return work.rows
         for row in range(work.rows):
-            if not is_ignored(work, row):
+            # Of no class every label is ignored, and there is no weight to be read.
+            if work.columns > 0 and not is_ignored(work, row):
                 add_exactly(&total, &lost, weight_of_row(work, row, checked_label(work, row)))
     return exact(total, lost)
 

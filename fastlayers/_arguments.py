@@ -1,0 +1,258 @@
+"""Arguments made to fit, or refused: numbers, shapes, layouts, labels and targets; with the message of each error.
+
+What `_contract` asks of each function is asked here of each argument. Nothing large is copied before its shape
+is seen to fit.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+# Numbers
+
+
+def real(name: str, value: ArrayLike) -> Array:
+    """An exact, aligned, native `ndarray` of bool, integer or real floating dtype."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype.name} ({_kind(value)})")
+    check_unmasked(name, value)
+    if not (array.dtype.isnative and array.flags.aligned):
+        array = array.astype(array.dtype.newbyteorder("="), order="K")
+    return array
+
+
+def floating(name: str, value: ArrayLike) -> Array:
+    """The same in the dtype that ``np.exp`` gives: a floating one stays, int64 becomes float64."""
+    array = real(name, value)
+    return array.astype(np.exp.resolve_dtypes((array.dtype, None))[1], copy=False)
+
+
+def boolean(name: str, value: ArrayLike) -> Array:
+    array = np.asarray(value)
+    if array.dtype != bool:
+        raise TypeError(f"{name} must be of dtype bool, not {array.dtype.name} ({_kind(value)})")
+    check_unmasked(name, value)
+    return array
+
+
+def check_unmasked(name: str, value: object) -> None:
+    """A masked entry is no number, and NumPy would give what lies beneath it."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries, which stand for no number: fill them first")
+
+
+def _kind(value: object) -> str:
+    """How to name an argument in a message: its type, for an array nothing that the dtype does not say."""
+    return "an array" if isinstance(value, np.ndarray) else f"from a {type(value).__name__}"
+
+
+def cast(dtype: np.dtype[Any], *arrays: Array) -> list[Array]:
+    return [a.astype(dtype, copy=False) for a in arrays]
+
+
+def number(name: str, value: Any) -> float:
+    """One real number, as a float: a scale, or an optimizer's factor."""
+    if type(value) is float:
+        return value
+    if not isinstance(value, numbers.Real):
+        value = real(name, value)
+        if value.ndim:
+            raise ValueError(f"{name} must be one number, not an array of shape {value.shape}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large for a float") from None
+
+
+def fraction(name: str, value: Any) -> float:
+    """A number of [0, 1), as what remains of a running mean."""
+    fraction = number(name, value)
+    if not 0 <= fraction < 1:
+        raise ValueError(f"{name} must lie in [0, 1), not {fraction}")
+    return fraction
+
+
+# Shapes and layout
+
+
+def same_shape(name: str, array: Array, other_name: str, other: Array) -> None:
+    if array.shape != other.shape:
+        raise ValueError(f"{name} of shape {array.shape} does not fit {other_name} of shape {other.shape}")
+
+
+def fortran(array: Array) -> bool:
+    return array.flags.f_contiguous and not array.flags.c_contiguous
+
+
+def alike(*arrays: Array) -> list[Array]:
+    """The arrays in one contiguous layout: Fortran's where all have it, else C's."""
+    order = "F" if all(a.flags.f_contiguous for a in arrays) and any(fortran(a) for a in arrays) else "C"
+    return [np.asarray(a, order=order) for a in arrays]  # type: ignore[call-overload]  # order is one of two literals
+
+
+def as_samples(x: Array, W: Array) -> Array:
+    """``(N, ...)`` flattened to the ``(N, D)`` that W takes; ``(D,)`` is one sample and stays."""
+    if x.ndim == 0:
+        raise ValueError("x is 0-dimensional: it must be one sample (D,) or a batch (N, ...)")
+    samples = x if x.ndim < 3 else x.reshape(x.shape[0], math.prod(x.shape[1:]))
+    if samples.shape[-1] != W.shape[0]:
+        raise ValueError(
+            f"x of shape {x.shape} does not fit W of shape {W.shape}: a sample must have W's {W.shape[0]} numbers"
+        )
+    return samples
+
+
+def matrix(name: str, value: ArrayLike) -> Array:
+    array = real(name, value)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must have shape (D, M), not {array.shape}")
+    return array
+
+
+# Labels and targets
+
+
+def scores_and_targets(name: str, x: Array, t: ArrayLike) -> tuple[Array, Array]:
+    """Floating `x` as ``(N, C)`` and `t` as ``(N,)`` labels of dtype intp or ``(N, C)`` targets of x's dtype."""
+    t = real("t", t)
+    if x.ndim not in (1, 2):
+        raise ValueError(f"{name} must have shape (N, C) or (C,), not {x.shape}")
+    scores = np.atleast_2d(x)
+    n = len(scores)
+    if t.shape == x.shape:
+        return np.asarray(scores, order="C"), np.asarray(np.atleast_2d(t), dtype=x.dtype, order="C")
+    if t.shape == (n,) or (x.ndim == 1 and t.ndim == 0):
+        return np.asarray(scores, order="C"), checked_labels(t.reshape(n), scores.shape[1])
+    labels = "() or (1,)" if x.ndim == 1 else f"({n},)"
+    raise ValueError(
+        f"t of shape {t.shape} does not fit {name} of shape {x.shape}: "
+        f"t must be labels of shape {labels} or targets of shape {x.shape}"
+    )
+
+
+def scores_and_labels(x: Array, t: ArrayLike) -> tuple[Array, Array]:
+    """`x` as ``(N, C)`` and `t` as ``(N,)`` labels: of targets, each row's largest."""
+    scores, t = scores_and_targets("scores", floating("scores", x), t)
+    return scores, t.argmax(axis=1) if t.ndim == 2 and t.size else t.reshape(-1)[: len(scores)]
+
+
+def checked_labels(t: Array, classes: int, ignored: int | None = None) -> Array:
+    """Labels of any shape as ``(N,)`` of dtype intp, -1 where they are ignored."""
+    if t.dtype.kind not in "iu" and t.size:  # NumPy makes float64 of an empty list
+        raise TypeError(f"labels t must be integers, not {t.dtype.name}")
+    t = t.copy()  # what is checked stays so, whatever another thread writes to the caller's
+    out_of_place = np.zeros(t.shape, bool) if ignored is None else t == ignored
+    wrong = np.argwhere(((t < 0) | (t >= classes)) & ~out_of_place)
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        where = f"row {place[0] if place else 0}" if len(place) < 2 else f"index {place}"
+        raise ValueError(f"label {t[place]} at {where} is outside [0, {classes})")
+    labels = np.where(out_of_place, -1, t.astype(np.intp)).reshape(-1)
+    return np.asarray(labels, dtype=np.intp, order="C")
+
+
+class Rows:
+    """Scores ``(N, C, ...)`` or ``(C,)`` as rows of classes, and what goes with them in the same order.
+
+    Where the classes are innermost in memory nothing is copied, on the way in or out.
+    """
+
+    def __init__(self, x: ArrayLike) -> None:
+        x = floating("x", x)
+        if x.ndim == 0:
+            raise ValueError("x is 0-dimensional: it must be the scores of one sample (C,) or of a batch (N, C, ...)")
+        self._x = x
+        self._axis = min(x.ndim - 1, 1)
+        self._innermost = np.moveaxis(x, self._axis, -1)
+        *labels, self._classes = self._innermost.shape
+        self._labels_shape = tuple(labels)
+
+    def arguments(
+        self,
+        t: ArrayLike,
+        weight: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        ignore_index: int | None,
+        label_smoothing: float,
+        reduction: str,
+    ) -> dict[str, Any]:
+        """What the implementations take, by name; nothing large is copied before all is seen to fit."""
+        t = real("t", t)
+        if ignore_index is not None:
+            ignore_index = integer("ignore_index", ignore_index)
+        label_smoothing = number("label_smoothing", label_smoothing)
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing must lie in [0, 1], not {label_smoothing}")
+        if not isinstance(reduction, str) or reduction not in REDUCTIONS:
+            raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}")
+        are_labels = t.shape != self._x.shape
+        if are_labels:
+            self._check_labels_shape(t.shape)
+        elif ignore_index is not None:
+            raise ValueError(f"ignore_index={ignore_index} is for labels: targets of shape {t.shape} have none")
+        if weight is not None:
+            weight = self._weights("weight", weight, (self._classes,), "one for each class")
+        if sample_weight is not None:
+            sample_weight = self._weights("sample_weight", sample_weight, self._labels_shape, "one for each sample")
+        if are_labels:
+            t = checked_labels(t, self._classes, ignore_index)
+            ignore_index = None if ignore_index is None else -1
+        else:
+            t = self._as_rows(np.moveaxis(t, self._axis, -1))
+        return {
+            "x": self._as_rows(self._innermost),
+            "t": t,
+            "weight": weight,
+            "sample_weight": sample_weight,
+            "ignore_index": ignore_index,
+            "label_smoothing": label_smoothing,
+            "reduction": str(reduction),
+        }
+
+    def _check_labels_shape(self, shape: tuple[int, ...]) -> None:
+        if shape == (1,) and self._x.ndim == 1:
+            self._labels_shape = shape
+        if shape != self._labels_shape:
+            labels = "() or (1,)" if self._x.ndim == 1 else self._labels_shape
+            raise ValueError(
+                f"t of shape {shape} does not fit x of shape {self._x.shape}: "
+                f"t must be labels of shape {labels} or targets of shape {self._x.shape}"
+            )
+
+    def _as_rows(self, a: Array) -> Array:
+        rows = a.reshape(math.prod(self._labels_shape), self._classes)
+        return np.asarray(rows, dtype=self._x.dtype, order="C")
+
+    def _weights(self, name: str, value: ArrayLike, shape: tuple[int, ...], what: str) -> Array:
+        array = real(name, value)
+        if array.shape != shape:
+            raise ValueError(f"{name} of shape {array.shape} does not fit: it must have shape {shape}, {what}")
+        return np.asarray(array.reshape(-1), dtype=self._x.dtype, order="C")
+
+    def loss(self, loss: Any) -> float | Array:
+        """A loss for each label, where those are asked for."""
+        return loss.reshape(self._labels_shape) if isinstance(loss, np.ndarray) else loss
+
+    def restored(self, rows: Array) -> Array:
+        """Rows of classes in the shape of x; where the classes were innermost in memory, they stay so."""
+        y = np.moveaxis(rows.reshape(self._innermost.shape), -1, self._axis)
+        return y if self._innermost.flags.c_contiguous else np.asarray(y, order="C")
+
+
+def integer(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
