@@ -63,6 +63,7 @@ cdef double softmax_row(
     limit = x_top + <floating> HEADROOM
     exp_frame(x_top, &shift, &bias, &low)
     e_top = exp_of_top(x[top], shift, bias, &e_lost)
+    q.gap = q.top = q.rest = 0
     if is_spread:
         q = spread_of(work, x, t, label, x_top, top)
         gap, weight = q.gap, q.rest + q.top
