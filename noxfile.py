@@ -193,7 +193,7 @@ def coverage_kernels(session: nox.Session) -> None:
         for family in Path("fastlayers/kernels").glob("*.p[yx][xd]"):  # the plugin looks for a C file of the same name
             if not family.with_suffix(".c").exists():
                 family.with_suffix(".c").symlink_to("_x86_64.c")
-        near = ("relu", "sigmoid", "softmax", "affine", "cross_entropy", "loss_options", "optimizers", "out", "threads")
+        near = ("relu", "sigmoid", "softmax", "affine", "cross_entropy", "loss_options", "optimizers", "out", "predict")
         one_level = ["-k", "x86-64-v3"]  # whose kernels are all there are; every line is traced, and slow
         tests = session.posargs or [*(f"tests/test_{family}.py" for family in near), *one_level]
         session.run("coverage", "run", "--rcfile=kernels.ini", "-m", "pytest", "-q", *tests)
