@@ -124,22 +124,34 @@ def matrix(name: str, value: ArrayLike) -> Array:
 # Labels and targets
 
 
+def are_labels(name: str, x: Array, t: Array) -> bool:
+    """Whether t holds labels for the scores x ``(N, C, ...)`` or ``(C,)``, or else targets of x's shape."""
+    if t.shape == x.shape:
+        return False
+    if t.shape == labels_shape(x) or (x.ndim == 1 and t.shape == (1,)):
+        return True
+    labels = "() or (1,)" if x.ndim == 1 else labels_shape(x)
+    raise ValueError(
+        f"t of shape {t.shape} does not fit {name} of shape {x.shape}: "
+        f"t must be labels of shape {labels} or targets of shape {x.shape}"
+    )
+
+
+def labels_shape(x: Array) -> tuple[int, ...]:
+    """The shape of scores without their axis of classes."""
+    return (*x.shape[:1], *x.shape[2:]) if x.ndim > 1 else ()
+
+
 def scores_and_targets(name: str, x: Array, t: ArrayLike) -> tuple[Array, Array]:
     """Floating `x` as ``(N, C)`` and `t` as ``(N,)`` labels of dtype intp or ``(N, C)`` targets of x's dtype."""
     t = real("t", t)
     if x.ndim not in (1, 2):
         raise ValueError(f"{name} must have shape (N, C) or (C,), not {x.shape}")
-    scores = np.atleast_2d(x)
-    n = len(scores)
-    if t.shape == x.shape:
-        return np.asarray(scores, order="C"), np.asarray(np.atleast_2d(t), dtype=x.dtype, order="C")
-    if t.shape == (n,) or (x.ndim == 1 and t.ndim == 0):
-        return np.asarray(scores, order="C"), checked_labels(t.reshape(n), scores.shape[1])
-    labels = "() or (1,)" if x.ndim == 1 else f"({n},)"
-    raise ValueError(
-        f"t of shape {t.shape} does not fit {name} of shape {x.shape}: "
-        f"t must be labels of shape {labels} or targets of shape {x.shape}"
-    )
+    has_labels = are_labels(name, x, t)
+    scores = np.asarray(np.atleast_2d(x), order="C")
+    if has_labels:
+        return scores, checked_labels(t, scores.shape[1])
+    return scores, np.asarray(np.atleast_2d(t), dtype=x.dtype, order="C")
 
 
 def scores_and_labels(x: Array, t: ArrayLike) -> tuple[Array, Array]:
@@ -153,14 +165,15 @@ def checked_labels(t: Array, classes: int, ignored: int | None = None) -> Array:
     if t.dtype.kind not in "iu" and t.size:  # NumPy makes float64 of an empty list
         raise TypeError(f"labels t must be integers, not {t.dtype.name}")
     t = t.copy()  # what is checked stays so, whatever another thread writes to the caller's
-    out_of_place = np.zeros(t.shape, bool) if ignored is None else t == ignored
-    wrong = np.argwhere(((t < 0) | (t >= classes)) & ~out_of_place)
+    fits = (t >= 0) & (t < classes)
+    is_ignored = np.zeros(t.shape, bool) if ignored is None else np.asarray(t == ignored)
+    wrong = np.argwhere(~(fits | is_ignored))
     if len(wrong):
         place = tuple(wrong[0].tolist())
         where = f"row {place[0] if place else 0}" if len(place) < 2 else f"index {place}"
         raise ValueError(f"label {t[place]} at {where} is outside [0, {classes})")
-    labels = np.where(out_of_place, -1, t.astype(np.intp)).reshape(-1)
-    return np.asarray(labels, dtype=np.intp, order="C")
+    labels: Array = np.where(is_ignored, np.intp(-1), t.astype(np.intp)).reshape(-1)
+    return labels
 
 
 class Rows:
@@ -176,8 +189,8 @@ class Rows:
         self._x = x
         self._axis = min(x.ndim - 1, 1)
         self._innermost = np.moveaxis(x, self._axis, -1)
-        *labels, self._classes = self._innermost.shape
-        self._labels_shape = tuple(labels)
+        self._classes = self._innermost.shape[-1]
+        self._labels_shape = labels_shape(x)
 
     def arguments(
         self,
@@ -197,16 +210,16 @@ class Rows:
             raise ValueError(f"label_smoothing must lie in [0, 1], not {label_smoothing}")
         if not isinstance(reduction, str) or reduction not in REDUCTIONS:
             raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}")
-        are_labels = t.shape != self._x.shape
-        if are_labels:
-            self._check_labels_shape(t.shape)
+        has_labels = are_labels("x", self._x, t)
+        if has_labels:
+            self._labels_shape = t.shape
         elif ignore_index is not None:
             raise ValueError(f"ignore_index={ignore_index} is for labels: targets of shape {t.shape} have none")
         if weight is not None:
             weight = self._weights("weight", weight, (self._classes,), "one for each class")
         if sample_weight is not None:
             sample_weight = self._weights("sample_weight", sample_weight, self._labels_shape, "one for each sample")
-        if are_labels:
+        if has_labels:
             t = checked_labels(t, self._classes, ignore_index)
             ignore_index = None if ignore_index is None else -1
         else:
@@ -220,16 +233,6 @@ class Rows:
             "label_smoothing": label_smoothing,
             "reduction": str(reduction),
         }
-
-    def _check_labels_shape(self, shape: tuple[int, ...]) -> None:
-        if shape == (1,) and self._x.ndim == 1:
-            self._labels_shape = shape
-        if shape != self._labels_shape:
-            labels = "() or (1,)" if self._x.ndim == 1 else self._labels_shape
-            raise ValueError(
-                f"t of shape {shape} does not fit x of shape {self._x.shape}: "
-                f"t must be labels of shape {labels} or targets of shape {self._x.shape}"
-            )
 
     def _as_rows(self, a: Array) -> Array:
         rows = a.reshape(math.prod(self._labels_shape), self._classes)

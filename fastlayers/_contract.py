@@ -21,31 +21,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import (
-    REDUCTIONS,
     Rows,
     alike,
     as_samples,
     boolean,
     cast,
-    check_unmasked,
     floating,
     fortran,
-    fraction,
     matrix,
     number,
     real,
     same_shape,
-    scores_and_labels,
     scores_and_targets,
 )
 from ._results import Out, deliver, deliver_one
 
 Array = NDArray[Any]
 Run = Callable[..., Any]
-
-# What the rest of the package asks for by this room's name.
-__all__ = ["REDUCTIONS", "check_unmasked", "fraction", "number", "scores_and_labels"]
-
 
 # What each function asks of its input
 

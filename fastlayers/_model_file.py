@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _contract, layers, reference
+from . import _arguments, layers, reference
 from ._files import atomic_write, open_regular
 from .network import Sequential
 
@@ -158,11 +158,11 @@ def _loss_options(loss: Any) -> dict[str, Any]:
     """Those that are not left at their defaults, as JSON has them."""
     options: dict[str, Any] = {}
     if loss.weight is not None:
-        options["weight"] = [_contract.number("weight", weight) for weight in loss.weight]
+        options["weight"] = [_arguments.number("weight", weight) for weight in loss.weight]
     if loss.ignore_index is not None:
         options["ignore_index"] = operator.index(loss.ignore_index)
     if loss.label_smoothing != 0:
-        options["label_smoothing"] = _contract.number("label_smoothing", loss.label_smoothing)
+        options["label_smoothing"] = _arguments.number("label_smoothing", loss.label_smoothing)
     if loss.reduction != "mean":
         options["reduction"] = loss.reduction
     return options
@@ -261,7 +261,7 @@ def _loss(header: dict[str, Any]) -> Any:
         "weight": lambda value: type(value) is list and all(type(weight) is float for weight in value),
         "ignore_index": lambda value: type(value) is int,
         "label_smoothing": lambda value: type(value) is float and 0 <= value <= 1,
-        "reduction": lambda value: value in _contract.REDUCTIONS,
+        "reduction": lambda value: value in _arguments.REDUCTIONS,
     }
     for name, value in options.items():
         if name not in expected or not expected[name](value):

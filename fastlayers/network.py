@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _contract
+from . import _arguments
 
 Array = NDArray[Any]
 
@@ -117,7 +117,7 @@ class Sequential:
         TypeError, ValueError
             As `softmax_cross_entropy` for labels and targets that do not fit the scores.
         """
-        scores, labels = _contract.scores_and_labels(self.predict(x), t)
+        scores, labels = _arguments.scores_and_labels(self.predict(x), t)
         return float(np.mean(scores.argmax(axis=1) == labels)) if len(labels) else float("nan")
 
     @property

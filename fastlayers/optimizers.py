@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _backend, _contract
+from . import _arguments, _backend
 
 Array = NDArray[Any]
 Arrays = Sequence[Array] | Mapping[Any, Array]
@@ -65,7 +65,7 @@ class SGD(_Optimizer):
     array([0.5, 1.5])
     """
 
-    _factors: ClassVar = {"lr": _contract.number}
+    _factors: ClassVar = {"lr": _arguments.number}
 
     def __init__(self, lr: float = 0.01) -> None:
         self.lr = lr
@@ -90,7 +90,7 @@ class Momentum(_Optimizer):
     Saitoh, *Deep Learning from Scratch*, section 6.1.4.
     """
 
-    _factors: ClassVar = {"lr": _contract.number, "momentum": _contract.number}
+    _factors: ClassVar = {"lr": _arguments.number, "momentum": _arguments.number}
 
     def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
         self.lr = lr
@@ -123,11 +123,11 @@ class Adam(_Optimizer):
     """
 
     _factors: ClassVar = {
-        "lr": _contract.number,
-        "beta1": _contract.fraction,
-        "beta2": _contract.fraction,
-        "eps": _contract.number,
-        "t": _contract.number,
+        "lr": _arguments.number,
+        "beta1": _arguments.fraction,
+        "beta2": _arguments.fraction,
+        "eps": _arguments.number,
+        "t": _arguments.number,
     }
 
     def __init__(self, lr: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
@@ -182,7 +182,7 @@ def _check(keys: Sequence[Any], params: list[Array], grads: list[Array]) -> None
         if not isinstance(grad, np.ndarray) or grad.dtype.kind not in "biuf":
             kind = grad.dtype.name if isinstance(grad, np.ndarray) else type(grad).__name__
             raise TypeError(f"gradient {key!r} must be an ndarray of real numbers, not {kind}")
-        _contract.check_unmasked(f"gradient {key!r}", grad)
+        _arguments.check_unmasked(f"gradient {key!r}", grad)
         if grad.shape != param.shape:
             raise ValueError(f"gradient {key!r} has shape {grad.shape}, but its parameter has shape {param.shape}")
 
@@ -193,4 +193,4 @@ def _check_updatable(what: str, key: Any, array: Array) -> None:
         raise TypeError(f"{what} {key!r} must be an ndarray of floats to be updated in place, not {kind}")
     if not array.flags.writeable:
         raise ValueError(f"{what} {key!r} is read-only")
-    _contract.check_unmasked(f"{what} {key!r}", array)
+    _arguments.check_unmasked(f"{what} {key!r}", array)
