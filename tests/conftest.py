@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+import steps
 import zoo
 
 import fastlayers as fl
@@ -54,3 +55,16 @@ def no_switching():
     sys.setswitchinterval(100)
     yield
     sys.setswitchinterval(interval)
+
+
+@pytest.fixture(params=steps.LAYERS)
+def layer(request, implementation):
+    """Each layer with memory, gone forward once."""
+    layer = steps.make(request.param)
+    steps.forward(layer)
+    return layer
+
+
+@pytest.fixture(params=steps.STEPS)
+def step(request):
+    return steps.STEPS[request.param]

@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 import zoo
-from steps import LABELS, LAYERS, STEPS, X, backward, forward, make
+from steps import LABELS, LAYERS, X, backward, forward, make
 
 import fastlayers as fl
 from fastlayers._memory import Recycler, recycler
@@ -17,18 +17,6 @@ recycles = pytest.mark.skipif(
     Recycler.__module__ == "fastlayers._memory" or zoo.FREE_THREADED,
     reason="a build without kernels, or without the GIL, recycles nothing",
 )
-
-
-@pytest.fixture(params=LAYERS)
-def layer(request, implementation):
-    layer = make(request.param)
-    forward(layer)
-    return layer
-
-
-@pytest.fixture(params=STEPS)
-def step(request):
-    return STEPS[request.param]
 
 
 @recycles

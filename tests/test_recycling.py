@@ -10,21 +10,9 @@ import weakref
 import numpy as np
 import pytest
 from holders import HOLDERS
-from steps import LABELS, LAYERS, STEPS, X, forward, make
+from steps import LABELS, STEPS, X, forward, make
 
 import fastlayers as fl
-
-
-@pytest.fixture(params=LAYERS)
-def layer(request, implementation):
-    layer = make(request.param)
-    forward(layer)
-    return layer
-
-
-@pytest.fixture(params=STEPS)
-def step(request):
-    return STEPS[request.param]
 
 
 @pytest.mark.parametrize(("hold", "see"), HOLDERS.values(), ids=HOLDERS.keys())

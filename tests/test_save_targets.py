@@ -92,22 +92,12 @@ def folder() -> Iterator[Path]:
 
 @POSIX
 @pytest.mark.thread_unsafe(reason="the user is the process's")
-def test_a_folder_that_is_read_only(folder: Path) -> None:
+@pytest.mark.parametrize(("name", "mode"), [(".", 0o555), ("m.npz", 0o444)], ids=["folder", "file"])
+def test_what_is_read_only(folder: Path, name: str, mode: int) -> None:
     path = folder / "m.npz"
     save(path, OLD)
-    folder.chmod(0o555)
+    (folder / name).chmod(mode)
     assert refused(path).errno == errno.EACCES
     assert same(load(path), OLD)
     assert list(folder.iterdir()) == [path]
     folder.chmod(0o755)
-
-
-@POSIX
-@pytest.mark.thread_unsafe(reason="the user is the process's")
-def test_a_file_that_is_read_only(folder: Path) -> None:
-    path = folder / "m.npz"
-    save(path, OLD)
-    path.chmod(0o444)
-    assert refused(path).errno == errno.EACCES
-    assert same(load(path), OLD)
-    assert list(folder.iterdir()) == [path]
