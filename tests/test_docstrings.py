@@ -27,8 +27,8 @@ def test_docstring_examples(name):
 
 def test_the_functions_have_examples():
     finder = doctest.DocTestFinder()
-    with_examples = {test.name for test in finder.find(fastlayers.functional) if test.examples}
-    assert with_examples == {f"fastlayers.functional.{name}" for name in fastlayers.functional.__all__}
+    for name in fastlayers.functional.__all__:
+        assert any(test.examples for test in finder.find(getattr(fastlayers, name))), name
 
 
 def test_readme_examples():

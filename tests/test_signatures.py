@@ -147,7 +147,13 @@ def test_classes_document_their_parameters_and_attributes(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["fastlayers", *[f"fastlayers.{m}" for m in ("functional", "layers", "network", "optimizers", "testing")]]
+    "name",
+    [
+        "fastlayers",
+        *[f"fastlayers.functional.{m}" for m in ("activations", "affine", "losses")],
+        "fastlayers.layers.nodes",
+        *[f"fastlayers.{m}" for m in ("network", "optimizers", "testing")],
+    ],
 )
 @pytest.mark.usefixtures("implementation")
 def test_examples_in_the_documentation(name):

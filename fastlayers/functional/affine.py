@@ -1,0 +1,127 @@
+"""The affine transformation and its gradients."""
+
+from __future__ import annotations
+
+from typing import Literal, overload
+
+from numpy.typing import ArrayLike
+
+from .. import _backend, _contract
+from ._types import Array, OneOut
+
+__all__ = ["affine_backward", "affine_forward"]
+
+
+def affine_forward(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None, *, out: OneOut = None) -> Array:
+    r"""Affine transformation, :math:`y = x W + b`.
+
+    Parameters
+    ----------
+    x : array_like
+        A batch ``(N, ...)``, read as ``(N, D)``, or one sample ``(D,)``.
+    W : array_like
+        Weights ``(D, M)``.
+    b : array_like, optional
+        Bias ``(M,)``, added to each row.
+    out : ndarray or 1-tuple, optional
+        Where y goes.
+
+    Returns
+    -------
+    y : ndarray
+        ``(N, M)``, or ``(M,)`` for one sample.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If the shapes do not fit (the message has both), or out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    The product is NumPy's own BLAS. Saitoh, *Deep Learning from Scratch*, section 5.6.
+
+    Examples
+    --------
+    >>> affine_forward([[1.0, 2.0]], [[1.0, 0.0, 2.0], [0.0, 1.0, 3.0]], [10.0, 20.0, 30.0])
+    array([[11., 22., 38.]])
+    """
+    result = _backend.kernels.affine_forward(x, W, b, out)
+    return _contract.affine_forward(_backend.run, x, W, b, out=out) if result is NotImplemented else result
+
+
+@overload
+def affine_backward(
+    dout: ArrayLike,
+    x: ArrayLike,
+    W: ArrayLike,
+    *,
+    need_dx: Literal[True] = True,
+    out: tuple[Array | None, Array | None, Array | None] | None = None,
+) -> tuple[Array, Array, Array]: ...
+@overload
+def affine_backward(
+    dout: ArrayLike,
+    x: ArrayLike,
+    W: ArrayLike,
+    *,
+    need_dx: bool,
+    out: tuple[Array | None, Array | None, Array | None] | None = None,
+) -> tuple[Array | None, Array, Array]: ...
+def affine_backward(
+    dout: ArrayLike,
+    x: ArrayLike,
+    W: ArrayLike,
+    *,
+    need_dx: bool = True,
+    out: tuple[Array | None, Array | None, Array | None] | None = None,
+) -> tuple[Array | None, Array, Array]:
+    r"""Gradients of the affine transformation with respect to its input, weights and bias.
+
+    Parameters
+    ----------
+    dout : array_like
+        Gradient of the loss with respect to y: ``(N, M)``, or ``(M,)`` for one sample.
+    x : array_like
+        The input of `affine_forward`: ``(N, ...)`` or ``(D,)``.
+    W : array_like
+        Weights ``(D, M)``.
+    need_dx : bool, default True
+        Whether to compute dx; the first layer of a network has no use for it.
+    out : tuple of three (ndarray or None), optional
+        Where dx, dW and db go.
+
+    Returns
+    -------
+    dx : ndarray or None
+        x's shape; None without `need_dx`.
+    dW : ndarray
+        ``(D, M)``.
+    db : ndarray
+        ``(M,)``.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers; if out is a bare array or of a wrong dtype.
+    ValueError
+        If the shapes do not fit, or out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    :math:`dx = dout\,W^T`, :math:`dW = x^T\,dout`, :math:`db_m = \sum_n dout_{nm}`, the last summed
+    accurately for long batches. Saitoh, *Deep Learning from Scratch*, section 5.6.
+
+    Examples
+    --------
+    >>> dx, dW, db = affine_backward([[1.0, 2.0]], [[3.0]], [[4.0, 5.0]])
+    >>> dx, dW, db
+    (array([[14.]]), array([[3., 6.]]), array([1., 2.]))
+    """
+    result = _backend.kernels.affine_backward(dout, x, W, need_dx, out)
+    return (
+        _contract.affine_backward(_backend.run, dout, x, W, need_dx=need_dx, out=out)
+        if result is NotImplemented
+        else result
+    )

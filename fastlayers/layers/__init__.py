@@ -1,0 +1,16 @@
+"""The layers of "Deep Learning from Scratch": state, forward, backward.
+
+A layer holds what backward needs and calls the functions of `functional`; it never asks which backend
+runs. The same classes bound to the pure path are in `reference`. Names and attributes are the book's;
+``predict`` is added: forward without a trace, so that many threads may predict with one layer.
+
+A result's memory is used again for a later one, as soon as nobody but the layer holds it (`_memory`); a
+subclass that does not call ``__init__`` goes without.
+"""
+
+from .activations import Relu, Sigmoid
+from .affine import Affine
+from .losses import SoftmaxWithLoss
+from .nodes import AddLayer, MulLayer
+
+__all__ = ["AddLayer", "Affine", "MulLayer", "Relu", "Sigmoid", "SoftmaxWithLoss"]

@@ -1,0 +1,92 @@
+"""Activations: elementwise layers."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, ClassVar
+
+from numpy.typing import ArrayLike, NDArray
+
+from .. import functional
+from .._memory import Recycler, recycler
+from ._state import no_forward
+
+Array = NDArray[Any]
+
+
+class Relu:
+    """Rectified linear unit, ``y = max(x, 0)``.
+
+    Attributes
+    ----------
+    mask : ndarray of bool or None
+        ``x <= 0`` of the last forward.
+
+    See Also
+    --------
+    fastlayers.relu_forward, fastlayers.relu_backward : the functions behind it.
+    """
+
+    _functions: ClassVar[ModuleType] = functional
+    _memory: tuple[Recycler | None, ...] = (None, None, None)  # of y, mask, dx
+
+    def __init__(self) -> None:
+        self.mask: Array | None = None
+        self._memory = recycler(), recycler(), recycler()
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape and dtype."""
+        y: Array
+        y, self.mask = self._functions.relu_forward(x, out=self._memory[:2])
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y alone: no mask is made, and nothing is kept."""
+        y: Array = self._functions.relu(x)
+        return y
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape and dtype; dout is left as it is. RuntimeError before forward."""
+        if self.mask is None:
+            raise no_forward(self)
+        dx: Array = self._functions.relu_backward(dout, self.mask, out=self._memory[2])
+        return dx
+
+
+class Sigmoid:
+    """Logistic sigmoid, ``y = 1 / (1 + exp(-x))``.
+
+    Attributes
+    ----------
+    out : ndarray or None
+        y of the last forward.
+
+    See Also
+    --------
+    fastlayers.sigmoid_forward, fastlayers.sigmoid_backward : the functions behind it.
+    """
+
+    _functions: ClassVar[ModuleType] = functional
+    _memory: tuple[Recycler | None, ...] = (None, None)  # of y, dx
+
+    def __init__(self) -> None:
+        self.out: Array | None = None
+        self._memory = recycler(), recycler()
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape."""
+        y: Array = self._functions.sigmoid_forward(x, out=self._memory[0])
+        self.out = y
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        y: Array = self._functions.sigmoid_forward(x)
+        return y
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape. RuntimeError before forward."""
+        if self.out is None:
+            raise no_forward(self)
+        dx: Array = self._functions.sigmoid_backward(dout, self.out, out=self._memory[1])
+        return dx

@@ -1,0 +1,108 @@
+"""The affine layer."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import functional
+from .._memory import Recycler, recycler
+from ._state import no_forward
+
+Array = NDArray[Any]
+
+
+class Affine:
+    """Affine layer, ``y = x W + b``.
+
+    Parameters
+    ----------
+    W : ndarray
+        Weights ``(D, M)``. The array itself is kept, so that an optimizer can update it in place.
+    b : ndarray, optional
+        Bias ``(M,)``, kept likewise.
+
+    Attributes
+    ----------
+    W, b
+        As given.
+    x : ndarray or None
+        The input of the last forward, ``(N, D)``: the array itself, flattened where it was N-d.
+    dW, db : ndarray or None
+        Gradients of the last backward, of W's and b's shape; db is None without a bias.
+
+    See Also
+    --------
+    fastlayers.affine_forward, fastlayers.affine_backward : the functions behind it.
+    """
+
+    _functions: ClassVar[ModuleType] = functional
+    _memory: Recycler | None = None  # of y
+    _gradients: tuple[Recycler | Array | None, ...] | None = None  # of dx, dW, db
+
+    def __init__(self, W: ArrayLike, b: ArrayLike | None = None) -> None:
+        self.W: Array = np.asanyarray(W)
+        self.b: Array | None = None if b is None else np.asanyarray(b)
+        self.x: Array | None = None
+        self.dW: Array | None = None
+        self.db: Array | None = None
+        self._x_shape: tuple[int, ...] = ()
+        self._memory = recycler()
+        self._gradients = recycler(), recycler(), recycler()
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y ``(N, M)`` of x ``(N, ...)``; ``(M,)`` of one sample ``(D,)``."""
+        if type(x) is not np.ndarray:
+            x = np.asanyarray(x)
+        shape = x.shape
+        if len(shape) > 2:
+            x = x.reshape(shape[0], math.prod(shape[1:]))
+        y: Array = self._functions.affine_forward(x, self.W, self.b, out=self._memory)
+        self.x, self._x_shape = x, shape
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        y: Array = self._functions.affine_forward(x, self.W, self.b)
+        return y
+
+    def backward(self, dout: ArrayLike, *, need_dx: bool = True) -> Array | None:
+        """dx of the shape that x had, or None without `need_dx`; sets dW and db. RuntimeError before forward."""
+        if self.x is None:
+            raise no_forward(self)
+        dx: Array | None
+        dx, self.dW, db = self._functions.affine_backward(dout, self.x, self.W, need_dx=need_dx, out=self._gradients)
+        self.db = None if self.b is None else db
+        return dx if dx is None or len(self._x_shape) < 3 else dx.reshape(self._x_shape)
+
+    def put_gradients_in(self, dW: Array, db: Array | None = None) -> None:
+        """Have backward write its gradients into these arrays from now on, each time into the same.
+
+        So the gradients of several layers can be parts of one buffer, which is exchanged or scaled as a whole.
+
+        Parameters
+        ----------
+        dW : ndarray
+            Of W's shape, in the dtype that the gradient has: W's own where x and dout are of it too.
+        db : ndarray, optional
+            Of b's shape; with no bias it is not needed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an array does not fit; `backward` raises them too, where x or dout make the gradient another dtype.
+        """
+        for name, out, param in (("dW", dW, self.W), ("db", db, self.b)):
+            if param is None or (out is None and name == "db"):
+                continue
+            if not isinstance(out, np.ndarray):
+                raise TypeError(f"{name} must be an ndarray, not {type(out).__name__}")
+            if out.shape != param.shape:
+                raise ValueError(f"{name} has shape {out.shape}, but the gradient has shape {param.shape}")
+            if not out.flags.writeable:
+                raise ValueError(f"{name} is read-only")
+        self._gradients = recycler(), dW, recycler() if self.b is None or db is None else db

@@ -1,0 +1,87 @@
+"""Nodes of a computation graph: multiplication and addition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _contract
+from ._state import no_forward
+
+
+class MulLayer:
+    r"""Multiplication node: :math:`z = x y`, so :math:`dx = dout \cdot y` and :math:`dy = dout \cdot x`.
+
+    Takes plain numbers, and gives back plain numbers; or arrays of one shape; or one of each. Numbers are multiplied
+    as Python and NumPy do it: an int that a float or an array's dtype cannot hold is an OverflowError.
+
+    Attributes
+    ----------
+    x, y
+        The two inputs of the last forward. Saitoh, section 5.4.1.
+
+    Examples
+    --------
+    >>> layer = MulLayer()
+    >>> layer.forward(100, 2)
+    200
+    >>> layer.backward(1.5)
+    (3.0, 150.0)
+    """
+
+    def __init__(self) -> None:
+        self.x: Any = None
+        self.y: Any = None
+
+    def forward(self, x: Any, y: Any) -> Any:
+        """``x * y``; both are kept for backward."""
+        x, y = _contract.operands(x, y)
+        z = x * y
+        self.x, self.y = x, y
+        return z
+
+    def backward(self, dout: Any) -> tuple[Any, Any]:
+        """``(dout * y, dout * x)``: each input's slope is the other input. RuntimeError before forward."""
+        if self.x is None:
+            raise no_forward(self)
+        dout = _contract.gradient_of_node(dout, self.x, self.y)
+        return _summed_like(self.x, dout * self.y), _summed_like(self.y, dout * self.x)
+
+
+class AddLayer:
+    """Addition node: ``z = x + y``, so both gradients are ``dout``. Saitoh, section 5.4.2.
+
+    Takes what `MulLayer` takes.
+
+    Examples
+    --------
+    >>> layer = AddLayer()
+    >>> layer.forward(200, 450), layer.backward(1.1)
+    (650, (1.1, 1.1))
+    """
+
+    def __init__(self) -> None:
+        self._operands: tuple[Any, Any] | None = None
+
+    def forward(self, x: Any, y: Any) -> Any:
+        """``x + y``."""
+        x, y = _contract.operands(x, y)
+        z = x + y
+        self._operands = x, y
+        return z
+
+    def backward(self, dout: Any) -> tuple[Any, Any]:
+        """``(dout, dout)``: each slope is 1. RuntimeError before forward."""
+        if self._operands is None:
+            raise no_forward(self)
+        x, y = self._operands
+        dout = _contract.gradient_of_node(dout, x, y)
+        return _summed_like(x, dout * 1), _summed_like(y, dout * 1)
+
+
+def _summed_like(operand: Any, gradient: Any) -> Any:
+    """The gradient of an operand: of a number that went into a whole array, the sum."""
+    if getattr(operand, "ndim", 0) < getattr(gradient, "ndim", 0):
+        return np.sum(gradient).item()
+    return gradient
