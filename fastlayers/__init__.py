@@ -6,9 +6,10 @@
 array([[1., 0.],
        [0., 3.]])
 
-Layers: `MulLayer`, `AddLayer`, `Relu`, `Sigmoid`, `Affine`, `SoftmaxWithLoss`; networks: `Sequential`
-with `SGD`, `Momentum`, `Adam`; the stateless functions behind them; ``fastlayers.reference``, the same
-names in pure Python; ``fastlayers.testing``, gradient checks; `show_config`, what runs.
+Layers: `MulLayer`, `AddLayer`, `Relu`, `LeakyRelu`, `Sigmoid`, `Tanh`, `Affine`, `Dropout`, and the losses
+`SoftmaxWithLoss`, `SigmoidWithLoss`, `MeanSquaredError`; networks: `Sequential` with `SGD`, `Momentum`, `Adam`; the
+stateless functions behind them; ``fastlayers.reference``, the same names in pure Python; ``fastlayers.testing``,
+gradient checks; `show_config`, what runs.
 """
 
 from . import reference, testing
@@ -18,15 +19,35 @@ from .functional import (
     affine_backward,
     affine_forward,
     cross_entropy_error,
+    dropout_backward,
+    dropout_forward,
+    leaky_relu_backward,
+    leaky_relu_forward,
+    mean_squared_error,
     relu,
     relu_backward,
     relu_forward,
     sigmoid_backward,
+    sigmoid_cross_entropy,
     sigmoid_forward,
     softmax,
     softmax_cross_entropy,
+    tanh_backward,
+    tanh_forward,
 )
-from .layers import AddLayer, Affine, MulLayer, Relu, Sigmoid, SoftmaxWithLoss
+from .layers import (
+    AddLayer,
+    Affine,
+    Dropout,
+    LeakyRelu,
+    MeanSquaredError,
+    MulLayer,
+    Relu,
+    Sigmoid,
+    SigmoidWithLoss,
+    SoftmaxWithLoss,
+    Tanh,
+)
 from .network import Sequential
 from .optimizers import SGD, Adam, Momentum
 
@@ -35,18 +56,28 @@ __all__ = [
     "Adam",
     "AddLayer",
     "Affine",
+    "Dropout",
+    "LeakyRelu",
+    "MeanSquaredError",
     "Momentum",
     "MulLayer",
     "Relu",
     "Sequential",
     "Sigmoid",
+    "SigmoidWithLoss",
     "SoftmaxWithLoss",
+    "Tanh",
     "__version__",
     "affine_backward",
     "affine_forward",
     "cross_entropy_error",
+    "dropout_backward",
+    "dropout_forward",
     "get_backend",
     "get_num_threads",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
+    "mean_squared_error",
     "reference",
     "relu",
     "relu_backward",
@@ -55,9 +86,12 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "sigmoid_backward",
+    "sigmoid_cross_entropy",
     "sigmoid_forward",
     "softmax",
     "softmax_cross_entropy",
+    "tanh_backward",
+    "tanh_forward",
     "testing",
     "use_backend",
 ]

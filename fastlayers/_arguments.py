@@ -1,7 +1,7 @@
 """Arguments made to fit, or refused: numbers, shapes, layouts, labels and targets; with the message of each error.
 
-What `_contract` asks of each function is asked here of each argument. Nothing large is copied before its shape
-is seen to fit.
+What `_contract` asks of each function is asked here of each argument, and in `_batches` of all that a loss is given.
+Nothing large is copied before its shape is seen to fit.
 """
 
 from __future__ import annotations
@@ -82,6 +82,14 @@ def fraction(name: str, value: Any) -> float:
     if not 0 <= fraction < 1:
         raise ValueError(f"{name} must lie in [0, 1), not {fraction}")
     return fraction
+
+
+def probability(name: str, value: Any) -> float:
+    """A number of [0, 1]."""
+    probability = number(name, value)
+    if not 0 <= probability <= 1:
+        raise ValueError(f"{name} must lie in [0, 1], not {probability}")
+    return probability
 
 
 # Shapes and layout
@@ -170,88 +178,28 @@ def checked_labels(t: Array, classes: int, ignored: int | None = None) -> Array:
     wrong = np.argwhere(~(fits | is_ignored))
     if len(wrong):
         place = tuple(wrong[0].tolist())
-        where = f"row {place[0] if place else 0}" if len(place) < 2 else f"index {place}"
-        raise ValueError(f"label {t[place]} at {where} is outside [0, {classes})")
+        raise ValueError(f"label {t[place]} at {place_of(place)} is outside [0, {classes})")
     labels: Array = np.where(is_ignored, np.intp(-1), t.astype(np.intp)).reshape(-1)
     return labels
 
 
-class Rows:
-    """Scores ``(N, C, ...)`` or ``(C,)`` as rows of classes, and what goes with them in the same order.
+def place_of(index: tuple[int, ...]) -> str:
+    """How to name a place in a message."""
+    return f"row {index[0] if index else 0}" if len(index) < 2 else f"index {index}"
 
-    Where the classes are innermost in memory nothing is copied, on the way in or out.
-    """
 
-    def __init__(self, x: ArrayLike) -> None:
-        x = floating("x", x)
-        if x.ndim == 0:
-            raise ValueError("x is 0-dimensional: it must be the scores of one sample (C,) or of a batch (N, C, ...)")
-        self._x = x
-        self._axis = min(x.ndim - 1, 1)
-        self._innermost = np.moveaxis(x, self._axis, -1)
-        self._classes = self._innermost.shape[-1]
-        self._labels_shape = labels_shape(x)
+def checked_reduction(reduction: Any) -> str:
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
+        raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}")
+    return str(reduction)
 
-    def arguments(
-        self,
-        t: ArrayLike,
-        weight: ArrayLike | None,
-        sample_weight: ArrayLike | None,
-        ignore_index: int | None,
-        label_smoothing: float,
-        reduction: str,
-    ) -> dict[str, Any]:
-        """What the implementations take, by name; nothing large is copied before all is seen to fit."""
-        t = real("t", t)
-        if ignore_index is not None:
-            ignore_index = integer("ignore_index", ignore_index)
-        label_smoothing = number("label_smoothing", label_smoothing)
-        if not 0 <= label_smoothing <= 1:
-            raise ValueError(f"label_smoothing must lie in [0, 1], not {label_smoothing}")
-        if not isinstance(reduction, str) or reduction not in REDUCTIONS:
-            raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}")
-        has_labels = are_labels("x", self._x, t)
-        if has_labels:
-            self._labels_shape = t.shape
-        elif ignore_index is not None:
-            raise ValueError(f"ignore_index={ignore_index} is for labels: targets of shape {t.shape} have none")
-        if weight is not None:
-            weight = self._weights("weight", weight, (self._classes,), "one for each class")
-        if sample_weight is not None:
-            sample_weight = self._weights("sample_weight", sample_weight, self._labels_shape, "one for each sample")
-        if has_labels:
-            t = checked_labels(t, self._classes, ignore_index)
-            ignore_index = None if ignore_index is None else -1
-        else:
-            t = self._as_rows(np.moveaxis(t, self._axis, -1))
-        return {
-            "x": self._as_rows(self._innermost),
-            "t": t,
-            "weight": weight,
-            "sample_weight": sample_weight,
-            "ignore_index": ignore_index,
-            "label_smoothing": label_smoothing,
-            "reduction": str(reduction),
-        }
 
-    def _as_rows(self, a: Array) -> Array:
-        rows = a.reshape(math.prod(self._labels_shape), self._classes)
-        return np.asarray(rows, dtype=self._x.dtype, order="C")
-
-    def _weights(self, name: str, value: ArrayLike, shape: tuple[int, ...], what: str) -> Array:
-        array = real(name, value)
-        if array.shape != shape:
-            raise ValueError(f"{name} of shape {array.shape} does not fit: it must have shape {shape}, {what}")
-        return np.asarray(array.reshape(-1), dtype=self._x.dtype, order="C")
-
-    def loss(self, loss: Any) -> float | Array:
-        """A loss for each label, where those are asked for."""
-        return loss.reshape(self._labels_shape) if isinstance(loss, np.ndarray) else loss
-
-    def restored(self, rows: Array) -> Array:
-        """Rows of classes in the shape of x; where the classes were innermost in memory, they stay so."""
-        y = np.moveaxis(rows.reshape(self._innermost.shape), -1, self._axis)
-        return y if self._innermost.flags.c_contiguous else np.asarray(y, order="C")
+def weights(name: str, value: ArrayLike, shape: tuple[int, ...], what: str, dtype: np.dtype[Any]) -> Array:
+    """Weights as a vector of this dtype."""
+    array = real(name, value)
+    if array.shape != shape:
+        raise ValueError(f"{name} of shape {array.shape} does not fit: it must have shape {shape}, {what}")
+    return np.asarray(array.reshape(-1), dtype=dtype, order="C")
 
 
 def integer(name: str, value: Any) -> int:

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import (
-    Rows,
     alike,
     as_samples,
     boolean,
@@ -30,10 +29,12 @@ from ._arguments import (
     fortran,
     matrix,
     number,
+    probability,
     real,
     same_shape,
     scores_and_targets,
 )
+from ._batches import Pairs, Rows
 from ._results import Out, deliver, deliver_one
 
 Array = NDArray[Any]
@@ -59,6 +60,36 @@ def relu_backward(run: Run, dout: ArrayLike, mask: ArrayLike, *, out: Out = None
     return deliver_one(run("relu_backward", *alike(dout, mask)), out, "dx")
 
 
+def leaky_relu_forward(run: Run, x: ArrayLike, negative_slope: float = 0.01, *, out: Out = None) -> tuple[Array, Array]:
+    (x,) = alike(floating("x", x))
+    y, mask = deliver(run("leaky_relu_forward", x, number("negative_slope", negative_slope)), out, ("y", "mask"))
+    return y, mask
+
+
+def leaky_relu_backward(
+    run: Run, dout: ArrayLike, mask: ArrayLike, negative_slope: float = 0.01, *, out: Out = None
+) -> Array:
+    dout, mask = floating("dout", dout), boolean("mask", mask)
+    same_shape("dout", dout, "mask", mask)
+    slope = number("negative_slope", negative_slope)
+    return deliver_one(run("leaky_relu_backward", *alike(dout, mask), slope), out, "dx")
+
+
+def dropout_forward(
+    run: Run, x: ArrayLike, draws: ArrayLike, p: float = 0.5, *, out: Out = None
+) -> tuple[Array, Array]:
+    x, draws = floating("x", x), real("draws", draws)
+    same_shape("draws", draws, "x", x)
+    y, mask = deliver(run("dropout_forward", *alike(x, draws), probability("p", p)), out, ("y", "mask"))
+    return y, mask
+
+
+def dropout_backward(run: Run, dout: ArrayLike, mask: ArrayLike, p: float = 0.5, *, out: Out = None) -> Array:
+    dout, mask = floating("dout", dout), boolean("mask", mask)
+    same_shape("dout", dout, "mask", mask)
+    return deliver_one(run("dropout_backward", *alike(dout, mask), probability("p", p)), out, "dx")
+
+
 def sigmoid_forward(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
     (x,) = alike(floating("x", x))
     return deliver_one(run("sigmoid_forward", x), out, "y")
@@ -70,6 +101,17 @@ def sigmoid_backward(run: Run, dout: ArrayLike, y: ArrayLike, *, out: Out = None
     # `1 - y` with y bool is refused by NumPy; as a number it is what was meant.
     dtype = np.result_type(dout, y, np.int8) if y.dtype == bool else np.result_type(dout, y)
     return deliver_one(run("sigmoid_backward", *alike(*cast(dtype, dout, y))), out, "dx")
+
+
+def tanh_forward(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
+    (x,) = alike(floating("x", x))
+    return deliver_one(run("tanh_forward", x), out, "y")
+
+
+def tanh_backward(run: Run, dout: ArrayLike, y: ArrayLike, *, out: Out = None) -> Array:
+    dout, y = floating("dout", dout), floating("y", y)
+    same_shape("dout", dout, "y", y)
+    return deliver_one(run("tanh_backward", *alike(*cast(np.result_type(dout, y), dout, y))), out, "dx")
 
 
 def affine_forward(run: Run, x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None, *, out: Out = None) -> Array:
@@ -161,6 +203,54 @@ def softmax_with_loss(
     loss, y, dx = run("softmax_with_loss", **arguments)
     y, dx = deliver((rows.restored(y), rows.restored(dx)), out, ("y", "dx"))
     return rows.loss(loss), y, dx
+
+
+def mean_squared_error(
+    run: Run,
+    y: ArrayLike,
+    t: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    reduction: str = "mean",
+    out: Out = None,
+) -> tuple[float | Array, Array]:
+    pairs = Pairs("y", y, t, sample_weight, reduction)
+    loss, dx = run("mean_squared_error", **pairs.arguments)
+    return pairs.loss(loss), deliver_one(pairs.restored(dx), out, "dx")
+
+
+def sigmoid_cross_entropy(
+    run: Run,
+    x: ArrayLike,
+    t: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    reduction: str = "mean",
+    out: Out = None,
+) -> tuple[float | Array, Array]:
+    pairs = Pairs("x", x, t, sample_weight, reduction, probabilities=True)
+    loss, dx = run("sigmoid_cross_entropy", **pairs.arguments)
+    return pairs.loss(loss), deliver_one(pairs.restored(dx), out, "dx")
+
+
+def sigmoid_with_loss(
+    run: Run,
+    x: ArrayLike,
+    t: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    reduction: str = "mean",
+    out: Out = None,
+) -> tuple[float | Array, Array, Array]:
+    pairs = Pairs("x", x, t, sample_weight, reduction, probabilities=True)
+    loss, y, dx = run("sigmoid_with_loss", **pairs.arguments)
+    y, dx = deliver((pairs.restored(y), pairs.restored(dx)), out, ("y", "dx"))
+    return pairs.loss(loss), y, dx
+
+
+def logits_and_sides(x: ArrayLike, t: ArrayLike) -> tuple[Array, Array]:
+    """Logits, and for each whether its target says yes."""
+    pairs = Pairs("x", x, t, None, "mean", probabilities=True)
+    return pairs.arguments["x"], pairs.arguments["t"] > 0.5
 
 
 def _softmax_rows(run: Run, x: Array, axis: int) -> Array:

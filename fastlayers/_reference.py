@@ -52,6 +52,43 @@ def relu_backward(dout: Array, mask: Array) -> Array:
     return dx
 
 
+def leaky_relu_forward(x: Array, negative_slope: float) -> tuple[Array, Array]:
+    """``y = x`` where ``x > 0``, else ``negative_slope * x``; and the mask ``x <= 0``; a floating dtype.
+
+    Source: Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML 2013.
+    """
+    mask = x <= 0
+    with np.errstate(all="ignore"):
+        y: Array = np.where(mask, negative_slope * x, x)
+    return y, mask
+
+
+def leaky_relu_backward(dout: Array, mask: Array, negative_slope: float) -> Array:
+    """``dx = dout`` where ``x > 0``, else ``negative_slope * dout``; both of one shape."""
+    with np.errstate(all="ignore"):
+        dx: Array = np.where(mask, negative_slope * dout, dout)
+    return dx
+
+
+def dropout_forward(x: Array, draws: Array, p: float) -> tuple[Array, Array]:
+    """``y = x / (1 - p)`` where ``draws >= p``, else 0, and that mask; of one shape, x of a floating dtype.
+
+    A value is dropped with probability p. Scaling those that are kept leaves the expected value of each
+    as it was, so that for prediction nothing is to be done.
+    Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15 (2014).
+    """
+    mask = draws >= p
+    return dropout_backward(x, mask, p), mask
+
+
+def dropout_backward(dout: Array, mask: Array, p: float) -> Array:
+    """``dx = dout / (1 - p)`` where mask, else 0: the slope is that of forward."""
+    scale = 1 / (1 - p) if p < 1 else 0.0
+    with np.errstate(all="ignore"):
+        dx: Array = np.where(mask, dout * scale, dout.dtype.type(0))
+    return dx
+
+
 def sigmoid_forward(x: Array) -> Array:
     """``y = 1 / (1 + exp(-x))``; any shape, a floating dtype.
 
@@ -71,6 +108,23 @@ def sigmoid_backward(dout: Array, y: Array) -> Array:
     """
     with np.errstate(all="ignore"):
         dx: Array = dout * y * (1 - y)
+    return dx
+
+
+def tanh_forward(x: Array) -> Array:
+    """``y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))``; any shape, a floating dtype."""
+    with np.errstate(all="ignore"):
+        y: Array = np.tanh(x)
+    return y
+
+
+def tanh_backward(dout: Array, y: Array) -> Array:
+    """``dx = dout * (1 - y**2)``, both of one shape and dtype.
+
+    In two factors, ``(1 - y) (1 + y)``: ``y**2`` rounds, and near 1 that rounding would be all that is left.
+    """
+    with np.errstate(all="ignore"):
+        dx: Array = dout * ((1 - y) * (1 + y))
     return dx
 
 
@@ -199,6 +253,64 @@ def softmax_cross_entropy(
     return loss, dx
 
 
+def mean_squared_error(
+    y: Array, t: Array, sample_weight: Array | None = None, reduction: str = "mean"
+) -> tuple[float | Array, Array]:
+    """``sum (y - t)**2``, over the number of numbers in the mean, and its gradient ``2 (y - t)``, over the same.
+
+    Both ``(N, K)`` of one floating dtype; a sample weight ``(N,)`` counts for each number of its sample, in what the
+    mean divides by too. Source: Bishop, "Pattern recognition and machine learning", section 3.1.1 (there halved).
+    """
+    with np.errstate(all="ignore"):
+        weights, divisor = _sample_weights(y, sample_weight, reduction)
+        losses = weights * np.subtract(y, t, dtype=_at_least_double(y)) ** 2
+        dx = (y - t) * ((2 / divisor).astype(y.dtype) * weights)
+        return _reduced(losses, divisor, reduction, y.dtype), dx
+
+
+def sigmoid_cross_entropy(
+    x: Array, t: Array, sample_weight: Array | None = None, reduction: str = "mean"
+) -> tuple[float | Array, Array]:
+    """The binary cross-entropy of ``sigmoid(x)`` and its gradient: `sigmoid_with_loss` without y."""
+    loss, _, dx = sigmoid_with_loss(x, t, sample_weight, reduction)
+    return loss, dx
+
+
+def sigmoid_with_loss(
+    x: Array, t: Array, sample_weight: Array | None = None, reduction: str = "mean"
+) -> tuple[float | Array, Array, Array]:
+    """``-sum (t log y + (1 - t) log(1 - y))`` of ``y = sigmoid(x)``, with y and the gradient ``y - t``.
+
+    Both ``(N, K)`` of one floating dtype, t in [0, 1]; the mean as in `mean_squared_error`.
+
+    With ``e = exp(-|x|)``, which cannot overflow, ``-log y = log1p(e)`` and ``-log(1 - y) = x + log1p(e)`` for
+    positive x, and the other way round for negative: so each loss is ``|x| q + log1p(e)``, where q is ``1 - t`` or
+    ``t``, and nothing cancels. Likewise ``y - t`` is ``q - e / (1 + e)`` or ``e / (1 + e) - q``.
+    Source: Bishop, "Pattern recognition and machine learning", section 4.3.2.
+    """
+    with np.errstate(all="ignore"):
+        weights, divisor = _sample_weights(x, sample_weight, reduction)
+        e = np.exp(-np.abs(x))
+        q = np.where(x > 0, 1 - t, t)
+        wide = _at_least_double(x)
+        losses = np.where(q == 0, 0, np.abs(x).astype(wide) * q) + np.log1p(e.astype(wide))
+        tail = e / (1 + e)
+        y = np.where(x > 0, 1 / (1 + e), tail)
+        dx = np.where(x > 0, q - tail, tail - q) * ((1 / divisor).astype(x.dtype) * weights)
+        return _reduced(weights * losses, divisor, reduction, x.dtype), y, dx
+
+
+def _sample_weights(x: Array, sample_weight: Array | None, reduction: str) -> tuple[Array, Array]:
+    """The weight of each of the ``(N, K)`` numbers, and what the loss is divided by."""
+    weights = np.ones(len(x), x.dtype) if sample_weight is None else sample_weight
+    divisor = weights.sum(dtype=_wider(x)) * x.shape[1] if reduction == "mean" else 1
+    return weights[:, np.newaxis], np.asarray(divisor, _at_least_double(x))
+
+
+def _at_least_double(x: Array) -> np.dtype[Any]:
+    return np.result_type(x, np.float64)
+
+
 def _class_weights(
     x: Array,
     t: Array,
@@ -230,7 +342,7 @@ def _class_weights(
     return q, counts
 
 
-def _reduced(losses: Array, divisor: float, reduction: str, dtype: np.dtype[Any]) -> float | Array:
+def _reduced(losses: Array, divisor: Any, reduction: str, dtype: np.dtype[Any]) -> float | Array:
     """The losses of all rows, or their sum or mean; the mean of no row is nan."""
     return losses.astype(dtype) if reduction == "none" else float(np.float64(losses.sum()) / divisor)
 

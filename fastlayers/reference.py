@@ -22,22 +22,35 @@ __all__ = [
     "Adam",
     "AddLayer",
     "Affine",
+    "Dropout",
+    "LeakyRelu",
+    "MeanSquaredError",
     "Momentum",
     "MulLayer",
     "Relu",
     "Sequential",
     "Sigmoid",
+    "SigmoidWithLoss",
     "SoftmaxWithLoss",
+    "Tanh",
     "affine_backward",
     "affine_forward",
     "cross_entropy_error",
+    "dropout_backward",
+    "dropout_forward",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
+    "mean_squared_error",
     "relu",
     "relu_backward",
     "relu_forward",
     "sigmoid_backward",
+    "sigmoid_cross_entropy",
     "sigmoid_forward",
     "softmax",
     "softmax_cross_entropy",
+    "tanh_backward",
+    "tanh_forward",
 ]
 
 P = ParamSpec("P")
@@ -60,14 +73,23 @@ def _pure(function: Callable[P, R]) -> Callable[P, R]:
 relu = _pure(functional.relu)
 relu_forward = _pure(functional.relu_forward)
 relu_backward = _pure(functional.relu_backward)
+leaky_relu_forward = _pure(functional.leaky_relu_forward)
+leaky_relu_backward = _pure(functional.leaky_relu_backward)
+dropout_forward = _pure(functional.dropout_forward)
+dropout_backward = _pure(functional.dropout_backward)
 sigmoid_forward = _pure(functional.sigmoid_forward)
 sigmoid_backward = _pure(functional.sigmoid_backward)
+tanh_forward = _pure(functional.tanh_forward)
+tanh_backward = _pure(functional.tanh_backward)
 affine_forward = _pure(functional.affine_forward)
 affine_backward = _pure(functional.affine_backward)
 softmax = _pure(functional.softmax)
 cross_entropy_error = _pure(functional.cross_entropy_error)
 softmax_cross_entropy = _pure(functional.softmax_cross_entropy)
 softmax_with_loss = _pure(functional.softmax_with_loss)
+mean_squared_error = _pure(functional.mean_squared_error)
+sigmoid_cross_entropy = _pure(functional.sigmoid_cross_entropy)
+sigmoid_with_loss = _pure(functional.sigmoid_with_loss)
 
 
 class Relu(layers.Relu):
@@ -76,8 +98,26 @@ class Relu(layers.Relu):
     _functions: ClassVar[ModuleType] = sys.modules[__name__]
 
 
+class LeakyRelu(layers.LeakyRelu):
+    """`fastlayers.LeakyRelu` on the pure-Python path."""
+
+    _functions: ClassVar[ModuleType] = sys.modules[__name__]
+
+
+class Dropout(layers.Dropout):
+    """`fastlayers.Dropout` on the pure-Python path."""
+
+    _functions: ClassVar[ModuleType] = sys.modules[__name__]
+
+
 class Sigmoid(layers.Sigmoid):
     """`fastlayers.Sigmoid` on the pure-Python path."""
+
+    _functions: ClassVar[ModuleType] = sys.modules[__name__]
+
+
+class Tanh(layers.Tanh):
+    """`fastlayers.Tanh` on the pure-Python path."""
 
     _functions: ClassVar[ModuleType] = sys.modules[__name__]
 
@@ -90,6 +130,18 @@ class Affine(layers.Affine):
 
 class SoftmaxWithLoss(layers.SoftmaxWithLoss):
     """`fastlayers.SoftmaxWithLoss` on the pure-Python path."""
+
+    _functions: ClassVar[ModuleType] = sys.modules[__name__]
+
+
+class SigmoidWithLoss(layers.SigmoidWithLoss):
+    """`fastlayers.SigmoidWithLoss` on the pure-Python path."""
+
+    _functions: ClassVar[ModuleType] = sys.modules[__name__]
+
+
+class MeanSquaredError(layers.MeanSquaredError):
+    """`fastlayers.MeanSquaredError` on the pure-Python path."""
 
     _functions: ClassVar[ModuleType] = sys.modules[__name__]
 

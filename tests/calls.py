@@ -34,6 +34,9 @@ class Call:
         return zoo.outcome(getattr(owner, self.name), *self.args, **self.kwargs)
 
 
+PAIRED = ("mean_squared_error", "sigmoid_cross_entropy", "sigmoid_with_loss")
+
+
 def is_error(outcome):
     return isinstance(outcome, tuple) and len(outcome) == 2 and isinstance(outcome[0], type)
 
@@ -102,15 +105,45 @@ def labels(r, shape):
     return t
 
 
+def pairs(r, *, comparable):
+    """Numbers, and a target in [0, 1] for each, or for each sample of one number."""
+    shape = any_shape(r)
+    x = numbers(r, shape, any_dtype(r))
+    if len(shape) > 1 and shape[-1] == 1 and chance(r, 50):
+        shape = shape[:-1]
+    t = np.random.default_rng(r.randint(0, 99)).random(shape)
+    t = np.asarray(t if chance(r, 40) else np.round(t))
+    t = t.astype(any_dtype(r) if chance(r, 50) else x.dtype)
+    if t.size and chance(r, 10):
+        t.flat[r.randrange(t.size)] = 2 if comparable or t.dtype.kind != "f" else r.choice((2, -1, np.nan, np.inf))
+    return [x, t]
+
+
+def pairs_options(r, room, args, *, comparable):
+    """Some of the options of such a loss."""
+    samples = np.shape(args[0])[:1] if isinstance(args[0], np.ndarray) else ()
+    dtype = args[0].dtype if isinstance(args[0], np.ndarray) and args[0].dtype in zoo.FAST else any_dtype(r)
+    weights = np.abs(numbers(r, samples, dtype, specials=[1] if comparable else None)) + 1
+    options = {"sample_weight": dress(r, room, weights), "reduction": r.choice(("mean", "sum", "none"))}
+    chosen = r.sample(sorted(options), r.randint(1, 2))
+    return {name: anything(r) if chance(r, 5) else options[name] for name in chosen}
+
+
 def fitting(r, name, *, comparable):
     """Arrays for this function."""
+    if name in PAIRED:
+        return pairs(r, comparable=comparable)
+    if name == "dropout_forward":
+        (x,) = elementwise(r, 1)
+        draws = np.random.default_rng(r.randint(0, 99)).random(x.shape, np.float32)
+        return [x, draws if chance(r, 80) else draws.astype(any_dtype(r))]
     if name.startswith("affine"):
         x, W, b, dout = affine(r, comparable=comparable)
         return [dout, x, W] if name == "affine_backward" else [x, W, b] if chance(r, 70) else [x, W]
     if "entropy" in name or "loss" in name:
         return scores(r, comparable=comparable)
     if name.endswith("backward"):
-        return elementwise(r, 2, bool if name == "relu_backward" else None)
+        return elementwise(r, 2, None if name in ("sigmoid_backward", "tanh_backward") else bool)
     return elementwise(r, 1)
 
 
@@ -127,6 +160,12 @@ def any_call(r, room, name, *, comparable=False):
     args = [dress(r, room, a) for a in args]
     if name == "softmax" and chance(r, 40):
         kwargs["axis"] = anything(r) if chance(r, 10) else r.randint(-3, 2)
+    if name in PAIRED and chance(r, 50):
+        kwargs |= pairs_options(r, room, args, comparable=comparable)
+    if name.startswith("leaky_relu") and chance(r, 60):
+        kwargs["negative_slope"] = anything(r) if chance(r, 10) else r.choice((0.1, 0.0, -0.5, 1.0, 2, np.float32(0.3)))
+    if name.startswith("dropout") and chance(r, 60):
+        kwargs["p"] = anything(r) if chance(r, 10) else r.choice((0.1, 0.0, 0.75, 1.0, 1, np.float32(0.3)))
     if name in ("softmax_cross_entropy", "softmax_with_loss") and chance(r, 50):
         kwargs |= loss_options(r, room, args, comparable=comparable)
     if name == "affine_backward" and chance(r, 50):
@@ -166,7 +205,9 @@ def target(r, room, like, call):
 
 # Layers and optimizers: what they are made with, and then called with in turn
 
-LAYERS = ("Relu", "Sigmoid", "Affine", "SoftmaxWithLoss", "MulLayer", "AddLayer")
+ACTIVATIONS = ("Relu", "LeakyRelu", "Dropout", "Sigmoid", "Tanh")
+LOSSES = {"SoftmaxWithLoss": scores, "SigmoidWithLoss": pairs, "MeanSquaredError": pairs}
+LAYERS = (*ACTIVATIONS, "Affine", *LOSSES, "MulLayer", "AddLayer")
 OPTIMIZERS = ("SGD", "Momentum", "Adam")
 
 
@@ -176,9 +217,14 @@ def any_layer(r, room, name, *, comparable=False):
     if name == "Affine":
         x, W, b, _ = affine(r, comparable=comparable)
         arrays, made = [x], [W, b] if chance(r, 70) else [W]
-    if name == "SoftmaxWithLoss":
-        arrays = scores(r, comparable=comparable)
-    arrays, made = [dress(r, room, a) for a in arrays], [dress(r, room, a) for a in made]
+    if name in LOSSES:
+        arrays = LOSSES[name](r, comparable=comparable)
+    if name == "LeakyRelu" and chance(r, 70):
+        made = [anything(r) if chance(r, 10) else r.choice((0.1, 0.0, -0.5, np.float32(0.3)))]
+    if name == "Dropout":  # of a seed, so that both paths draw the same
+        made = [anything(r) if chance(r, 10) else r.choice((0.1, 0.0, 0.75, 1.0)), r.randint(0, 99)]
+    arrays = [dress(r, room, a) for a in arrays]
+    made = [dress(r, room, a) for a in made] if name == "Affine" else made
     if len(arrays) == 2 and chance(r, 20):
         arrays[r.randint(0, 1)] = anything(r)
     forward = Call("forward", arrays)
@@ -186,12 +232,12 @@ def any_layer(r, room, name, *, comparable=False):
     dout = place(r, room, numbers(r, np.shape(y), any_dtype(r), specials=[np.nan] if comparable else None))
     if is_error(y) or chance(r, 15):
         dout = dress(r, room, numbers(r, any_shape(r), any_dtype(r), specials=[np.nan] if comparable else None))
-    elif name == "SoftmaxWithLoss" and chance(r, 70):
+    elif name in LOSSES and chance(r, 70):
         dout = r.choice((1, 0.5, -2, np.float32(3)))
     kwargs = {"need_dx": chance(r, 50)} if name == "Affine" and chance(r, 50) else {}
-    backward = Call("backward", [] if name == "SoftmaxWithLoss" and chance(r, 30) else [dout], kwargs)
+    backward = Call("backward", [] if name in LOSSES and chance(r, 30) else [dout], kwargs)
     calls = [forward, backward, backward, forward, backward] if chance(r, 90) else [backward]
-    if name in ("Relu", "Sigmoid", "Affine") and chance(r, 40):
+    if name in (*ACTIVATIONS, "Affine") and chance(r, 40):
         calls.insert(r.randint(0, len(calls)), Call("predict", arrays))
     return made, calls
 

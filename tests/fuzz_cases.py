@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 import zoo
-from calls import LAYERS, OPTIMIZERS, any_call, any_layer, any_optimizer, labels
+from calls import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS, any_call, any_layer, any_optimizer, labels
 from guarded import PagedRoom
 from strategies import AskedError, anything, chance, dress, numbers, place
 
@@ -20,10 +20,7 @@ ALLOWED = (TypeError, ValueError, MemoryError, AskedError)
 ALSO_ALLOWED = {
     "MulLayer": (OverflowError, RuntimeError),  # an int that the array's dtype cannot hold; backward before forward
     "AddLayer": (OverflowError, RuntimeError),
-    "Relu": (RuntimeError,),
-    "Sigmoid": (RuntimeError,),
-    "Affine": (RuntimeError,),
-    "SoftmaxWithLoss": (RuntimeError,),
+    **dict.fromkeys((*ACTIVATIONS, "Affine", *LOSSES), (RuntimeError,)),
     "Sequential": (RuntimeError, AttributeError),  # what is no layer has no forward
     "check_gradients": (AssertionError, RuntimeError, AttributeError, OverflowError),
     "numerical_gradient": (OverflowError,),
@@ -102,8 +99,19 @@ def call_layer(caller, r, name, owner):
     made, calls = any_layer(r, caller.room, name)
     prefix = ("reference." if owner is reference else "") + name
     layer = caller.attempt(prefix, getattr(owner, name), *made)
-    for call in calls if layer is not None else []:
+    if layer is None:
+        return
+    for call in calls:
         caller.attempt(f"{prefix}.{call.name}", getattr(layer, call.name), *call.args, **call.kwargs)
+    if name == "SigmoidWithLoss":
+        caller.attempt(f"{prefix}.accuracy", layer.accuracy, *calls[0].args[:2])
+    if name == "Affine":
+        buffers = [numbers(r, np.shape(param), r.choice(zoo.FAST)) for param in (layer.W, layer.b)]
+        buffers = [place(r, caller.room, a) if chance(r, 80) else anything(r) for a in buffers]
+        caller.attempt(f"{prefix}.put_gradients_in", layer.put_gradients_in, *buffers)
+        outs = [a for a in buffers if isinstance(a, np.ndarray)]
+        for call in calls:
+            caller.attempt(f"{prefix}.{call.name}", getattr(layer, call.name), *call.args, outs=outs, **call.kwargs)
 
 
 def call_optimizer(caller, r, name, owner):
@@ -123,10 +131,10 @@ def call_network(caller, r, name, owner):
     layers = []
     for inputs, outputs in itertools.pairwise(widths):
         W, b = numbers(r, (inputs, outputs), dtype), numbers(r, (outputs,), dtype)
-        layers += [owner.Affine(place(r, room, W), place(r, room, b)), r.choice((owner.Relu, owner.Sigmoid))()]
+        layers += [owner.Affine(place(r, room, W), place(r, room, b)), getattr(owner, r.choice(ACTIVATIONS))()]
     if chance(r, 10):
         layers.insert(r.randint(0, len(layers)), anything(r))
-    loss = anything(r) if chance(r, 5) else owner.SoftmaxWithLoss()
+    loss = anything(r) if chance(r, 5) else getattr(owner, r.choice(("SoftmaxWithLoss", *LOSSES)))()
     network = caller.attempt(prefix, owner.Sequential, anything(r) if chance(r, 5) else layers, loss)
     if network is None:
         return
@@ -148,7 +156,16 @@ def call_numerical_gradient(caller, r, name, owner):
 
 def call_check_gradients(caller, r, name, owner):
     layer = r.choice(
-        (fl.Relu, fl.Sigmoid, fl.MulLayer, fl.SoftmaxWithLoss, fl.reference.Sigmoid, fl.AddLayer, object)
+        (
+            fl.Relu,
+            fl.Tanh,
+            fl.MulLayer,
+            fl.SoftmaxWithLoss,
+            fl.MeanSquaredError,
+            fl.reference.Sigmoid,
+            fl.AddLayer,
+            object,
+        )
     )()
     kwargs = {name: anything(r) for name in ("rng", "tolerance") if chance(r, 5)}
     inputs = [small(caller, r) for _ in range(r.choice((1, 2, 2, 0, 3)))]

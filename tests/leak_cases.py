@@ -139,9 +139,14 @@ def of_layers(dtype: type = np.float32) -> Iterator[Case]:
         "MulLayer": (fl.MulLayer(), (x, x), (x,)),
         "AddLayer": (fl.AddLayer(), (x, x), (x,)),
         "Relu": (fl.Relu(), (x,), (x,)),
+        "LeakyRelu": (fl.LeakyRelu(), (x,), (x,)),
+        "Dropout": (fl.Dropout(), (x,), (x,)),
         "Sigmoid": (fl.Sigmoid(), (x,), (x,)),
+        "Tanh": (fl.Tanh(), (x,), (x,)),
         "Affine": (fl.Affine(W, b), (x,), (dout,)),
         "SoftmaxWithLoss": (fl.SoftmaxWithLoss(), (x, labels), ()),
+        "SigmoidWithLoss": (fl.SigmoidWithLoss(), (x, x > 0), ()),
+        "MeanSquaredError": (fl.MeanSquaredError(), (x, x), ()),
     }
     for name, (layer, args, grads) in made.items():
         given = *args, *grads, W, b

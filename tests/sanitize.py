@@ -27,13 +27,17 @@ NEAR_THE_KERNELS = (
         "affine",
         "cross_entropy",
         "cross_entropy_cases",
+        "dropout",
+        "gradient_buffers",
         "hostile_optimizers",
         "kernels",
         "layers",
+        "leaky_relu",
         "loss_options",
+        "mean_squared_error",
         "memory",
     ),
-    *("optimizers", "out", "predict", "relu", "sigmoid", "softmax", "threads"),
+    *("optimizers", "out", "predict", "relu", "sigmoid", "sigmoid_cross_entropy", "softmax", "tanh", "threads"),
 )
 FEW = ["tests/test_relu.py", "tests/test_sigmoid.py", "tests/test_softmax.py", "-k", "sizes_round_the_vector_width"]
 

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import zoo
-from calls import LAYERS, OPTIMIZERS, any_call, any_layer, any_optimizer, is_error, silently
+from calls import LAYERS, OPTIMIZERS, PAIRED, any_call, any_layer, any_optimizer, is_error, silently
 from guarded import Room
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,11 +26,14 @@ TOLERANCE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-13}  # no kern
 
 
 def observed(function, *args):
-    """What comes of it, and what NumPy warned of."""
+    """What comes of it, and what NumPy warned of.
+
+    But not of a product: BLAS multiplies the memory for its result by 0, and a warning depends on what lay there.
+    """
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"):
         warnings.simplefilter("always")
         result = function(*args)
-    return result, {(w.category, str(w.message)) for w in caught}
+    return result, {(w.category, str(w.message)) for w in caught if not str(w.message).endswith("encountered in dot")}
 
 
 def assert_agree(ours, true, sizes=None, rtol=None):
@@ -77,7 +80,7 @@ def terms(name, call, owner, true):
     """For each result of a successful call how large its terms were; None where each number is one."""
     if name in ("affine_forward", "affine_backward"):
         return zoo.flat(silently(call.absolute().of, owner))
-    if name in ("softmax_cross_entropy", "softmax_with_loss"):
+    if name in ("softmax_cross_entropy", "softmax_with_loss", *PAIRED):
         return [largest(call.args[-1:]) for _ in zoo.flat(true)]
     return None
 
@@ -111,7 +114,7 @@ def run_guarded(room, call, owner):
     return outcome, warned
 
 
-@pytest.mark.parametrize("name", [*zoo.FUNCTIONS, "cross_entropy_error", "softmax_with_loss"])
+@pytest.mark.parametrize("name", [*zoo.KERNELS, "cross_entropy_error"])
 @repeatably
 @drawn
 def test_functions(name, r):

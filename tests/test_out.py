@@ -77,8 +77,14 @@ def test_out_of_no_dimension_and_of_no_element(name, shape):
         "relu": (x,),
         "relu_forward": (x,),
         "relu_backward": (x, mask),
+        "leaky_relu_forward": (x,),
+        "leaky_relu_backward": (x, mask),
+        "dropout_forward": (x, x),
+        "dropout_backward": (x, mask),
         "sigmoid_forward": (x,),
         "sigmoid_backward": (x, x),
+        "tanh_forward": (x,),
+        "tanh_backward": (x, x),
     }[name]
     results = zoo.arrays(zoo.call(name, *args))
     targets = [filled(r) for r in results]
@@ -188,7 +194,8 @@ def test_a_label_at_fault_leaves_out_alone_even_where_it_is_the_input(row):
 
 # Overlap with the input
 
-IN_PLACE = [(name, 0) for name in (*zoo.ELEMENTWISE, "softmax", "softmax_cross_entropy")] + [("sigmoid_backward", 1)]
+IN_PLACE = [(name, 0) for name in zoo.FUNCTIONS if not name.startswith("affine")]
+IN_PLACE += [("sigmoid_backward", 1), ("tanh_backward", 1)]
 
 
 @pytest.mark.parametrize(("name", "i"), IN_PLACE)

@@ -138,16 +138,24 @@ RESULTS = {
     "relu": ("y",),
     "relu_forward": ("y", "mask"),
     "relu_backward": ("dx",),
+    "leaky_relu_forward": ("y", "mask"),
+    "leaky_relu_backward": ("dx",),
+    "dropout_forward": ("y", "mask"),
+    "dropout_backward": ("dx",),
     "sigmoid_forward": ("y",),
     "sigmoid_backward": ("dx",),
+    "tanh_forward": ("y",),
+    "tanh_backward": ("dx",),
     "affine_forward": ("y",),
     "affine_backward": ("dx", "dW", "db"),
     "softmax": ("y",),
     "softmax_cross_entropy": ("dx",),
+    "mean_squared_error": ("dx",),
+    "sigmoid_cross_entropy": ("dx",),
 }
 FUNCTIONS = tuple(RESULTS)
-ELEMENTWISE = FUNCTIONS[:4]
-KERNELS = (*FUNCTIONS, "softmax_with_loss")  # the last is what the layer calls
+ELEMENTWISE = FUNCTIONS[: FUNCTIONS.index("affine_forward")]
+KERNELS = (*FUNCTIONS, "softmax_with_loss", "sigmoid_with_loss")  # the last two are what the layers call
 
 
 def common_call(name, dtype=np.float64, rows=6, columns=5, seed=0):
@@ -159,13 +167,22 @@ def common_call(name, dtype=np.float64, rows=6, columns=5, seed=0):
         "relu": (x,),
         "relu_forward": (x,),
         "relu_backward": (dout, x <= 0),
+        "leaky_relu_forward": (x,),
+        "leaky_relu_backward": (dout, x <= 0),
+        "dropout_forward": (x, np.random.default_rng(seed).random(x.shape, dtype=np.float32)),
+        "dropout_backward": (dout, x > 0),
         "sigmoid_forward": (x,),
         "sigmoid_backward": (dout, fl.reference.sigmoid_forward(x)),
+        "tanh_forward": (x,),
+        "tanh_backward": (dout, fl.reference.tanh_forward(x)),
         "affine_forward": (x, W, b),
         "affine_backward": (numbers((rows, 3), dtype, seed + 1), x, W),
         "softmax": (x,),
         "softmax_cross_entropy": (x, labels),
         "softmax_with_loss": (x, labels),
+        "mean_squared_error": (x, dout),
+        "sigmoid_cross_entropy": (x, (dout > 0).astype(np.int64)),
+        "sigmoid_with_loss": (x, (dout > 0).astype(np.int64)),
     }[name]
 
 

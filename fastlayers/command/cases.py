@@ -190,6 +190,11 @@ def _labels(n: int, classes: int) -> Array:
     return np.arange(n) * 7 % classes
 
 
+def _uniform(draw: Draw, size: Shape) -> Array:
+    """Draws for dropout."""
+    return (1 / (1 + np.exp(-draw(*size)))).astype(np.float32)
+
+
 def _targets(draw: Draw, size: Shape) -> Array:
     t: Array = np.abs(draw(*size))
     t /= t.sum(axis=1, keepdims=True)
@@ -239,6 +244,12 @@ CASES = (
     Case("relu_backward", "relu_backward", _elementwise, lambda draw, s: (draw(*s), draw(*s) <= 0), terms=None),
     Case("sigmoid_forward", "sigmoid_forward", _elementwise, lambda draw, s: (draw(*s),)),
     Case("sigmoid_backward", "sigmoid_backward", _elementwise, lambda draw, s: (draw(*s), 1 / (1 + np.exp(draw(*s))))),
+    Case("leaky_relu_forward", "leaky_relu_forward", _elementwise, lambda draw, s: (draw(*s),)),
+    Case("leaky_relu_backward", "leaky_relu_backward", _elementwise, lambda draw, s: (draw(*s), draw(*s) <= 0)),
+    Case("dropout_forward", "dropout_forward", _elementwise, lambda draw, s: (draw(*s), _uniform(draw, s))),
+    Case("dropout_backward", "dropout_backward", _elementwise, lambda draw, s: (draw(*s), draw(*s) > 0)),
+    Case("tanh_forward", "tanh_forward", _elementwise, lambda draw, s: (draw(*s),)),
+    Case("tanh_backward", "tanh_backward", _elementwise, lambda draw, s: (draw(*s), np.tanh(draw(*s)))),
     Case(
         "affine_forward",
         "affine_forward",
@@ -272,6 +283,8 @@ CASES = (
         _loss_terms,
         _weighted_and_smoothed,
     ),
+    Case("squared error", "mean_squared_error", _elementwise, lambda draw, s: (draw(*s), draw(*s)[::-1].copy())),
+    Case("binary loss", "sigmoid_cross_entropy", _elementwise, lambda draw, s: (draw(*s), (draw(*s) > 0).astype(int))),
 )
 NETWORKS = (
     Network((64, 32, 10), 16),

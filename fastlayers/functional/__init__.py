@@ -13,20 +13,32 @@ promote as in NumPy. float32 and float64 run compiled and keep their dtype. A ma
 number: an array with any is a ValueError.
 """
 
-from .activations import relu, relu_backward, relu_forward, sigmoid_backward, sigmoid_forward
 from .affine import affine_backward, affine_forward
-from .losses import cross_entropy_error, softmax, softmax_cross_entropy
-from .losses import softmax_with_loss as softmax_with_loss  # what the layer calls
+from .dropout import dropout_backward, dropout_forward
+from .losses import mean_squared_error, sigmoid_cross_entropy
+from .losses import sigmoid_with_loss as sigmoid_with_loss  # what the layer calls
+from .rectifiers import leaky_relu_backward, leaky_relu_forward, relu, relu_backward, relu_forward
+from .sigmoids import sigmoid_backward, sigmoid_forward, tanh_backward, tanh_forward
+from .softmax import cross_entropy_error, softmax, softmax_cross_entropy
+from .softmax import softmax_with_loss as softmax_with_loss  # what the layer calls
 
 __all__ = [
     "affine_backward",
     "affine_forward",
     "cross_entropy_error",
+    "dropout_backward",
+    "dropout_forward",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
+    "mean_squared_error",
     "relu",
     "relu_backward",
     "relu_forward",
     "sigmoid_backward",
+    "sigmoid_cross_entropy",
     "sigmoid_forward",
     "softmax",
     "softmax_cross_entropy",
+    "tanh_backward",
+    "tanh_forward",
 ]

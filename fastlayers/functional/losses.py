@@ -1,4 +1,4 @@
-"""Softmax, and the losses with their gradients."""
+"""Losses that hold each number against one target: mean squared error, binary cross-entropy of logits."""
 
 from __future__ import annotations
 
@@ -8,237 +8,184 @@ from numpy.typing import ArrayLike
 
 from .. import _backend, _contract
 from .._memory import Recycler
-from ._types import Array, OneOut, Reduction
+from ._types import MEAN, Array, OneOut, Reduction
 
-__all__ = ["cross_entropy_error", "softmax", "softmax_cross_entropy", "softmax_with_loss"]
-
-
-# The very objects that are the defaults: to see whether they were left is quick.
-NO_SMOOTHING = 0.0
-MEAN: Reduction = "mean"
-
-
-def softmax(x: ArrayLike, *, axis: int = -1, out: OneOut = None) -> Array:
-    r"""Softmax, :math:`y_i = e^{x_i} / \sum_j e^{x_j}`, of each row by itself.
-
-    Parameters
-    ----------
-    x : array_like
-        One dimension or more, any real dtype.
-    axis : int, default -1
-        The axis of the classes.
-    out : ndarray or 1-tuple, optional
-        Where y goes; it may be x itself.
-
-    Returns
-    -------
-    y : ndarray
-        x's shape, in ``np.exp(x)``'s dtype; each row sums to 1. A row with +inf or nan, or of -inf
-        alone, is nan, without a warning. Over no class it is empty.
-
-    Raises
-    ------
-    TypeError
-        If x does not hold real numbers, axis is not an integer, or out has a wrong dtype.
-    ValueError
-        If x is 0-dimensional, axis is out of range (`numpy.exceptions.AxisError`), or out is
-        read-only or of a wrong shape.
-
-    Notes
-    -----
-    Computed as :math:`e^{x_i - m} / \sum_j e^{x_j - m}` with the row's maximum m, which cannot overflow.
-    Within 5 ulp of the exact result, where that is a normal number; a smaller one may be 0.
-    Saitoh, *Deep Learning from Scratch*, section 3.5; the notebook divides by the sum over the whole batch.
-
-    Examples
-    --------
-    >>> softmax([[0.0, 0.0], [1000.0, 1000.0]])
-    array([[0.5, 0.5],
-           [0.5, 0.5]])
-    """
-    result = _backend.kernels.softmax(x, axis, out)
-    return _contract.softmax(_backend.run, x, axis=axis, out=out) if result is NotImplemented else result
-
-
-def cross_entropy_error(y: ArrayLike, t: ArrayLike) -> float:
-    r"""Mean cross-entropy of probabilities, with the notebook's guard against log(0).
-
-    Parameters
-    ----------
-    y : array_like
-        Probabilities ``(N, C)``, or ``(C,)`` for one sample.
-    t : array_like
-        ``(N,)`` integer labels, or ``(N, C)`` one-hot or soft targets; for one sample one label or ``(C,)``.
-
-    Returns
-    -------
-    float
-        :math:`-\frac{1}{N} \sum_n \sum_c t_{nc} \log(y_{nc} + 10^{-7})`; nan for an empty batch.
-
-    Raises
-    ------
-    TypeError
-        If labels are bool or float, or an argument does not hold real numbers.
-    ValueError
-        If the shapes do not fit, or a label is outside [0, C).
-
-    See Also
-    --------
-    softmax_cross_entropy : from scores instead of probabilities, exact and without a guard.
-
-    Notes
-    -----
-    Runs in NumPy on both backends: training does not need it. Saitoh, *Deep Learning from Scratch*, section 4.2.4.
-
-    Examples
-    --------
-    >>> round(cross_entropy_error([0.1, 0.05, 0.6, 0.25], 2), 6)
-    0.510825
-    """
-    return _contract.cross_entropy_error(_backend.run, y, t)
+__all__ = ["mean_squared_error", "sigmoid_cross_entropy", "sigmoid_with_loss"]
 
 
 @overload
-def softmax_cross_entropy(
-    x: ArrayLike,
+def mean_squared_error(
+    y: ArrayLike,
     t: ArrayLike,
     *,
-    weight: ArrayLike | None = ...,
     sample_weight: ArrayLike | None = ...,
-    ignore_index: int | None = ...,
-    label_smoothing: float = ...,
     reduction: Literal["mean", "sum"] = ...,
     out: OneOut = ...,
 ) -> tuple[float, Array]: ...
 @overload
-def softmax_cross_entropy(
-    x: ArrayLike,
+def mean_squared_error(
+    y: ArrayLike,
     t: ArrayLike,
     *,
-    weight: ArrayLike | None = ...,
     sample_weight: ArrayLike | None = ...,
-    ignore_index: int | None = ...,
-    label_smoothing: float = ...,
     reduction: Literal["none"],
     out: OneOut = ...,
 ) -> tuple[Array, Array]: ...
-def softmax_cross_entropy(
-    x: ArrayLike,
+def mean_squared_error(
+    y: ArrayLike,
     t: ArrayLike,
     *,
-    weight: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
-    ignore_index: int | None = None,
-    label_smoothing: float = NO_SMOOTHING,
     reduction: Reduction = MEAN,
     out: OneOut = None,
 ) -> tuple[float | Array, Array]:
-    r"""Cross-entropy of softmax(x) and its gradient, in one pass.
+    r"""Mean squared error and its gradient, in one pass.
+
+    Parameters
+    ----------
+    y : array_like
+        A network's output, ``(N, ...)`` or any other shape; any real dtype.
+    t : array_like
+        The targets, of y's shape, or ``(N,)`` for a y ``(N, 1)``; any real dtype.
+    sample_weight : array_like, optional
+        ``(N,)``, how much each sample counts.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        Whether the loss is the mean over all numbers, their sum, or each number's own.
+    out : ndarray or 1-tuple, optional
+        Where dx goes; it may be y itself.
+
+    Returns
+    -------
+    loss : float or ndarray
+        The mean :math:`\sum_n \sum_k s_n (y_{nk} - t_{nk})^2 / (K \sum_n s_n)`, over all numbers as PyTorch's, with
+        sample weights s, nan of none; or the sum; both in float64. For ``"none"`` an array of t's shape, in dx's
+        dtype.
+    dx : ndarray
+        Its gradient with respect to y (for ``"none"`` that of the sum), of y's shape, in ``np.exp(y)``'s dtype.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If the shapes do not fit; if reduction is not one of the three; if out is read-only or of a wrong
+        shape.
+
+    Notes
+    -----
+    :math:`\partial L / \partial y_{nk} = 2 s_n (y_{nk} - t_{nk}) / (K \sum_n s_n)`. The book's `mean_squared_error` is
+    half the sum, that is ``reduction="sum"`` halved. Saitoh, *Deep Learning from Scratch*, section 4.2.1; Bishop,
+    *Pattern Recognition and Machine Learning*, section 3.1.1.
+
+
+    Examples
+    --------
+    >>> mean_squared_error([[1.0], [3.0]], [0.0, 0.0])
+    (5.0, array([[1.],
+           [3.]]))
+    """
+    result = _backend.kernels.mean_squared_error(y, t, out, sample_weight, reduction)
+    return (
+        _contract.mean_squared_error(_backend.run, y, t, sample_weight=sample_weight, reduction=reduction, out=out)
+        if result is NotImplemented
+        else result
+    )
+
+
+@overload
+def sigmoid_cross_entropy(
+    x: ArrayLike,
+    t: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = ...,
+    reduction: Literal["mean", "sum"] = ...,
+    out: OneOut = ...,
+) -> tuple[float, Array]: ...
+@overload
+def sigmoid_cross_entropy(
+    x: ArrayLike,
+    t: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = ...,
+    reduction: Literal["none"],
+    out: OneOut = ...,
+) -> tuple[Array, Array]: ...
+def sigmoid_cross_entropy(
+    x: ArrayLike,
+    t: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    reduction: Reduction = MEAN,
+    out: OneOut = None,
+) -> tuple[float | Array, Array]:
+    r"""Binary cross-entropy of sigmoid(x) and its gradient, in one pass.
 
     Parameters
     ----------
     x : array_like
-        Scores ``(N, C)``, ``(C,)`` for one sample, or ``(N, C, d1, ...)`` with the classes on axis 1; any real dtype.
+        Logits, ``(N, ...)`` or any other shape; any real dtype.
     t : array_like
-        Integer labels of x's shape without its axis of classes, ``(N,)`` or ``(N, d1, ...)``; or one-hot or soft
-        targets of x's shape and any real dtype. For one sample one label or ``(C,)``.
-    weight : array_like, optional
-        ``(C,)``, how much each class counts.
+        What each probability should be, in [0, 1]: 0 or 1, booleans, or soft targets; of x's shape, or ``(N,)`` for an
+        x ``(N, 1)``.
     sample_weight : array_like, optional
-        Of the labels' shape, how much each sample counts.
-    ignore_index : int, optional
-        A label, in range or not, whose samples do not count: their loss and their gradient are 0.
-    label_smoothing : float, default 0.0
-        In [0, 1]: how much of each target is spread evenly over all classes.
+        ``(N,)``, how much each sample counts.
     reduction : {"mean", "sum", "none"}, default "mean"
-        Whether the loss is the mean over the samples, their sum, or each sample's own.
+        Whether the loss is the mean over all numbers, their sum, or each number's own.
     out : ndarray or 1-tuple, optional
         Where dx goes; it may be x itself.
 
     Returns
     -------
     loss : float or ndarray
-        The mean :math:`\sum_n \sum_c q_{nc} (\log \sum_j e^{x_{nj}} - x_{nc}) / \sum_n w_n`, or the sum, both in
-        float64; for ``"none"`` an array of the labels' shape in dx's dtype. The mean is nan where no sample counts.
+        The mean of :math:`-t \log \sigma(x) - (1 - t) \log(1 - \sigma(x))` over all numbers, as PyTorch's, each with
+        its sample's weight, nan of none; or the sum; both in float64. For ``"none"`` an array of t's shape, in dx's
+        dtype.
     dx : ndarray
-        Its gradient (for ``"none"`` that of the sum), of x's shape, in ``np.exp(x)``'s dtype whatever t's is.
+        Its gradient with respect to x (for ``"none"`` that of the sum), of x's shape, in ``np.exp(x)``'s dtype.
 
     Raises
     ------
     TypeError
-        If labels are bool or float, ignore_index is not an integer, an argument does not hold real numbers,
-        or out has a wrong dtype.
+        If an argument does not hold real numbers, or out has a wrong dtype.
     ValueError
-        If the shapes do not fit; if a label is outside [0, C) (the message has the label and its
-        row); if ignore_index is given beside targets, label_smoothing is outside [0, 1] or reduction is not
-        one of the three; if out is read-only or of a wrong shape.
+        If the shapes do not fit; if a target lies outside [0, 1] (the message has it and its place);
+        if reduction is not one of the three; if out is read-only or of a wrong
+        shape.
 
     Notes
     -----
-    A sample wants class c by :math:`q_{nc} = s_n w_c ((1 - \epsilon) t_{nc} + \epsilon / C)`, with sample weights s,
-    class weights w, smoothing :math:`\epsilon`, and a label read as the target 1 of its class. In the mean it counts
-    :math:`w_n = s_n w_{t_n}` with a label and :math:`s_n` with targets; so all but sample_weight is as PyTorch's
-    ``cross_entropy`` and ONNX's ``SoftmaxCrossEntropyLoss`` have it.
+    :math:`\partial L / \partial x = \sigma(x) - t`, over the number of numbers in the mean. The loss is
+    :math:`|x| q + \log(1 + e^{-|x|})`, q the target of the side that x is not on: nothing overflows, and no digit is
+    lost where the right side dominates. Saitoh, *Deep Learning from Scratch 2*, section 4.2.4; Bishop, *Pattern
+    Recognition and Machine Learning*, section 4.3.2.
 
-    Through log-sum-exp, so nothing overflows and no guard is added. Where the right class dominates,
-    ``log1p`` of the other terms keeps the digits that ``log`` of their sum with 1 would lose.
-    The loss is within 4 ulp of x's dtype of the exact result, dx with labels within 5, where they are normal numbers.
-    Where the classes are innermost in memory, as in any ``(N, C)``, x is read as it is; else it is copied once.
-    Saitoh, *Deep Learning from Scratch*, section 5.6.3 and appendix A; label smoothing: Szegedy et al., "Rethinking the
-    Inception architecture for computer vision", CVPR 2016, section 7.
 
     Examples
     --------
-    >>> loss, dx = softmax_cross_entropy([[0.0, 0.0]], [1])
-    >>> round(loss, 6), dx
-    (0.693147, array([[ 0.5, -0.5]]))
-    >>> softmax_cross_entropy([[0.0, 0.0], [1.0, 3.0]], [1, -1], ignore_index=-1, reduction="none")[0].round(6)
-    array([0.693147, 0.      ])
+    >>> loss, dx = sigmoid_cross_entropy([[0.0], [100.0]], [1, 1])
+    >>> round(loss, 6), dx.round(6)
+    (0.346574, array([[-0.25],
+           [-0.  ]]))
     """
-    if weight is sample_weight is ignore_index is None and label_smoothing is NO_SMOOTHING and reduction is MEAN:
-        result = _backend.kernels.softmax_cross_entropy(x, t, out)  # the common call, with as little to pass as can be
-    else:
-        result = _backend.kernels.softmax_cross_entropy(
-            x, t, out, weight, sample_weight, ignore_index, label_smoothing, reduction
-        )
+    result = _backend.kernels.sigmoid_cross_entropy(x, t, out, sample_weight, reduction)
     return (
-        _contract.softmax_cross_entropy(
-            _backend.run,
-            x,
-            t,
-            weight=weight,
-            sample_weight=sample_weight,
-            ignore_index=ignore_index,
-            label_smoothing=label_smoothing,
-            reduction=reduction,
-            out=out,
-        )
+        _contract.sigmoid_cross_entropy(_backend.run, x, t, sample_weight=sample_weight, reduction=reduction, out=out)
         if result is NotImplemented
         else result
     )
 
 
-def softmax_with_loss(
+def sigmoid_with_loss(
     x: ArrayLike,
     t: ArrayLike,
-    weight: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
-    ignore_index: int | None = None,
-    label_smoothing: float = NO_SMOOTHING,
     reduction: Reduction = MEAN,
     out: tuple[Array | Recycler | None, Array | Recycler | None] | None = None,
 ) -> tuple[float | Array, Array, Array]:
-    """What the layer `SoftmaxWithLoss` keeps: ``(loss, y, dx)``, `softmax_cross_entropy` with its probabilities y."""
-    if weight is sample_weight is ignore_index is None and label_smoothing is NO_SMOOTHING and reduction is MEAN:
-        result = _backend.kernels.softmax_with_loss(x, t, out)
-    else:
-        result = _backend.kernels.softmax_with_loss(
-            x, t, out, weight, sample_weight, ignore_index, label_smoothing, reduction
-        )
+    """What the layer `SigmoidWithLoss` keeps: ``(loss, y, dx)``, `sigmoid_cross_entropy` with its probabilities y."""
+    result = _backend.kernels.sigmoid_with_loss(x, t, out, sample_weight, reduction)
     return (
-        _contract.softmax_with_loss(
-            _backend.run, x, t, weight, sample_weight, ignore_index, label_smoothing, reduction, out
-        )
+        _contract.sigmoid_with_loss(_backend.run, x, t, sample_weight, reduction, out)
         if result is NotImplemented
         else result
     )

@@ -1,7 +1,10 @@
-"""The entries that elementwise functions share: what they take, where the result goes, and the run."""
+"""The entries that elementwise functions share: what they take, where the result goes, and the run.
+
+`factors` are the function's own numbers, `Work.factors`; NULL where it has none.
+"""
 
 
-cdef object elementwise(Task task, object x, object out, Py_ssize_t cost):
+cdef object elementwise(Task task, object x, object out, const double *factors, Py_ssize_t cost):
     """The entry of a function of one array: y of a plain x; `out` None or an array."""
     cdef int typenum = floating_type(x)
     cdef int order = order_of(x, typenum)
@@ -17,6 +20,7 @@ cdef object elementwise(Task task, object x, object out, Py_ssize_t cost):
         if order == 0 or not (same_shape(x, out) and is_writeable(out) and apart_or_same(x, out)):
             return NotImplemented
     begin(&work, typenum)
+    work.factors = factors
     work.x = data_of(&work, x)
     work.y = data_of(&work, out)
     if is_changed(x, n) or is_changed(out, n):
@@ -25,7 +29,7 @@ cdef object elementwise(Task task, object x, object out, Py_ssize_t cost):
     return out
 
 
-cdef object elementwise_gradient(Task task, object dout, object kept, int kept_type, object out):
+cdef object elementwise_gradient(Task task, object dout, object kept, int kept_type, object out, const double *factors):
     """The entry of a gradient: dx of a plain dout and what forward kept; `out` None or an array."""
     cdef int typenum = floating_type(dout)
     cdef int order = order_of(dout, typenum) & order_of(kept, kept_type)
@@ -43,6 +47,7 @@ cdef object elementwise_gradient(Task task, object dout, object kept, int kept_t
         if not (apart_or_same(kept, out) if kept_type == typenum else apart(kept, out)):
             return NotImplemented
     begin(&work, typenum)
+    work.factors = factors
     work.x = data_of(&work, dout)
     work.t = data_of(&work, kept)
     work.y = data_of(&work, out)
@@ -50,3 +55,59 @@ cdef object elementwise_gradient(Task task, object dout, object kept, int kept_t
         return NotImplemented
     run(task, &work, n, 1)
     return out
+
+
+cdef object elementwise_with_mask(
+    Task task, object x, object draws, object out, const double *factors, Py_ssize_t cost
+):
+    """The entry of a function that gives (y, mask) of a plain x, and of `draws` of float32 where it is not None.
+
+    `out` is None or a tuple of the two.
+    """
+    cdef int typenum = floating_type(x)
+    cdef int order = order_of(x, typenum)
+    cdef object y = None, mask = None
+    cdef Py_ssize_t n
+    cdef Work work
+    if draws is not None:
+        order &= order_of(draws, NPY_FLOAT)
+        if order == 0 or not same_shape(x, draws):
+            return NotImplemented
+    if order == 0:
+        return NotImplemented
+    n = size_of(x)
+    if out is not None:
+        if not PyTuple_CheckExact(out) or PyTuple_GET_SIZE(out) != 2:
+            return NotImplemented
+        y, mask = <object> PyTuple_GET_ITEM(out, 0), <object> PyTuple_GET_ITEM(out, 1)
+        if is_given(y):
+            order &= order_of(y, typenum)
+            if order == 0 or not (same_shape(x, y) and is_writeable(y) and apart_or_same(x, y)):
+                return NotImplemented
+            if draws is not None and not apart(draws, y):
+                return NotImplemented
+        if is_given(mask):
+            order &= order_of(mask, NPY_BOOL)
+            if order == 0 or not (same_shape(x, mask) and is_writeable(mask) and apart(x, mask)):
+                return NotImplemented
+            if draws is not None and not apart(draws, mask):
+                return NotImplemented
+        if is_given(y) and is_given(mask) and not apart(y, mask):
+            return NotImplemented
+    if not is_given(y):
+        y = new_like(y, x, typenum, order)
+    if not is_given(mask):
+        mask = new_like(mask, x, NPY_BOOL, order)
+    begin(&work, typenum)
+    work.factors = factors
+    work.x = data_of(&work, x)
+    work.y = data_of(&work, y)
+    work.mask = data_of(&work, mask)
+    if is_changed(x, n) or is_changed(y, n) or is_changed(mask, n):
+        return NotImplemented
+    if draws is not None:
+        work.t = data_of(&work, draws)
+        if is_changed(draws, n):
+            return NotImplemented
+    run(task, &work, n, cost)
+    return y, mask

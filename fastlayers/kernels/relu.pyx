@@ -57,47 +57,14 @@ cdef void relu_backward_task(const Work *work, Py_ssize_t start, Py_ssize_t stop
 
 def relu(x, out=None):
     """y of a plain array; `out` None or an array."""
-    return elementwise(relu_task, x, out, 1)
+    return elementwise(relu_task, x, out, NULL, 1)
 
 
 def relu_forward(x, out=None):
     """(y, mask) of a plain array; `out` None or a tuple of the two."""
-    cdef int typenum = floating_type(x)
-    cdef int order = order_of(x, typenum)
-    cdef object y = None, mask = None
-    cdef Py_ssize_t n
-    cdef Work work
-    if order == 0:
-        return NotImplemented
-    n = size_of(x)
-    if out is not None:
-        if not PyTuple_CheckExact(out) or PyTuple_GET_SIZE(out) != 2:
-            return NotImplemented
-        y, mask = <object> PyTuple_GET_ITEM(out, 0), <object> PyTuple_GET_ITEM(out, 1)
-        if is_given(y):
-            order &= order_of(y, typenum)
-            if order == 0 or not (same_shape(x, y) and is_writeable(y) and apart_or_same(x, y)):
-                return NotImplemented
-        if is_given(mask):
-            order &= order_of(mask, NPY_BOOL)
-            if order == 0 or not (same_shape(x, mask) and is_writeable(mask) and apart(x, mask)):
-                return NotImplemented
-        if is_given(y) and is_given(mask) and not apart(y, mask):
-            return NotImplemented
-    if not is_given(y):
-        y = new_like(y, x, typenum, order)
-    if not is_given(mask):
-        mask = new_like(mask, x, NPY_BOOL, order)
-    begin(&work, typenum)
-    work.x = data_of(&work, x)
-    work.y = data_of(&work, y)
-    work.mask = data_of(&work, mask)
-    if is_changed(x, n) or is_changed(y, n) or is_changed(mask, n):
-        return NotImplemented
-    run(relu_forward_task, &work, n, 1)
-    return y, mask
+    return elementwise_with_mask(relu_forward_task, x, None, out, NULL, 1)
 
 
 def relu_backward(dout, mask, out=None):
     """dx of a plain array and mask; `out` None or an array."""
-    return elementwise_gradient(relu_backward_task, dout, mask, NPY_BOOL, out)
+    return elementwise_gradient(relu_backward_task, dout, mask, NPY_BOOL, out, NULL)

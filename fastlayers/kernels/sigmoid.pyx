@@ -43,9 +43,9 @@ cdef void sigmoid_backward_task(const Work *work, Py_ssize_t start, Py_ssize_t s
 
 def sigmoid_forward(x, out=None):
     """y of a plain array; `out` None or an array."""
-    return elementwise(sigmoid_forward_task, x, out, 4)
+    return elementwise(sigmoid_forward_task, x, out, NULL, 4)
 
 
 def sigmoid_backward(dout, y, out=None):
     """dx of two plain arrays; `out` None or an array."""
-    return elementwise_gradient(sigmoid_backward_task, dout, y, floating_type(dout), out)
+    return elementwise_gradient(sigmoid_backward_task, dout, y, floating_type(dout), out, NULL)

@@ -8,9 +8,22 @@ A result's memory is used again for a later one, as soon as nobody but the layer
 subclass that does not call ``__init__`` goes without.
 """
 
-from .activations import Relu, Sigmoid
+from .activations import LeakyRelu, Relu, Sigmoid, Tanh
 from .affine import Affine
-from .losses import SoftmaxWithLoss
+from .dropout import Dropout
+from .losses import MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
 from .nodes import AddLayer, MulLayer
 
-__all__ = ["AddLayer", "Affine", "MulLayer", "Relu", "Sigmoid", "SoftmaxWithLoss"]
+__all__ = [
+    "AddLayer",
+    "Affine",
+    "Dropout",
+    "LeakyRelu",
+    "MeanSquaredError",
+    "MulLayer",
+    "Relu",
+    "Sigmoid",
+    "SigmoidWithLoss",
+    "SoftmaxWithLoss",
+    "Tanh",
+]

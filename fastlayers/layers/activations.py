@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike, NDArray
 
-from .. import functional
+from .. import _arguments, functional
 from .._memory import Recycler, recycler
 from ._state import no_forward
 
@@ -53,6 +53,53 @@ class Relu:
         return dx
 
 
+class LeakyRelu:
+    """Leaky rectified linear unit, ``y = x`` where ``x > 0``, else ``negative_slope * x``.
+
+    Parameters
+    ----------
+    negative_slope : float, default 0.01
+        The slope of what is not positive; it may be set later too.
+
+    Attributes
+    ----------
+    negative_slope : float
+    mask : ndarray of bool or None
+        ``x <= 0`` of the last forward.
+
+    See Also
+    --------
+    fastlayers.leaky_relu_forward, fastlayers.leaky_relu_backward : the functions behind it.
+    """
+
+    _functions: ClassVar[ModuleType] = functional
+    _memory: tuple[Recycler | None, ...] = (None, None, None)  # of y, mask, dx
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = _arguments.number("negative_slope", negative_slope)
+        self.mask: Array | None = None
+        self._memory = recycler(), recycler(), recycler()
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape."""
+        y: Array
+        y, self.mask = self._functions.leaky_relu_forward(x, self.negative_slope, out=self._memory[:2])
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        y: Array
+        y, _ = self._functions.leaky_relu_forward(x, self.negative_slope)
+        return y
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape. RuntimeError before forward."""
+        if self.mask is None:
+            raise no_forward(self)
+        dx: Array = self._functions.leaky_relu_backward(dout, self.mask, self.negative_slope, out=self._memory[2])
+        return dx
+
+
 class Sigmoid:
     """Logistic sigmoid, ``y = 1 / (1 + exp(-x))``.
 
@@ -89,4 +136,43 @@ class Sigmoid:
         if self.out is None:
             raise no_forward(self)
         dx: Array = self._functions.sigmoid_backward(dout, self.out, out=self._memory[1])
+        return dx
+
+
+class Tanh:
+    """Hyperbolic tangent, ``y = tanh(x)``.
+
+    Attributes
+    ----------
+    out : ndarray or None
+        y of the last forward.
+
+    See Also
+    --------
+    fastlayers.tanh_forward, fastlayers.tanh_backward : the functions behind it.
+    """
+
+    _functions: ClassVar[ModuleType] = functional
+    _memory: tuple[Recycler | None, ...] = (None, None)  # of y, dx
+
+    def __init__(self) -> None:
+        self.out: Array | None = None
+        self._memory = recycler(), recycler()
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape."""
+        y: Array = self._functions.tanh_forward(x, out=self._memory[0])
+        self.out = y
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        y: Array = self._functions.tanh_forward(x)
+        return y
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape. RuntimeError before forward."""
+        if self.out is None:
+            raise no_forward(self)
+        dx: Array = self._functions.tanh_backward(dout, self.out, out=self._memory[1])
         return dx

@@ -10,14 +10,42 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _contract, functional
 from .._memory import Recycler, recycler
-from ..functional._types import Reduction
-from ..functional.losses import MEAN, NO_SMOOTHING
+from ..functional._types import MEAN, NO_SMOOTHING, Reduction
 from ._state import no_forward
 
 Array = NDArray[Any]
 
 
-class SoftmaxWithLoss:
+class _Loss:
+    """What the losses share: the gradient is computed with the loss, and handed out in copies."""
+
+    _functions: ClassVar[ModuleType] = functional
+    _copies: Recycler | None = None  # of dx, for backward
+    # The default, for a subclass whose own __init__ does not call this one's too.
+    reduction: Reduction = MEAN
+
+    def __init__(self, reduction: Reduction) -> None:
+        self.reduction = reduction
+        self.loss: Any = None
+        self.y: Array | None = None
+        self.t: ArrayLike | None = None
+        self._dx: Array | None = None
+        self._copies = recycler()
+
+    def backward(self, dout: ArrayLike = 1) -> Array:
+        """dx, of x's shape and dtype, times `dout`: a number, or of the loss's shape. RuntimeError before forward."""
+        if self._dx is None:
+            raise no_forward(self)
+        # Each call hands out a copy, so no one holds what another may write to.
+        dx = np.empty_like(self._dx) if self._copies is None else self._copies.like(self._dx)
+        if type(dout) is int and dout == 1:
+            np.copyto(dx, self._dx)
+        else:
+            np.multiply(self._dx, _contract.gradient_of_loss(dout, self.loss, dx.ndim), out=dx)
+        return dx
+
+
+class SoftmaxWithLoss(_Loss):
     """Softmax and cross-entropy, the last layer of a classifier.
 
     Parameters
@@ -47,14 +75,10 @@ class SoftmaxWithLoss:
     fastlayers.softmax_cross_entropy : the function behind it.
     """
 
-    _functions: ClassVar[ModuleType] = functional
     _memory: tuple[Recycler | None, ...] | None = None  # of y, dx
-    _copies: Recycler | None = None  # of dx, for backward
-    # The defaults, for a subclass whose own __init__ does not call this one's too.
     weight: ArrayLike | None = None
     ignore_index: int | None = None
     label_smoothing: float = NO_SMOOTHING
-    reduction: Reduction = MEAN
 
     def __init__(
         self,
@@ -64,16 +88,11 @@ class SoftmaxWithLoss:
         label_smoothing: float = NO_SMOOTHING,
         reduction: Reduction = MEAN,
     ) -> None:
+        super().__init__(reduction)
         self.weight = weight
         self.ignore_index = ignore_index
         self.label_smoothing = label_smoothing
-        self.reduction = reduction
-        self.loss: Any = None
-        self.y: Array | None = None
-        self.t: ArrayLike | None = None
-        self._dx: Array | None = None
         self._memory = recycler(), recycler()
-        self._copies = recycler()
 
     def forward(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of scores x against labels or targets t: a float, or with ``reduction="none"`` an array."""
@@ -91,14 +110,82 @@ class SoftmaxWithLoss:
         self.loss, self.t = loss, t
         return loss
 
-    def backward(self, dout: ArrayLike = 1) -> Array:
-        """dx, of x's shape and dtype, times `dout`: a number, or of the loss's shape. RuntimeError before forward."""
-        if self._dx is None:
-            raise no_forward(self)
-        # dx was computed with the loss; each call hands out a copy, so no one holds what another may write to.
-        dx = np.empty_like(self._dx) if self._copies is None else self._copies.like(self._dx)
-        if type(dout) is int and dout == 1:
-            np.copyto(dx, self._dx)
-        else:
-            np.multiply(self._dx, _contract.gradient_of_loss(dout, self.loss, dx.ndim), out=dx)
-        return dx
+
+class SigmoidWithLoss(_Loss):
+    """Sigmoid and binary cross-entropy, the last layer of a classifier of yes or no, or of several such at once.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}, default "mean"
+        As for `fastlayers.sigmoid_cross_entropy`; it may be set later too.
+
+    Attributes
+    ----------
+    reduction : str
+    loss : float, ndarray or None
+        That of the last forward; with ``"none"`` of t's shape.
+    y : ndarray or None
+        Its probabilities, of x's shape.
+    t : array_like or None
+        Its targets, as given.
+
+    See Also
+    --------
+    fastlayers.sigmoid_cross_entropy : the function behind it.
+    """
+
+    _memory: tuple[Recycler | None, ...] | None = None  # of y, dx
+
+    def __init__(self, *, reduction: Reduction = MEAN) -> None:
+        super().__init__(reduction)
+        self._memory = recycler(), recycler()
+
+    def forward(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
+        """The loss of logits x against targets t: a float, or with ``reduction="none"`` an array."""
+        loss, self.y, self._dx = self._functions.sigmoid_with_loss(x, t, sample_weight, self.reduction, self._memory)
+        self.loss, self.t = loss, t
+        return loss
+
+    @staticmethod
+    def accuracy(x: ArrayLike, t: ArrayLike) -> float:
+        """The fraction of logits x on the side that t says: above 0 for a t above 1/2. Of nothing: nan."""
+        pairs = _contract.logits_and_sides(x, t)
+        return float(np.mean((pairs[0] > 0) == pairs[1])) if pairs[0].size else float("nan")
+
+
+class MeanSquaredError(_Loss):
+    """Mean squared error, the last layer of a regression.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}, default "mean"
+        As for `fastlayers.mean_squared_error`; it may be set later too.
+
+    Attributes
+    ----------
+    reduction : str
+    loss : float, ndarray or None
+        That of the last forward; with ``"none"`` of t's shape.
+    y : ndarray or None
+        Its input: the array itself.
+    t : array_like or None
+        Its targets, as given.
+
+    See Also
+    --------
+    fastlayers.mean_squared_error : the function behind it.
+    """
+
+    _memory: Recycler | None = None  # of dx
+
+    def __init__(self, *, reduction: Reduction = MEAN) -> None:
+        super().__init__(reduction)
+        self._memory = recycler()
+
+    def forward(self, y: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
+        """The loss of outputs y against targets t: a float, or with ``reduction="none"`` an array."""
+        loss, self._dx = self._functions.mean_squared_error(
+            y, t, sample_weight=sample_weight, reduction=self.reduction, out=self._memory
+        )
+        self.loss, self.y, self.t = loss, np.asarray(y), t
+        return loss

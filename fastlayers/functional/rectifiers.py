@@ -1,4 +1,4 @@
-"""Activations and their gradients."""
+"""ReLU and leaky ReLU, and their gradients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from .. import _backend, _contract
 from ._types import Array, OneOut
 
-__all__ = ["relu", "relu_backward", "relu_forward", "sigmoid_backward", "sigmoid_forward"]
+__all__ = ["leaky_relu_backward", "leaky_relu_forward", "relu", "relu_backward", "relu_forward"]
 
 
 def relu(x: ArrayLike, *, out: OneOut = None) -> Array:
@@ -127,53 +127,65 @@ def relu_backward(dout: ArrayLike, mask: ArrayLike, *, out: OneOut = None) -> Ar
     return _contract.relu_backward(_backend.run, dout, mask, out=out) if result is NotImplemented else result
 
 
-def sigmoid_forward(x: ArrayLike, *, out: OneOut = None) -> Array:
-    r"""Logistic sigmoid, :math:`y = 1 / (1 + e^{-x})`.
+def leaky_relu_forward(
+    x: ArrayLike, negative_slope: float = 0.01, *, out: tuple[Array | None, Array | None] | None = None
+) -> tuple[Array, Array]:
+    r"""Leaky ReLU, :math:`y = x` where :math:`x > 0`, else :math:`a x`, and its mask.
 
     Parameters
     ----------
     x : array_like
         Any shape, any real dtype.
-    out : ndarray or 1-tuple, optional
-        Where y goes; it may be x itself.
+    negative_slope : float, default 0.01
+        The slope a of what is not positive.
+    out : tuple of (ndarray or None, ndarray or None), optional
+        Where y and mask go; y may be x itself.
 
     Returns
     -------
     y : ndarray
-        x's shape, in ``np.exp(x)``'s dtype. Exactly 0 at -inf and 1 at +inf; NaN stays NaN.
+        x's shape, in ``np.exp(x)``'s dtype. NaN passes through.
+    mask : ndarray of bool
+        ``x <= 0``, as `leaky_relu_backward` needs it.
 
     Raises
     ------
     TypeError
-        If x does not hold real numbers, or out has a wrong dtype.
+        If x or negative_slope does not hold real numbers; if out is a bare array or of a wrong dtype.
     ValueError
-        If out is read-only or of a wrong shape.
+        If negative_slope is not one number, or out is read-only or of a wrong shape.
 
     Notes
     -----
-    No argument overflows or warns. Within 4 ulp where the result is a normal number; a subnormal
-    result may be 0. Saitoh, *Deep Learning from Scratch*, sections 3.2.4 and 5.5.2.
+    Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML 2013.
 
     Examples
     --------
-    >>> sigmoid_forward([-1000.0, 0.0, 1000.0])
-    array([0. , 0.5, 1. ])
+    >>> y, mask = leaky_relu_forward([1.0, -0.5, -2.0, 3.0], 0.1)
+    >>> y
+    array([ 1.  , -0.05, -0.2 ,  3.  ])
+    >>> mask
+    array([False,  True,  True, False])
     """
-    result = _backend.kernels.sigmoid_forward(x, out)
-    return _contract.sigmoid_forward(_backend.run, x, out=out) if result is NotImplemented else result
+    result = _backend.kernels.leaky_relu_forward(x, negative_slope, out)
+    return (
+        _contract.leaky_relu_forward(_backend.run, x, negative_slope, out=out) if result is NotImplemented else result
+    )
 
 
-def sigmoid_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Array:
-    r"""Gradient of the sigmoid from its output: ``dout * y * (1 - y)``.
+def leaky_relu_backward(dout: ArrayLike, mask: ArrayLike, negative_slope: float = 0.01, *, out: OneOut = None) -> Array:
+    r"""Gradient of leaky ReLU: dout where ``mask`` is False, else ``negative_slope * dout``.
 
     Parameters
     ----------
     dout : array_like
         Gradient of the loss with respect to y; any shape, any real dtype.
-    y : array_like
-        What `sigmoid_forward` returned; dout's shape.
+    mask : array_like of bool
+        dout's shape, from `leaky_relu_forward`.
+    negative_slope : float, default 0.01
+        What forward was given.
     out : ndarray or 1-tuple, optional
-        Where dx goes; it may be dout or y itself.
+        Where dx goes; it may be dout itself.
 
     Returns
     -------
@@ -183,19 +195,23 @@ def sigmoid_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Ar
     Raises
     ------
     TypeError
-        If an argument does not hold real numbers, or out has a wrong dtype.
+        If mask is not bool, or an argument does not hold real numbers, or out has a wrong dtype.
     ValueError
-        If the shapes differ, or out is read-only or of a wrong shape.
+        If the shapes differ, negative_slope is not one number, or out is read-only or of a wrong shape.
 
     Notes
     -----
-    :math:`dy/dx = e^{-x} / (1 + e^{-x})^2 = y (1 - y)`.
-    Saitoh, *Deep Learning from Scratch*, section 5.5.2.
+    :math:`\partial y/\partial x` is 1 where :math:`x > 0`, else a; at 0, where there is none, a.
+    Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML 2013.
 
     Examples
     --------
-    >>> sigmoid_backward([1.0, 2.0], [0.5, 0.5])
-    array([0.25, 0.5 ])
+    >>> leaky_relu_backward([10.0, 20.0], [False, True], 0.1)
+    array([10.,  2.])
     """
-    result = _backend.kernels.sigmoid_backward(dout, y, out)
-    return _contract.sigmoid_backward(_backend.run, dout, y, out=out) if result is NotImplemented else result
+    result = _backend.kernels.leaky_relu_backward(dout, mask, negative_slope, out)
+    return (
+        _contract.leaky_relu_backward(_backend.run, dout, mask, negative_slope, out=out)
+        if result is NotImplemented
+        else result
+    )

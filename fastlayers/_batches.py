@@ -1,0 +1,152 @@
+"""What a loss is asked of, made to fit or refused as one: scores, labels or targets, weights, and the shape of it all.
+
+Nothing large is copied before all is seen to fit. What is asked of one argument stands in `_arguments`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._arguments import (
+    are_labels,
+    checked_labels,
+    checked_reduction,
+    floating,
+    integer,
+    labels_shape,
+    place_of,
+    probability,
+    real,
+    weights,
+)
+
+Array = NDArray[Any]
+
+
+class Rows:
+    """Scores ``(N, C, ...)`` or ``(C,)`` as rows of classes, and what goes with them in the same order.
+
+    Where the classes are innermost in memory nothing is copied, on the way in or out.
+    """
+
+    def __init__(self, x: ArrayLike) -> None:
+        x = floating("x", x)
+        if x.ndim == 0:
+            raise ValueError("x is 0-dimensional: it must be the scores of one sample (C,) or of a batch (N, C, ...)")
+        self._x = x
+        self._axis = min(x.ndim - 1, 1)
+        self._innermost = np.moveaxis(x, self._axis, -1)
+        self._classes = self._innermost.shape[-1]
+        self._labels_shape = labels_shape(x)
+
+    def arguments(
+        self,
+        t: ArrayLike,
+        weight: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        ignore_index: int | None,
+        label_smoothing: float,
+        reduction: str,
+    ) -> dict[str, Any]:
+        """What the implementations take, by name; nothing large is copied before all is seen to fit."""
+        t = real("t", t)
+        if ignore_index is not None:
+            ignore_index = integer("ignore_index", ignore_index)
+        label_smoothing = probability("label_smoothing", label_smoothing)
+        reduction = checked_reduction(reduction)
+        has_labels = are_labels("x", self._x, t)
+        if has_labels:
+            self._labels_shape = t.shape
+        elif ignore_index is not None:
+            raise ValueError(f"ignore_index={ignore_index} is for labels: targets of shape {t.shape} have none")
+        if weight is not None:
+            weight = weights("weight", weight, (self._classes,), "one for each class", self._x.dtype)
+        if sample_weight is not None:
+            sample_weight = weights(
+                "sample_weight", sample_weight, self._labels_shape, "one for each sample", self._x.dtype
+            )
+        if has_labels:
+            t = checked_labels(t, self._classes, ignore_index)
+            ignore_index = None if ignore_index is None else -1
+        else:
+            t = self._as_rows(np.moveaxis(t, self._axis, -1))
+        return {
+            "x": self._as_rows(self._innermost),
+            "t": t,
+            "weight": weight,
+            "sample_weight": sample_weight,
+            "ignore_index": ignore_index,
+            "label_smoothing": label_smoothing,
+            "reduction": reduction,
+        }
+
+    def _as_rows(self, a: Array) -> Array:
+        rows = a.reshape(math.prod(self._labels_shape), self._classes)
+        return np.asarray(rows, dtype=self._x.dtype, order="C")
+
+    def loss(self, loss: Any) -> float | Array:
+        """A loss for each label, where those are asked for."""
+        return loss.reshape(self._labels_shape) if isinstance(loss, np.ndarray) else loss
+
+    def restored(self, rows: Array) -> Array:
+        """Rows of classes in the shape of x; where the classes were innermost in memory, they stay so."""
+        y = np.moveaxis(rows.reshape(self._innermost.shape), -1, self._axis)
+        return y if self._innermost.flags.c_contiguous else np.asarray(y, order="C")
+
+
+class Pairs:
+    """Numbers, and a target for each, as rows ``(N, K)`` of samples.
+
+    Parameters
+    ----------
+    name : str
+        What the numbers are called, as an argument.
+    probabilities : bool
+        Whether the targets must lie in [0, 1].
+    """
+
+    def __init__(
+        self,
+        name: str,
+        x: ArrayLike,
+        t: ArrayLike,
+        sample_weight: ArrayLike | None,
+        reduction: str,
+        *,
+        probabilities: bool = False,
+    ) -> None:
+        x, t = floating(name, x), real("t", t)
+        fits = t.shape == x.shape or (x.ndim > 1 and x.shape[-1] == 1 and t.shape == x.shape[:-1])
+        if not fits:
+            or_so = f" or {x.shape[:-1]}" if x.ndim > 1 and x.shape[-1] == 1 else ""
+            raise ValueError(
+                f"t of shape {t.shape} does not fit {name} of shape {x.shape}: t must have shape {x.shape}{or_so}"
+            )
+        reduction = checked_reduction(reduction)
+        if sample_weight is not None:
+            sample_weight = weights("sample_weight", sample_weight, x.shape[:1], "one for each sample", x.dtype)
+        if probabilities:
+            wrong = np.argwhere(~((t >= 0) & (t <= 1)))
+            if len(wrong):
+                place = tuple(wrong[0].tolist())
+                raise ValueError(f"target {t[place]} at {place_of(place)} is outside [0, 1]")
+        self._shape, self._t_shape = x.shape, t.shape
+        rows = (x.shape[0], math.prod(x.shape[1:])) if x.ndim else (1, 1)
+        self.arguments: dict[str, Any] = {
+            name: np.asarray(x.reshape(rows), order="C"),
+            "t": np.asarray(t.reshape(rows), dtype=x.dtype, order="C"),
+            "sample_weight": sample_weight,
+            "reduction": reduction,
+        }
+
+    def loss(self, loss: Any) -> float | Array:
+        """A loss for each target, where those are asked for."""
+        return loss.reshape(self._t_shape) if isinstance(loss, np.ndarray) else loss
+
+    def restored(self, rows: Array) -> Array:
+        """Rows in the shape of the numbers."""
+        return rows.reshape(self._shape)

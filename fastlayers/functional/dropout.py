@@ -1,0 +1,95 @@
+"""Dropout and its gradient."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from .. import _backend, _contract
+from ._types import Array, OneOut
+
+__all__ = ["dropout_backward", "dropout_forward"]
+
+
+def dropout_forward(
+    x: ArrayLike, draws: ArrayLike, p: float = 0.5, *, out: tuple[Array | None, Array | None] | None = None
+) -> tuple[Array, Array]:
+    r"""Dropout: each value becomes 0 with probability p, and else is scaled to keep its expected value.
+
+    Parameters
+    ----------
+    x : array_like
+        Any shape, any real dtype.
+    draws : array_like
+        x's shape, uniform in [0, 1): ``rng.random(x.shape, dtype=np.float32)``. Of float32 it runs compiled.
+    p : float, default 0.5
+        In [0, 1]: a value is dropped where its draw is below p.
+    out : tuple of (ndarray or None, ndarray or None), optional
+        Where y and mask go; y may be x itself.
+
+    Returns
+    -------
+    y : ndarray
+        x's shape, in ``np.exp(x)``'s dtype: ``x / (1 - p)`` where kept, else +0.0.
+    mask : ndarray of bool
+        ``draws >= p``, True where a value is kept, as `dropout_backward` needs it.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers; if out is a bare array or of a wrong dtype.
+    ValueError
+        If the shapes differ, p lies outside [0, 1], or out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    Saitoh, *Deep Learning from Scratch*, section 6.4.3, scales in prediction instead, by :math:`1 - p`.
+    Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15 (2014), section 10.
+
+    Examples
+    --------
+    >>> y, mask = dropout_forward([1.0, 2.0, 3.0], [0.7, 0.2, 0.5], 0.5)
+    >>> y, mask
+    (array([2., 0., 6.]), array([ True, False,  True]))
+    """
+    result = _backend.kernels.dropout_forward(x, draws, p, out)
+    return _contract.dropout_forward(_backend.run, x, draws, p, out=out) if result is NotImplemented else result
+
+
+def dropout_backward(dout: ArrayLike, mask: ArrayLike, p: float = 0.5, *, out: OneOut = None) -> Array:
+    r"""Gradient of dropout: ``dout / (1 - p)`` where ``mask`` is True, else 0.
+
+    Parameters
+    ----------
+    dout : array_like
+        Gradient of the loss with respect to y; any shape, any real dtype.
+    mask : array_like of bool
+        dout's shape, from `dropout_forward`.
+    p : float, default 0.5
+        What forward was given.
+    out : ndarray or 1-tuple, optional
+        Where dx goes; it may be dout itself.
+
+    Returns
+    -------
+    dx : ndarray
+        Gradient with respect to x, of dout's shape.
+
+    Raises
+    ------
+    TypeError
+        If mask is not bool, or an argument does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If the shapes differ, p lies outside [0, 1], or out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    Forward multiplies by 0 or :math:`1 / (1 - p)`, so backward does too.
+    Saitoh, *Deep Learning from Scratch*, section 6.4.3.
+
+    Examples
+    --------
+    >>> dropout_backward([1.0, 2.0], [True, False], 0.5)
+    array([2., 0.])
+    """
+    result = _backend.kernels.dropout_backward(dout, mask, p, out)
+    return _contract.dropout_backward(_backend.run, dout, mask, p, out=out) if result is NotImplemented else result

@@ -1,0 +1,158 @@
+"""The logistic sigmoid and the hyperbolic tangent, and their gradients."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from .. import _backend, _contract
+from ._types import Array, OneOut
+
+__all__ = ["sigmoid_backward", "sigmoid_forward", "tanh_backward", "tanh_forward"]
+
+
+def sigmoid_forward(x: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Logistic sigmoid, :math:`y = 1 / (1 + e^{-x})`.
+
+    Parameters
+    ----------
+    x : array_like
+        Any shape, any real dtype.
+    out : ndarray or 1-tuple, optional
+        Where y goes; it may be x itself.
+
+    Returns
+    -------
+    y : ndarray
+        x's shape, in ``np.exp(x)``'s dtype. Exactly 0 at -inf and 1 at +inf; NaN stays NaN.
+
+    Raises
+    ------
+    TypeError
+        If x does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    No argument overflows or warns. Within 4 ulp where the result is a normal number; a subnormal
+    result may be 0. Saitoh, *Deep Learning from Scratch*, sections 3.2.4 and 5.5.2.
+
+    Examples
+    --------
+    >>> sigmoid_forward([-1000.0, 0.0, 1000.0])
+    array([0. , 0.5, 1. ])
+    """
+    result = _backend.kernels.sigmoid_forward(x, out)
+    return _contract.sigmoid_forward(_backend.run, x, out=out) if result is NotImplemented else result
+
+
+def sigmoid_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Gradient of the sigmoid from its output: ``dout * y * (1 - y)``.
+
+    Parameters
+    ----------
+    dout : array_like
+        Gradient of the loss with respect to y; any shape, any real dtype.
+    y : array_like
+        What `sigmoid_forward` returned; dout's shape.
+    out : ndarray or 1-tuple, optional
+        Where dx goes; it may be dout or y itself.
+
+    Returns
+    -------
+    dx : ndarray
+        Gradient with respect to x, of dout's shape.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If the shapes differ, or out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    :math:`dy/dx = e^{-x} / (1 + e^{-x})^2 = y (1 - y)`.
+    Saitoh, *Deep Learning from Scratch*, section 5.5.2.
+
+    Examples
+    --------
+    >>> sigmoid_backward([1.0, 2.0], [0.5, 0.5])
+    array([0.25, 0.5 ])
+    """
+    result = _backend.kernels.sigmoid_backward(dout, y, out)
+    return _contract.sigmoid_backward(_backend.run, dout, y, out=out) if result is NotImplemented else result
+
+
+def tanh_forward(x: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Hyperbolic tangent, :math:`y = (e^x - e^{-x}) / (e^x + e^{-x})`.
+
+    Parameters
+    ----------
+    x : array_like
+        Any shape, any real dtype.
+    out : ndarray or 1-tuple, optional
+        Where y goes; it may be x itself.
+
+    Returns
+    -------
+    y : ndarray
+        x's shape, in ``np.exp(x)``'s dtype. Exactly -1 at -inf and 1 at +inf; NaN stays NaN, and 0 its sign.
+
+    Raises
+    ------
+    TypeError
+        If x does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    Within 4 ulp. As :math:`m / (m + 2)` with :math:`m = e^{2|x|} - 1`, which keeps its digits at 0.
+    LeCun et al., "Efficient backprop", 1998, section 4.4.
+
+    Examples
+    --------
+    >>> tanh_forward([-1000.0, 0.0, 0.5]).round(6)
+    array([-1.      ,  0.      ,  0.462117])
+    """
+    result = _backend.kernels.tanh_forward(x, out)
+    return _contract.tanh_forward(_backend.run, x, out=out) if result is NotImplemented else result
+
+
+def tanh_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Gradient of the hyperbolic tangent from its output: ``dout * (1 - y**2)``.
+
+    Parameters
+    ----------
+    dout : array_like
+        Gradient of the loss with respect to y; any shape, any real dtype.
+    y : array_like
+        What `tanh_forward` returned; dout's shape.
+    out : ndarray or 1-tuple, optional
+        Where dx goes; it may be dout or y itself.
+
+    Returns
+    -------
+    dx : ndarray
+        Gradient with respect to x, of dout's shape.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If the shapes differ, or out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    :math:`dy/dx = 1 - \tanh^2 x = (1 - y)(1 + y)`, and in that form no digit is lost where y is near 1.
+    LeCun et al., "Efficient backprop", 1998, section 4.4.
+
+    Examples
+    --------
+    >>> tanh_backward([1.0, 2.0], [0.5, 0.0])
+    array([0.75, 2.  ])
+    """
+    result = _backend.kernels.tanh_backward(dout, y, out)
+    return _contract.tanh_backward(_backend.run, dout, y, out=out) if result is NotImplemented else result

@@ -1,0 +1,81 @@
+"""The dropout layer."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _arguments, functional
+from .._memory import Recycler, recycler
+from ._state import no_forward
+
+Array = NDArray[Any]
+
+
+class Dropout:
+    """Dropout: in training each value becomes 0 with probability p, and else is scaled by ``1 / (1 - p)``.
+
+    Parameters
+    ----------
+    p : float, default 0.5
+        In [0, 1]; it may be set later too.
+    rng : int, numpy.random.Generator or other seed, optional
+        What `numpy.random.default_rng` takes: the same seed drops the same values, on both backends. By default
+        each layer drops others in each process.
+
+    Attributes
+    ----------
+    p : float
+    rng : numpy.random.Generator
+        Where the draws come from, one float32 for each value.
+    mask : ndarray of bool or None
+        Of the last forward, True where a value was kept.
+
+    See Also
+    --------
+    fastlayers.dropout_forward, fastlayers.dropout_backward : the functions behind it.
+
+    Notes
+    -----
+    ``forward`` is for training, and ``predict`` gives x back as it is. The book's layer, whose mask is the same, scales
+    in prediction instead. Saitoh, *Deep Learning from Scratch*, section 6.4.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = Dropout(0.5, rng=0)
+    >>> layer.forward(np.ones(4))
+    array([2., 2., 2., 0.])
+    >>> layer.predict(np.ones(4))
+    array([1., 1., 1., 1.])
+    """
+
+    _functions: ClassVar[ModuleType] = functional
+    _memory: tuple[Recycler | None, ...] = (None, None, None)  # of y, mask, dx
+
+    def __init__(self, p: float = 0.5, rng: Any = None) -> None:
+        self.p = _arguments.probability("p", p)
+        self.rng = np.random.default_rng(rng)
+        self.mask: Array | None = None
+        self._memory = recycler(), recycler(), recycler()
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape."""
+        draws = self.rng.random(np.shape(x), dtype=np.float32)
+        y: Array
+        y, self.mask = self._functions.dropout_forward(x, draws, self.p, out=self._memory[:2])
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """X itself, as an array: for prediction nothing is dropped."""
+        return x if type(x) is np.ndarray else np.asarray(x)
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape. RuntimeError before forward."""
+        if self.mask is None:
+            raise no_forward(self)
+        dx: Array = self._functions.dropout_backward(dout, self.mask, self.p, out=self._memory[2])
+        return dx
