@@ -87,7 +87,7 @@ def load_digits(dtype: DTypeLike = np.float32) -> Dataset:
     -----
     E. Alpaydin and C. Kaynak, "Optical recognition of handwritten digits", UCI Machine Learning Repository, 1998.
     """
-    source = require("sklearn.datasets", "scikit-learn", "the bundled data set of digits").load_digits()
+    source = require("sklearn.datasets", "scikit-learn", "the bundled data set of digits", "demo").load_digits()
     x = np.asarray(source.data / 16, dtype=dtype)
     t = np.asarray(source.target, dtype=np.int64)
     order = np.random.default_rng(_SPLIT_SEED).permutation(len(x))

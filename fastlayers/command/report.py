@@ -121,7 +121,7 @@ def plot(path: str | os.PathLike[str], heading: str, runs: Sequence[Run]) -> Non
 
 def require_plotting() -> Any:
     """Import ``matplotlib.figure``; the ImportError says how to get it."""
-    return require("matplotlib.figure", "matplotlib", "--plot")
+    return require("matplotlib.figure", "matplotlib", "--plot", "demo")
 
 
 def _time(seconds: float) -> str:

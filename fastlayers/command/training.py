@@ -198,7 +198,7 @@ class Progress:
         self._bar: Any = None
         if sys.stderr is not None and sys.stderr.isatty():
             try:
-                tqdm = require("tqdm", "tqdm", "the progress bar").tqdm
+                tqdm = require("tqdm", "tqdm", "the progress bar", "demo").tqdm
             except ImportError:
                 return
             self._bar = tqdm(total=total, desc=label, unit="step", leave=False, file=sys.stderr)
