@@ -76,8 +76,10 @@ def open_regular(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     ------
     OSError
         If it cannot be opened, or is something else.
+    TypeError
+        If `path` is no name.
     """
-    with open(path, "rb", opener=_open_at_once) as file:
+    with open(os.fspath(path), "rb", opener=_open_at_once) as file:  # a number would be a file that is open already
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "is not a regular file", str(path))
         yield file

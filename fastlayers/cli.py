@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import _model_file, datasets
+from . import datasets
 from ._backend import get_num_threads, set_num_threads, show_config, use_backend
 from ._files import check_writable
 from .command import report, training
 from .command.options import parser
+from .formats import ModelFileError
+from .network import Sequential
 
 _FAILED, _INTERRUPTED, _BROKEN_PIPE = 1, 130, 141
 _BETWEEN_SAVES = 1.0  # seconds: a tiny network has thousands of epochs a minute, and each save waits for the disk
@@ -56,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
     except MemoryError as error:
         return _fail(f"not enough memory: {error}")
-    except (ImportError, InputError, datasets.DataError, _model_file.ModelFileError, training.DivergedError) as error:
+    except (ImportError, InputError, datasets.DataError, ModelFileError, training.DivergedError) as error:
         return _fail(str(error))
     return 0
 
@@ -84,7 +86,7 @@ def _train(args: argparse.Namespace) -> None:
     if len(runs) == 2:
         print(f"\n{report.comparison(*runs)}")
     if args.save is not None:
-        _model_file.save(args.save, runs[-1].network)
+        runs[-1].network.save(args.save)
         print(f"\nnetwork trained on {runs[-1].backend} saved in {args.save}")
     if args.plot is not None:
         report.plot(args.plot, report.title(data, settings), runs)
@@ -92,7 +94,7 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _predict(args: argparse.Namespace) -> None:
-    network = _model_file.load(args.model)
+    network = Sequential.load(args.model)
     weights = [layer.W for layer in network.layers if hasattr(layer, "W")]
     dtype = weights[0].dtype.name
     test = datasets.load_idx_split(args.idx, "t10k", dtype) if args.idx else datasets.load_digits(dtype).test
@@ -181,7 +183,7 @@ class _Saver:
     def __call__(self, run: training.Run) -> None:
         epochs = len(run.train_loss)
         if self.path is not None and epochs > self.epochs and time.monotonic() >= self._due:
-            _model_file.save(self.path, run.network)
+            run.network.save(self.path)
             self.epochs, self._due = epochs, time.monotonic() + _BETWEEN_SAVES
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _arguments
+from .formats.portable import Portable
 
 Array = NDArray[Any]
 
@@ -40,7 +41,7 @@ class Optimizer(Protocol):
     def update(self, params: list[Array], grads: list[Array]) -> None: ...
 
 
-class Sequential:
+class Sequential(Portable):
     """Layers that feed each other, and a loss.
 
     Parameters
@@ -71,9 +72,10 @@ class Sequential:
     True
     """
 
+    loss_layer: Loss
+
     def __init__(self, layers: list[Any], loss: Loss) -> None:
-        self.layers: list[Any] = list(layers)
-        self.loss_layer = loss
+        super().__init__(layers, loss)
 
     def predict(self, x: ArrayLike) -> Array:
         """The last layer's output, ``(N, C)`` scores for a classifier; the loss layer is left out.

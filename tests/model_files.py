@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import fastlayers as fl
-from fastlayers._model_file import ModelFileError, _digest, load
+from fastlayers.formats import ModelFileError, description
 
 
 def tiny(dtype: str = "float32", *, bias: bool = True, activation: type = fl.Relu, seed: int = 5) -> fl.Sequential:
@@ -31,6 +32,16 @@ def network(
     return fl.Sequential(layers[:-1], fl.SoftmaxWithLoss())
 
 
+def every_kind(dtype: str = "float32", loss: Any = None) -> fl.Sequential:
+    """A network with a layer of each kind, for samples of two numbers."""
+    rng = np.random.default_rng(5)
+    layers: list[Any] = []
+    for activation in (fl.Relu(), fl.LeakyRelu(0.2), fl.Sigmoid(), fl.Tanh(), fl.Dropout(0.25)):
+        W, b = rng.standard_normal((2, 2)).astype(dtype), rng.standard_normal(2).astype(dtype)
+        layers += [fl.Affine(W, b), activation]
+    return fl.Sequential(layers, fl.SoftmaxWithLoss() if loss is None else loss)
+
+
 def same(a: fl.Sequential, b: fl.Sequential) -> bool:
     return (
         [type(layer) for layer in a.layers] == [type(layer) for layer in b.layers]
@@ -42,7 +53,7 @@ def same(a: fl.Sequential, b: fl.Sequential) -> bool:
     )
 
 
-def refusal(path: Path) -> str:
+def refusal(path: Path, load: Callable[[Path], object] = fl.Sequential.load) -> str:
     """The error of a file that must be refused: one line to be read, that begins with its name."""
     with pytest.raises(ModelFileError) as caught:
         load(path)
@@ -56,7 +67,7 @@ def refusal(path: Path) -> str:
 def check(path: Path, right: fl.Sequential, what: object) -> None:
     """A damaged file is refused, or gives the right model all the same."""
     try:
-        loaded = load(path)
+        loaded = fl.Sequential.load(path)
     except ModelFileError:
         refusal(path)
     else:
@@ -105,5 +116,5 @@ def sign(path: Path, *without: str) -> None:
         arrays = {name: archive[name] for name in archive}
     header = json.loads(arrays.pop("header")[()])
     header = {name: value for name, value in header.items() if name not in without}
-    header["sha256"] = _digest(header, arrays)
+    header["sha256"] = description.digest(header, arrays)
     np.savez(path, header=np.array(json.dumps(header).encode()), **arrays)

@@ -13,7 +13,6 @@ import pytest
 from commands import COMMAND, FEW, environment, fail, run, started, succeed, wait_for, write_images
 
 import fastlayers
-from fastlayers import _model_file
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
 WITHOUT_KERNELS = (
@@ -171,7 +170,7 @@ def test_save_and_predict(images: Path, tmp_path: Path) -> None:
 def test_predict_what_does_not_fit(images: Path, tmp_path: Path) -> None:
     def model(features: int, classes: int) -> Path:
         layers = [fastlayers.Affine(np.ones((features, classes)), np.zeros(classes))]
-        _model_file.save(tmp_path / "m.npz", fastlayers.Sequential(layers, fastlayers.SoftmaxWithLoss()))
+        fastlayers.Sequential(layers, fastlayers.SoftmaxWithLoss()).save(tmp_path / "m.npz")
         return tmp_path / "m.npz"
 
     assert "takes images of 5 pixels, but those of" in fail("predict", model(5, 3), "--idx", images)

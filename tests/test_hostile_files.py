@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from model_files import members, npy, refusal, rewrite, same, tiny, write_members
 
-from fastlayers._model_file import load, save
+import fastlayers as fl
 
+ESCAPES = "\x1b[2J"
 MOST_MEMORY = 1 << 20  # bytes, for a file of some 2,000
 
 
@@ -26,7 +27,7 @@ MOST_MEMORY = 1 << 20  # bytes, for a file of some 2,000
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A model file alone in a folder, where a load must leave nothing else."""
     monkeypatch.chdir(tmp_path)
-    save(tmp_path / "m.npz", tiny())
+    tiny().save(tmp_path / "m.npz")
     yield tmp_path / "m.npz"
     assert [path.name for path in tmp_path.iterdir()] == ["m.npz"]
 
@@ -129,6 +130,14 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "nested lists for a header": (with_member("header.npy", npy(np.array(b"[" * 100_000))), "damaged"),
     "a number too long to read": (with_member("header.npy", npy(np.array(b"9" * 100_000))), "damaged"),
     "escapes for a terminal": (lambda path: rewrite(path, header_dtype="\x1b[2J\n\x1b]0;owned\x07"), "expected '"),
+    "escapes for a name": (
+        lambda path: rewrite(
+            path,
+            header_layers=[{"kind": "Affine", "params": [ESCAPES]}],
+            **{f"0.{ESCAPES}": np.ones(3), "0.W": None, "0.b": None, "2.W": None, "2.b": None},
+        ),
+        r"array 0.\x1b[2J is float64; expected 'float32'",
+    ),
     "a name for a novel": (lambda path: rewrite(path, header_version="long" * 10_000), "of version 'long"),
     "a path upwards": (with_member("../0.W.npy", b""), "without the header"),
     "an absolute path": (with_member("/0.W.npy", npy(np.ones(3, np.float32))), "but its header lists"),
@@ -167,7 +176,7 @@ HARMLESS: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("write", HARMLESS.values(), ids=HARMLESS.keys())
 def test_odd_files_that_hold_the_right_model(model: Path, write: Callable[[Path], object]) -> None:
     write(model)
-    assert same(load(model), tiny())
+    assert same(fl.Sequential.load(model), tiny())
 
 
 # What is no file
@@ -179,7 +188,7 @@ def load_error(path: Path) -> OSError:
 
     def run() -> None:
         try:
-            load(path)
+            fl.Sequential.load(path)
         except BaseException as error:  # the thread's, for the test to look at
             caught.append(error)
 
@@ -219,4 +228,4 @@ def test_too_little_memory_is_not_called_damage(model: Path, monkeypatch: pytest
 
     monkeypatch.setattr(zipfile.ZipFile, "read", none_left)
     with pytest.raises(MemoryError):
-        load(model)
+        fl.Sequential.load(model)

@@ -12,7 +12,8 @@ import pytest
 from commands import FEW, started, succeed, wait_for, write_images
 from model_files import same, tiny
 
-from fastlayers import _model_file, cli
+import fastlayers as fl
+from fastlayers import cli
 from fastlayers.command.training import Run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -37,12 +38,12 @@ def interrupted(process: subprocess.Popen[str]) -> str:
 def test_before_the_first_epoch(images: Path, tmp_path: Path) -> None:
     """A step of it takes its time; what an earlier training saved is there still."""
     model = tmp_path / "m.npz"
-    _model_file.save(model, tiny())
+    tiny().save(model)
     slow = ["--hidden", "3000", "3000", "--batch-size", "1", "--dtype", "float64"]
     with started("train", "--idx", images, *ENDLESS, *slow, "--save", model) as process:
         wait_for(process, "reference, at most")
         assert interrupted(process) == "fastlayers: interrupted\n"
-    assert same(_model_file.load(model), tiny())
+    assert same(fl.Sequential.load(model), tiny())
     assert list(tmp_path.iterdir()) == [model]
 
 
@@ -76,7 +77,7 @@ def test_again_and_again(images: Path, tmp_path: Path) -> None:
             process.send_signal(signal.SIGINT)
         assert process.stderr.read() == ""
         assert process.returncode == 130
-    _model_file.load(tmp_path / "m.npz")
+    fl.Sequential.load(tmp_path / "m.npz")
 
 
 # What is saved, and when
@@ -96,11 +97,11 @@ def test_the_file_never_goes_back_to_a_network_that_learned_for_less(saver: cli.
     """As the second backend's would be, of the two that a training repeats."""
     for epochs, seed, saved in [(1, 1, 1), (2, 2, 2), (1, 3, 2), (2, 4, 2), (3, 5, 5)]:
         saver(after(epochs, seed))
-        assert same(_model_file.load(tmp_path / "m.npz"), tiny(seed=saved))
+        assert same(fl.Sequential.load(tmp_path / "m.npz"), tiny(seed=saved))
 
 
 def test_not_every_epoch_waits_for_the_disk(saver: cli._Saver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "_BETWEEN_SAVES", 1e6)
     for epochs in range(1, 9):
         saver(after(epochs, seed=epochs))
-    assert same(_model_file.load(tmp_path / "m.npz"), tiny(seed=1))
+    assert same(fl.Sequential.load(tmp_path / "m.npz"), tiny(seed=1))

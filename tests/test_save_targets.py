@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from model_files import same, tiny
 
+import fastlayers as fl
 from fastlayers import _files
-from fastlayers._model_file import load, save
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files")
 OLD, NEW = tiny(seed=1), tiny(seed=2)
 
 
 def test_the_name_is_taken_as_given(tmp_path: Path) -> None:
-    save(tmp_path / "model", NEW)
+    NEW.save(tmp_path / "model")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
@@ -30,10 +30,10 @@ def test_the_name_is_taken_as_given(tmp_path: Path) -> None:
 def test_the_mode_is_that_of_open(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        save(tmp_path / "new.npz", NEW)
+        NEW.save(tmp_path / "new.npz")
         (tmp_path / "old.npz").touch()
         (tmp_path / "old.npz").chmod(0o604)
-        save(tmp_path / "old.npz", NEW)
+        NEW.save(tmp_path / "old.npz")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "new.npz").stat().st_mode) == 0o640
@@ -47,10 +47,10 @@ def test_a_symbolic_link_is_followed(tmp_path: Path, there: bool) -> None:
     link, real = tmp_path / "m.npz", tmp_path / "real" / "m.npz"
     link.symlink_to(real)
     if there:
-        save(real, OLD)
-    save(link, NEW)
+        OLD.save(real)
+    NEW.save(link)
     assert link.is_symlink()
-    assert same(load(real), NEW)
+    assert same(fl.Sequential.load(real), NEW)
     assert list(real.parent.iterdir()) == [real]
 
 
@@ -59,7 +59,7 @@ def refused(path: Path) -> OSError:
     with pytest.raises(OSError) as looked:  # noqa: PT011  # for the caller to look at
         _files.check_writable(path)
     with pytest.raises(OSError) as caught:  # noqa: PT011
-        save(path, NEW)
+        NEW.save(path)
     assert str(caught.value) == str(looked.value)
     assert caught.value.filename == str(path)
     return caught.value
@@ -95,9 +95,9 @@ def folder() -> Iterator[Path]:
 @pytest.mark.parametrize(("name", "mode"), [(".", 0o555), ("m.npz", 0o444)], ids=["folder", "file"])
 def test_what_is_read_only(folder: Path, name: str, mode: int) -> None:
     path = folder / "m.npz"
-    save(path, OLD)
+    OLD.save(path)
     (folder / name).chmod(mode)
     assert refused(path).errno == errno.EACCES
-    assert same(load(path), OLD)
+    assert same(fl.Sequential.load(path), OLD)
     assert list(folder.iterdir()) == [path]
     folder.chmod(0o755)

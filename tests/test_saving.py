@@ -17,7 +17,6 @@ import pytest
 from model_files import network, same, tiny
 
 import fastlayers as fl
-from fastlayers._model_file import load, save
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files, limits and signals")
 OLD, NEW = tiny(seed=1), tiny(seed=2)
@@ -28,10 +27,10 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """Where a save fails: what was there is there still, and nothing else."""
     path = tmp_path / "m.npz"
     if request.param:
-        save(path, OLD)
+        OLD.save(path)
     yield path
     assert list(tmp_path.iterdir()) == [path] * request.param
-    assert not request.param or same(load(path), OLD)
+    assert not request.param or same(fl.Sequential.load(path), OLD)
 
 
 # A disk that is full, and other failures of the system
@@ -53,12 +52,12 @@ def file_size_limit(most: int) -> Iterator[None]:
 @POSIX
 @pytest.mark.thread_unsafe(reason="the limit is the process's")
 def test_a_disk_that_is_full_at_any_byte(target: Path, tmp_path: Path) -> None:
-    save(tmp_path / "other", NEW)
+    NEW.save(tmp_path / "other")
     size = (tmp_path / "other").stat().st_size
     (tmp_path / "other").unlink()
     for most in (0, 1, *range(50, size, 50), size - 1):
         with file_size_limit(most), pytest.raises(OSError) as caught:  # noqa: PT011  # the errno is looked at
-            save(target, NEW)
+            NEW.save(target)
         assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(target))
 
 
@@ -69,7 +68,7 @@ def test_each_step_may_fail(target: Path, monkeypatch: pytest.MonkeyPatch, step:
 
     monkeypatch.setattr(os, step, fail)
     with pytest.raises(OSError, match="No space left") as caught:
-        save(target, NEW)
+        NEW.save(target)
     assert caught.value.filename == str(target)
 
 
@@ -80,7 +79,7 @@ def test_an_exception_in_between(target: Path, monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(error):
-        save(target, NEW)
+        NEW.save(target)
 
 
 # A process that is killed
@@ -89,7 +88,6 @@ def test_an_exception_in_between(target: Path, monkeypatch: pytest.MonkeyPatch, 
 KILLED = """
 import os, resource, signal, sys
 from model_files import tiny
-from fastlayers._model_file import save
 
 path, size = sys.argv[1], int(sys.argv[2])
 
@@ -106,7 +104,7 @@ for point in points:
     child = os.fork()
     if child == 0:
         point()
-        save(path, tiny(seed=2))
+        tiny(seed=2).save(path)
         os._exit(0)
     print(-os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
@@ -121,7 +119,7 @@ def program(text: str, *args: object) -> list[str]:
 @POSIX
 def test_a_process_that_is_killed_at_any_byte(tmp_path: Path) -> None:
     path = tmp_path / "m.npz"
-    save(path, OLD)
+    OLD.save(path)
     command = program(KILLED, path, path.stat().st_size)
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=60, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}, check=True
@@ -129,7 +127,7 @@ def test_a_process_that_is_killed_at_any_byte(tmp_path: Path) -> None:
     signals = done.stdout.split()
     assert signals.count(str(signal.SIGXFSZ.value)) > 15
     assert signals[-3:] == [str(signal.SIGKILL.value)] * 3
-    assert same(load(path), OLD)
+    assert same(fl.Sequential.load(path), OLD)
     left = [other for other in tmp_path.iterdir() if other != path]
     assert len(left) == len(signals)  # nobody lived to delete them
     assert all(other.match(".fastlayers-*.tmp") for other in left)
@@ -137,12 +135,11 @@ def test_a_process_that_is_killed_at_any_byte(tmp_path: Path) -> None:
 
 ENDLESS = """
 from model_files import network
-from fastlayers._model_file import save
 
 networks = [network((300, 300, 3), seed=seed) for seed in (1, 2)]
 while True:
     for each in networks:
-        save(sys.argv[1], each)
+        each.save(sys.argv[1])
         print(flush=True)
 """
 
@@ -156,7 +153,7 @@ def test_a_process_that_is_killed_at_any_time(tmp_path: Path, saves: int) -> Non
         for _ in range(saves):
             process.stdout.readline()
         process.kill()
-    assert any(same(load(path), network((300, 300, 3), seed=seed)) for seed in (1, 2))
+    assert any(same(fl.Sequential.load(path), network((300, 300, 3), seed=seed)) for seed in (1, 2))
 
 
 # Several at once
@@ -165,17 +162,17 @@ def test_a_process_that_is_killed_at_any_time(tmp_path: Path, saves: int) -> Non
 def test_saves_at_once(tmp_path: Path) -> None:
     """Whoever reads meanwhile gets one of the networks whole, and the last save stays."""
     path, networks = tmp_path / "m.npz", [tiny(seed=seed) for seed in range(4)]
-    save(path, networks[0])
+    networks[0].save(path)
     wrong: list[object] = []
 
     def write(each: fl.Sequential) -> None:
         for _ in range(20):
-            save(path, each)
+            each.save(path)
 
     def read() -> None:
         for _ in range(50):
             try:
-                loaded = load(path)
+                loaded = fl.Sequential.load(path)
             except Exception as error:  # the thread's, for the test to look at
                 wrong.append(error)
             else:
@@ -188,5 +185,5 @@ def test_saves_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert any(same(load(path), each) for each in networks)
+    assert any(same(fl.Sequential.load(path), each) for each in networks)
     assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,195 @@
+"""A network as a header of JSON and named arrays: what a file says of it.
+
+The header has the format's name and version, the dtype, each layer's kind, parameters and options, the loss, and a
+SHA-256 over all of that and the arrays. An array is named by the place of its layer: ``0.W``, ``0.b``, ``2.W``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import layers
+from .._files import open_regular
+from . import ModelFileError, kinds
+
+Array = NDArray[Any]
+
+FORMAT = "fastlayers-model"
+VERSION = 1
+_LONGEST = 300  # characters of a message
+
+
+# Writing
+
+
+def describe(stack: Sequence[Any], loss: Any) -> tuple[str, dict[str, Array]]:
+    """Describe layers and their loss.
+
+    Parameters
+    ----------
+    stack : sequence
+        The layers.
+    loss : object
+
+    Returns
+    -------
+    header : str
+        JSON text.
+    arrays : dict of str to ndarray
+        C-contiguous and little-endian.
+
+    Raises
+    ------
+    TypeError
+        If a layer or the loss is not in the tables of `kinds`, or the dtypes are not one of float16, float32, float64.
+    ValueError
+        If there are no parameters, or an option has been set to what no layer can have.
+    """
+    described = [_describe(layer) for layer in stack]
+    arrays = {
+        f"{i}.{name}": np.asarray(getattr(layer, name))
+        for i, layer in enumerate(stack)
+        for name in described[i]["params"]
+    }
+    loss_name = kinds.name_of(loss, kinds.LOSSES, "a model file")
+    header: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "dtype": kinds.dtype_of([*arrays.values()]),
+        "layers": described,
+        "loss": loss_name,
+        "loss_options": kinds.options_of(loss, kinds.LOSSES[loss_name]),
+    }
+    arrays = {name: portable(array) for name, array in arrays.items()}
+    header["sha256"] = digest(header, arrays)
+    return json.dumps(header), arrays
+
+
+def _describe(layer: Any) -> dict[str, Any]:
+    name = kinds.name_of(layer, kinds.LAYERS, "a model file")
+    kind = kinds.LAYERS[name]
+    described: dict[str, Any] = {"kind": name, "params": kinds.params_of(layer, kind)}
+    if kind.options:
+        described["options"] = kinds.options_of(layer, kind)
+    return described
+
+
+def portable(array: Array) -> Array:
+    """The same numbers, C-contiguous and little-endian."""
+    return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+
+
+def digest(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
+    """SHA-256 of the header without its checksum, and of each array's name, dtype, shape and bytes."""
+    rest = {key: value for key, value in header.items() if key != "sha256"}
+    made = hashlib.sha256(json.dumps(rest, sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):  # no two names are equal, so no arrays are compared
+        made.update(json.dumps([name, array.dtype.name, array.shape]).encode())
+        made.update(portable(array).tobytes())
+    return made.hexdigest()
+
+
+# Reading
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a model file, whose every fault becomes an error of one line that names it.
+
+    Raises
+    ------
+    ModelFileError
+        In place of whatever the block raises because of what the file holds.
+    OSError
+        If the file cannot be opened, or is a pipe or a device.
+    MemoryError
+        As the block raises it.
+    """
+    with open_regular(path) as file:
+        try:
+            yield file
+        except ModelFileError as error:
+            raise ModelFileError(f"{path}: {_short(error)}") from error
+        except MemoryError:
+            raise
+        except Exception as error:
+            # zipfile, numpy, json and safetensors raise a dozen types on damaged input; none tells a user more.
+            raise ModelFileError(f"{path}: damaged or not a {FORMAT} file ({_short(error)})") from error
+
+
+def rebuild(text: str | bytes, arrays: Mapping[str, Array]) -> tuple[list[Any], Any]:
+    """Make the layers and the loss of a header and its arrays, once all of it is seen to be right.
+
+    Returns
+    -------
+    layers : list
+        Of the classes of `fastlayers.layers`.
+    loss : object
+
+    Raises
+    ------
+    ModelFileError
+        If they are not what `describe` gave; the message says which.
+    Exception
+        Of any type, where the header is nothing that was ever written: `opened` has an answer to that.
+    """
+    header = json.loads(text)
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ModelFileError(f"not a {FORMAT} file (its header does not say so)")
+    if header.get("version") != VERSION:
+        raise ModelFileError(f"of version {header.get('version')!r}; this fastlayers reads version {VERSION}")
+    expected = {f"{i}.{name}" for i, layer in enumerate(header["layers"]) for name in layer["params"]}
+    if not expected or set(arrays) != expected:
+        raise ModelFileError(f"it holds the arrays {sorted(arrays)}, but its header lists {sorted(expected)}")
+    for name, array in arrays.items():
+        if array.dtype.name != header["dtype"] or array.dtype.name not in kinds.DTYPES:
+            raise ModelFileError(
+                f"array {name} is {array.dtype.name}; expected {header['dtype']!r}, one of {', '.join(kinds.DTYPES)}"
+            )
+    if digest(header, arrays) != header.get("sha256"):
+        raise ModelFileError("damaged (its checksum does not match its contents)")
+    if header["loss"] not in kinds.LOSSES:
+        raise ModelFileError(f"its loss is {header['loss']!r}; expected {', '.join(kinds.LOSSES)}")
+    try:
+        return _layers(header["layers"], arrays, header["dtype"]), _loss(header)
+    except ValueError as error:
+        raise ModelFileError(str(error)) from error
+
+
+def _layers(described: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array], dtype: str) -> list[Any]:
+    made: list[Any] = []
+    width: int | None = None
+    for i, layer in enumerate(described):
+        name, params = layer["kind"], tuple(layer["params"])
+        if name not in kinds.LAYERS or params not in kinds.LAYERS[name].params:
+            raise ModelFileError(
+                f"layer {i} is {name!r} with {list(params)}; expected one of {', '.join(kinds.LAYERS)}"
+            )
+        own = [arrays[f"{i}.{param}"] for param in params]
+        if own:
+            width = kinds.check_shapes(i, [array.shape for array in own], width)
+        options = kinds.read_options(f"layer {i}", layer.get("options", {}), kinds.LAYERS[name], dtype)
+        made.append(getattr(layers, name)(*(array.astype(array.dtype.newbyteorder("=")) for array in own), **options))
+    return made
+
+
+def _loss(header: Mapping[str, Any]) -> Any:
+    """The loss with its options, which a file may lack."""
+    found = header.get("loss_options", {})
+    options = kinds.read_options("its loss", found, kinds.LOSSES[header["loss"]], header["dtype"])
+    return getattr(layers, header["loss"])(**options)
+
+
+def _short(error: Exception) -> str:
+    """One line of a length to be read, whatever a hostile file has put into it."""
+    line = " ".join(str(error).split())[: _LONGEST + 1]
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."

@@ -1,0 +1,181 @@
+"""What a file says of a layer or a loss: its kind, its parameters, its options. A new layer is a line in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _arguments, layers
+
+Array = NDArray[Any]
+
+DTYPES = ("float16", "float32", "float64")
+
+
+@dataclass(frozen=True)
+class Option:
+    """A setting of a layer that is not None, in JSON and back.
+
+    Attributes
+    ----------
+    written : callable
+        Of its name and value: what JSON has of it; TypeError or ValueError where it is of no use.
+    fits : callable
+        Of what JSON has: whether a layer can have it.
+    read : callable
+        Of what JSON has and the dtype of the parameters: the value for the layer.
+    """
+
+    written: Callable[[str, Any], Any]
+    fits: Callable[[Any], bool]
+    read: Callable[[Any, str], Any] = lambda value, dtype: value
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The parameters that a layer may have, in order, and its options."""
+
+    params: tuple[tuple[str, ...], ...] = ((),)
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float
+
+
+def _is_fraction(value: Any) -> bool:
+    return type(value) is float and 0 <= value <= 1
+
+
+def _are_numbers(value: Any) -> bool:
+    return type(value) is list and all(map(_is_number, value))
+
+
+def _written_weights(name: str, weights: Any) -> list[float]:
+    return [_arguments.number(name, weight) for weight in weights]
+
+
+_REDUCTION = Option(lambda name, value: value, lambda value: value in _arguments.REDUCTIONS)
+
+LAYERS: Mapping[str, Kind] = {
+    "Affine": Kind(params=(("W", "b"), ("W",))),
+    "Relu": Kind(),
+    "LeakyRelu": Kind(options={"negative_slope": Option(_arguments.number, _is_number)}),
+    "Sigmoid": Kind(),
+    "Tanh": Kind(),
+    # What it drops is drawn anew: its rng stays behind, and a layer that is read gets a fresh one.
+    "Dropout": Kind(options={"p": Option(_arguments.number, _is_fraction)}),
+}
+LOSSES: Mapping[str, Kind] = {
+    "SoftmaxWithLoss": Kind(
+        options={
+            # In the dtype that no call has to convert.
+            "weight": Option(_written_weights, _are_numbers, lambda value, dtype: np.array(value, dtype)),
+            "ignore_index": Option(_arguments.integer, lambda value: type(value) is int),
+            "label_smoothing": Option(_arguments.number, _is_fraction),
+            "reduction": _REDUCTION,
+        }
+    ),
+    "SigmoidWithLoss": Kind(options={"reduction": _REDUCTION}),
+    "MeanSquaredError": Kind(options={"reduction": _REDUCTION}),
+}
+
+
+def name_of(layer: object, names: Collection[str], file: str) -> str:
+    """The name of a layer or a loss of this package's own, if it is one of these.
+
+    Raises
+    ------
+    TypeError
+        If it is another; the message says that a `file` cannot hold it.
+    """
+    own = type(layer)
+    ours = getattr(layers, own.__name__) if own.__name__ in names else None
+    # A user's own subclass may compute something else, so the type must be ours and not only inherit from it.
+    # Its twin on the pure path is known by its module, which stands above this one.
+    if ours is None or (own is not ours and not (issubclass(own, ours) and own.__module__ == "fastlayers.reference")):
+        raise TypeError(f"{file} holds {', '.join(names)}, not {own.__module__}.{own.__qualname__}")
+    return own.__name__
+
+
+def params_of(layer: Any, kind: Kind) -> list[str]:
+    """The names of the parameters that a layer has."""
+    return [name for name in kind.params[0] if getattr(layer, name) is not None]
+
+
+def options_of(layer: Any, kind: Kind) -> dict[str, Any]:
+    """A layer's options as JSON has them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one has been set to what no layer can have.
+    """
+    written = {}
+    for name, option in kind.options.items():
+        value = getattr(layer, name)
+        if value is not None:
+            written[name] = option.written(name, value)
+            if not option.fits(written[name]):
+                raise ValueError(f"{type(layer).__name__} has {name}={value!r}, which it cannot be made with again")
+    return written
+
+
+def read_options(owner: str, found: Mapping[str, Any], kind: Kind, dtype: str) -> dict[str, Any]:
+    """The options of a file's layer or loss, ready to make it with.
+
+    Raises
+    ------
+    ValueError
+        If there is an option that it does not have, or that does not fit.
+    """
+    for name, value in found.items():
+        if name not in kind.options or not kind.options[name].fits(value):
+            raise ValueError(f"{owner} has the option {name}={value!r}, which this version does not know")
+    return {name: kind.options[name].read(value, dtype) for name, value in found.items()}
+
+
+def dtype_of(arrays: Sequence[Array]) -> str:
+    """The one dtype of a network's parameters.
+
+    Raises
+    ------
+    TypeError
+        If they have several, or one that is not in `DTYPES`.
+    ValueError
+        If there are none.
+    """
+    dtypes = sorted({array.dtype.name for array in arrays})
+    if not dtypes:
+        raise ValueError("the network has no parameters, so there is nothing to save")
+    if len(dtypes) > 1 or dtypes[0] not in DTYPES:
+        raise TypeError(f"the parameters must share one dtype of {', '.join(DTYPES)}, not {', '.join(dtypes)}")
+    return dtypes[0]
+
+
+def check_shapes(i: int, shapes: Sequence[tuple[int, ...]], width: int | None) -> int:
+    """Check an affine layer's shapes against each other and against what comes in; give the width of its output.
+
+    Parameters
+    ----------
+    i : int
+        Its place in the network.
+    shapes : sequence of tuple
+        Those of W and, where it has one, b.
+    width : int or None
+        The numbers of a sample that comes in; None if nothing is known of it.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit.
+    """
+    W = shapes[0]
+    if len(W) != 2 or any(b != W[1:] for b in shapes[1:]) or width not in (None, W[0]):
+        inputs = "D" if width is None else width
+        raise ValueError(f"layer {i} has parameters of shapes {list(shapes)}; expected W ({inputs}, M) and b (M,)")
+    return W[1]
