@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, Self
+
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
 
 
 class Portable:
@@ -18,6 +23,8 @@ class Portable:
     def __init__(self, layers: list[Any], loss: Any) -> None:
         self.layers = list(layers)
         self.loss_layer = loss
+
+    # Files of this package
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to an ``.npz`` file, whole or not at all.
@@ -81,3 +88,57 @@ class Portable:
         from . import npz
 
         return cls(*npz.load(path))
+
+    # Other frameworks
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copy the parameters as PyTorch has them, named as a ``torch.nn.Sequential`` of the same layers names them.
+
+        Returns
+        -------
+        dict of str to ndarray
+            ``"0.weight"``, that is W transposed, ``(M, D)``, and ``"0.bias"``, for the affine layer in place 0. With
+            ``torch.from_numpy`` of each, ``load_state_dict`` of a PyTorch module takes them.
+
+        Raises
+        ------
+        TypeError
+            If a layer that is no `Affine` has parameters.
+        """
+        from . import state_dict
+
+        return state_dict.save(self.layers)
+
+    def load_state_dict(self, arrays: Mapping[str, ArrayLike]) -> None:
+        """Copy the parameters of PyTorch's linear layers into this network's affine layers, in place.
+
+        The modules go to the affine layers in the dict's order, whatever they are called. Where their names differ
+        in numbers alone (``fc1``, ``fc2``, ``fc10``) they go by these: a file may have sorted them by name.
+
+        Parameters
+        ----------
+        arrays : mapping of str to array_like
+            ``NAME.weight``, ``(M, D)``, and ``NAME.bias``, ``(M,)``: PyTorch's ``state_dict()``, as
+            ``{name: tensor.numpy() for name, tensor in module.state_dict().items()}``, what
+            ``safetensors.numpy.load_file`` reads, or what `state_dict` gave. Each is cast to its parameter's dtype.
+
+        Raises
+        ------
+        ValueError
+            If a key is another, an array does not fit, modules or biases are more or fewer than the network has, or
+            a parameter is read-only; the network is as it was.
+        TypeError
+            If an array holds no real numbers, or its parameter cannot hold them; if a layer that is no `Affine` has
+            parameters.
+
+        Examples
+        --------
+        >>> import numpy as np, fastlayers as fl
+        >>> network = fl.Sequential([fl.Affine(np.zeros((3, 2)), np.zeros(2))], fl.SoftmaxWithLoss())
+        >>> network.load_state_dict({"fc.weight": [[1, 0, 0], [0, 0, 2]], "fc.bias": [0.5, 0]})
+        >>> network.predict([10, 20, 30])
+        array([10.5, 60. ])
+        """
+        from . import state_dict
+
+        state_dict.load(self.layers, arrays)
