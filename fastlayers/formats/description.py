@@ -1,4 +1,4 @@
-"""A network as a header of JSON and named arrays: what a file says of it.
+"""A network as a header of JSON and named arrays: what `npz` and `safetensors` have in common.
 
 The header has the format's name and version, the dtype, each layer's kind, parameters and options, the loss, and a
 SHA-256 over all of that and the arrays. An array is named by the place of its layer: ``0.W``, ``0.b``, ``2.W``.

@@ -89,6 +89,54 @@ class Portable:
 
         return cls(*npz.load(path))
 
+    def to_safetensors(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to a safetensors file, whole or not at all.
+
+        It has what `save` writes: the tensors are named ``0.W``, ``0.b`` and so on, and ``W`` is ``(D, M)``. For
+        PyTorch's names and layout, give `state_dict` to ``safetensors.numpy.save_file``.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file's name, taken exactly as given.
+
+        Raises
+        ------
+        ImportError
+            If the package safetensors is not installed; the message says how to get it.
+        TypeError, ValueError, OSError
+            As `save`.
+        """
+        from . import safetensors
+
+        safetensors.save(path, self.layers, self.loss_layer)
+
+    @classmethod
+    def from_safetensors(cls, path: str | os.PathLike[str]) -> Self:
+        """Read the network of a file that `to_safetensors` wrote.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        Sequential
+            As `load` gives it.
+
+        Raises
+        ------
+        ImportError
+            If the package safetensors is not installed; the message says how to get it.
+        fastlayers.formats.ModelFileError
+            If the file is damaged, or another program's; for a state_dict of PyTorch's there is `load_state_dict`.
+        OSError, MemoryError
+            As `load`.
+        """
+        from . import safetensors
+
+        return cls(*safetensors.load(path))
+
     # Other frameworks
 
     def state_dict(self) -> dict[str, Array]:
