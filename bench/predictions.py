@@ -12,6 +12,7 @@ import peers
 
 import fastlayers
 from fastlayers.command.cases import Network
+from fastlayers.formats import onnx
 
 DTYPE = "float32"
 Predict = Callable[[], Any]
@@ -61,32 +62,13 @@ def jax(network: Network) -> Predict:
 def onnx_runtime(network: Network) -> Predict:
     import onnxruntime
 
+    net = network.step(fastlayers, DTYPE).function.__self__
+    model = onnx.model(net.layers, net.loss_layer).SerializeToString()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = fastlayers.get_num_threads()
-    session = onnxruntime.InferenceSession(onnx_model(network), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     feed = {"x": network.data(DTYPE)[1]}
     return lambda: session.run(None, feed)[0]
-
-
-def onnx_model(network: Network) -> bytes:
-    """The network in ONNX: a Gemm for each affine layer, Relu between."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    parameters = network.data(DTYPE)[0]
-    nodes, weights, name = [], [], "x"
-    for i, (W, b) in enumerate(parameters):
-        weights += [numpy_helper.from_array(W, f"W{i}"), numpy_helper.from_array(b, f"b{i}")]
-        nodes.append(helper.make_node("Gemm", [name, f"W{i}", f"b{i}"], [f"y{i}"]))
-        name = f"y{i}"
-        if i < len(parameters) - 1:
-            nodes.append(helper.make_node("Relu", [name], [f"h{i}"]))
-            name = f"h{i}"
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [network.batch, network.widths[0]])
-    y = helper.make_tensor_value_info(name, TensorProto.FLOAT, [network.batch, network.widths[-1]])
-    graph = helper.make_graph(nodes, "network", [x], [y], weights)
-    # Of versions that every runtime of the last years reads.
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return model.SerializeToString()
 
 
 # name -> the modules that it needs, and its maker

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from numpy.typing import ArrayLike, NDArray
@@ -138,6 +138,44 @@ class Portable:
         return cls(*safetensors.load(path))
 
     # Other frameworks
+
+    def to_onnx(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        input_shape: Sequence[int] | None = None,
+        probabilities: bool = False,
+    ) -> None:
+        """Write the network's prediction as an ONNX graph, whole or not at all.
+
+        Its input is named ``x``, of shape ``(batch, *input_shape)``, and its output ``y``, ``(batch, M)``; both have
+        the parameters' dtype. It is of opset 17, and `Dropout` has no part in it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file's name, taken exactly as given.
+        input_shape : sequence of int, optional
+            The shape of one sample, which the first affine layer flattens, as ``(1, 28, 28)``; by default ``(D,)``.
+        probabilities : bool
+            Give what the loss makes of the scores: softmax for `SoftmaxWithLoss`, sigmoid for `SigmoidWithLoss`;
+            by default ``y`` is what `predict` gives.
+
+        Raises
+        ------
+        ImportError
+            If the package onnx is not installed; the message says how to get it.
+        TypeError
+            If a layer is not one of this package's, the loss makes no probabilities where they are asked for, or the
+            dtype of the parameters is not one of float16, float32, float64 for all.
+        ValueError
+            If the network has no parameters or more than 2 GiB of them, or their shapes or `input_shape` do not fit.
+        OSError
+            If the file cannot be written; a file that was there is as it was.
+        """
+        from . import onnx
+
+        onnx.save(path, self.layers, self.loss_layer, input_shape=input_shape, probabilities=probabilities)
 
     def state_dict(self) -> dict[str, Array]:
         """Copy the parameters as PyTorch has them, named as a ``torch.nn.Sequential`` of the same layers names them.

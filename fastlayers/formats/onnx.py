@@ -1,0 +1,129 @@
+"""A trained network as an ONNX graph that predicts: for ONNX Runtime and all else that reads it; by the package onnx.
+
+An affine layer is a Gemm, activations are the operators of their names, and dropout is left out, since a prediction
+drops nothing. The input ``x`` and the output ``y`` have the parameters' dtype and a batch of any length.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _arguments
+from .._extras import require
+from .._files import atomic_write
+from .._version import __version__
+from . import kinds
+from .description import portable
+
+Array = NDArray[Any]
+
+# Of versions that every runtime of the last years reads.
+_OPSET, _IR_VERSION = 17, 8
+_LARGEST = 2**31 - 2**20  # bytes of parameters: protobuf ends at 2 GiB, and the rest of the graph is small
+_PROBABILITIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "SoftmaxWithLoss": ("Softmax", {"axis": 1}),
+    "SigmoidWithLoss": ("Sigmoid", {}),
+}
+
+
+def save(
+    path: str | os.PathLike[str],
+    layers: Sequence[Any],
+    loss: Any,
+    *,
+    input_shape: Sequence[int] | None = None,
+    probabilities: bool = False,
+) -> None:
+    """Write layers as a graph, whole or not at all; `Portable.to_onnx` says how."""
+    data = model(layers, loss, input_shape=input_shape, probabilities=probabilities).SerializeToString()
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def model(
+    layers: Sequence[Any], loss: Any, *, input_shape: Sequence[int] | None = None, probabilities: bool = False
+) -> Any:
+    """Make the ``onnx.ModelProto`` that `save` writes, and raise what it raises."""
+    graph = _Graph()
+    names = [kinds.name_of(layer, kinds.LAYERS, "an ONNX file") for layer in layers]
+    parameters = [
+        {param: np.asarray(getattr(layer, param)) for param in kinds.params_of(layer, kinds.LAYERS[name])}
+        for name, layer in zip(names, layers, strict=True)
+    ]
+    arrays = [array for own in parameters for array in own.values()]
+    dtype = kinds.dtype_of(arrays)
+    if sum(array.nbytes for array in arrays) > _LARGEST:
+        raise ValueError(f"the parameters take more than the {_LARGEST:,} bytes that an ONNX file can hold")
+    outputs: list[int] = []
+    for i, own in enumerate(parameters):
+        if own:
+            shapes = [array.shape for array in own.values()]
+            outputs.append(kinds.check_shapes(i, shapes, outputs[-1] if outputs else None))
+    sample = _sample(input_shape, len(arrays[0]))
+    if len(sample) > 1:
+        graph.add("Flatten", "flatten")  # at once: what comes before the first affine layer goes number by number
+    for i, (name, layer, own) in enumerate(zip(names, layers, parameters, strict=True)):
+        if name == "Affine":
+            graph.add("Gemm", f"{i}", own)
+        elif name == "LeakyRelu" and dtype == "float64":
+            # The attribute of LeakyRelu is a float32: as an array the slope keeps its digits.
+            graph.add("PRelu", f"{i}", {"negative_slope": np.array([layer.negative_slope], dtype)})
+        elif name == "LeakyRelu":
+            graph.add("LeakyRelu", f"{i}", alpha=float(layer.negative_slope))
+        elif name != "Dropout":
+            graph.add(name, f"{i}")
+    if probabilities:
+        operator, attributes = _PROBABILITIES[kinds.name_of(loss, _PROBABILITIES, "an ONNX file with probabilities")]
+        graph.add(operator, "probabilities", **attributes)
+    return graph.model(dtype, sample, outputs[-1])
+
+
+class _Graph:
+    """Nodes that feed each other, beginning at ``x``."""
+
+    def __init__(self) -> None:
+        self._onnx = require("onnx", "onnx", "an ONNX file", "onnx")
+        self._nodes: list[Any] = []
+        self._arrays: list[Any] = []
+
+    def add(self, operator: str, name: str, arrays: Mapping[str, Array] | None = None, **attributes: Any) -> None:
+        """One node more, and the arrays that it takes beside the output of the node before."""
+        named = {f"{name}.{of}": array for of, array in (arrays or {}).items()}
+        inputs = [self._nodes[-1].output[0] if self._nodes else "x", *named]
+        self._nodes.append(self._onnx.helper.make_node(operator, inputs, [f"{name}.y"], name, **attributes))
+        self._arrays += [self._onnx.numpy_helper.from_array(portable(array), of) for of, array in named.items()]
+
+    def model(self, dtype: str, sample: Sequence[int], outputs: int) -> Any:
+        """The whole, from ``x`` to ``y``, with a name for the length of the batch."""
+        self._nodes[-1].output[0] = "y"
+        helper = self._onnx.helper
+        element = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        x = helper.make_tensor_value_info("x", element, ["batch", *sample])
+        y = helper.make_tensor_value_info("y", element, ["batch", outputs])
+        graph = helper.make_graph(self._nodes, "network", [x], [y], self._arrays)
+        opset = helper.make_opsetid("", _OPSET)
+        return helper.make_model(
+            graph,
+            opset_imports=[opset],
+            ir_version=_IR_VERSION,
+            producer_name="fastlayers",
+            producer_version=__version__,
+        )
+
+
+def _sample(input_shape: Sequence[int] | None, inputs: int) -> tuple[int, ...]:
+    """The shape of one sample, once it is seen to have as many numbers as the first affine layer takes."""
+    if input_shape is None:
+        return (inputs,)
+    if not isinstance(input_shape, Sequence):
+        raise TypeError(f"input_shape must be a sequence of integers, not {type(input_shape).__name__}")
+    shape = tuple(_arguments.integer("input_shape", size) for size in input_shape)
+    if not shape or min(shape) < 1 or math.prod(shape) != inputs:
+        raise ValueError(f"input_shape {shape} does not fit: the first affine layer takes {inputs} numbers a sample")
+    return shape

@@ -1,0 +1,216 @@
+"""ONNX files: the checker passes them, and ONNX Runtime predicts from them what the network predicts."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zoo
+from model_files import every_kind, tiny
+
+import fastlayers as fl
+
+onnx = pytest.importorskip("onnx")
+runtime = pytest.importorskip("onnxruntime")
+
+TOLERANCE = {"float16": 1e-2, "float32": 1e-6, "float64": 1e-14}
+X = np.linspace(-2, 2, 14).reshape(7, 2)
+
+
+def run(path: Path, x: Any) -> Any:
+    """The answer of ONNX Runtime to a file that passes the checker."""
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return session.run(["y"], {"x": x})[0]
+
+
+def assert_predicts(path: Path, network: fl.Sequential, x: Any) -> None:
+    expected = network.predict(x)
+    y = run(path, x)
+    assert y.dtype == expected.dtype
+    tolerance = TOLERANCE[y.dtype.name]
+    largest = max(1, np.abs(expected).max(initial=0))  # of terms of this size small sums are made too
+    np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance * largest)
+
+
+def operators(path: Path) -> list[str]:
+    return [node.op_type for node in onnx.load(path).graph.node]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("batch", [0, 1, 7])
+def test_every_layer(tmp_path: Path, dtype: str, batch: int) -> None:
+    network = every_kind(dtype)
+    network.to_onnx(tmp_path / "m")
+    assert_predicts(tmp_path / "m", network, X[:batch].astype(dtype))
+
+
+def test_the_operators(tmp_path: Path) -> None:
+    every_kind("float32").to_onnx(tmp_path / "m")
+    activations = ["Relu", "LeakyRelu", "Sigmoid", "Tanh"]
+    expected = [operator for activation in activations for operator in ("Gemm", activation)]
+    assert operators(tmp_path / "m") == [*expected, "Gemm"]
+
+
+def any_network(r: random.Random) -> fl.Sequential:
+    """Layers in any order, the affine ones with weights that keep the numbers near 1."""
+    dtype, width = r.choice(("float32", "float64")), 2
+    rng, layers = np.random.default_rng(r.randrange(1 << 30)), []
+    for _ in range(r.randint(0, 6)):
+        make = r.choice((fl.Relu, fl.Sigmoid, fl.Tanh, lambda: fl.LeakyRelu(r.uniform(-1, 2)), fl.Dropout))
+        layers.append(make())
+        if r.random() < 0.6:
+            outputs = r.choice((1, 2, 3, 10, 64))
+            W = (rng.standard_normal((width, outputs)) / np.sqrt(width)).astype(dtype)
+            layers.append(fl.Affine(W, rng.standard_normal(outputs).astype(dtype) if r.random() < 0.7 else None))
+            width = outputs
+    W = rng.standard_normal((width, 3)).astype(dtype)
+    return fl.Sequential([*layers, fl.Affine(W)], fl.SoftmaxWithLoss())
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_any_network(tmp_path: Path, seed: int) -> None:
+    network = any_network(random.Random(seed))
+    network.to_onnx(tmp_path / "m")
+    assert_predicts(tmp_path / "m", network, X.astype(network.params[0].dtype))
+
+
+def test_a_slope_keeps_its_digits(tmp_path: Path) -> None:
+    """The attribute of ONNX's LeakyRelu is a float32."""
+    fl.Sequential([fl.Affine(np.eye(1)), fl.LeakyRelu(0.1)], fl.SoftmaxWithLoss()).to_onnx(tmp_path / "m")
+    assert run(tmp_path / "m", np.array([[-1.0]])) == -0.1
+
+
+@pytest.mark.parametrize("layout", zoo.LAYOUTS)
+@pytest.mark.parametrize("dtype", zoo.FAST)
+def test_arrays_of_any_layout_are_written_by_value(tmp_path: Path, layout: str, dtype: type) -> None:
+    W, b = zoo.numbers((2, 3), dtype), zoo.numbers((3,), dtype)
+    odd = fl.Affine(zoo.LAYOUTS[layout](W), zoo.LAYOUTS[layout](b))
+    fl.Sequential([odd], fl.SoftmaxWithLoss()).to_onnx(tmp_path / "m")
+    assert_predicts(tmp_path / "m", fl.Sequential([fl.Affine(W, b)], fl.SoftmaxWithLoss()), X.astype(dtype))
+
+
+def test_layers_of_the_pure_path(tmp_path: Path) -> None:
+    layers = [fl.reference.Affine(np.eye(2)), fl.reference.Relu()]
+    fl.Sequential(layers, fl.reference.SoftmaxWithLoss()).to_onnx(tmp_path / "m", probabilities=True)
+    assert operators(tmp_path / "m") == ["Gemm", "Relu", "Softmax"]
+
+
+# Input and output
+
+
+@pytest.mark.parametrize("front", [[], [fl.Relu(), fl.Dropout()]], ids=["affine first", "activation first"])
+@pytest.mark.parametrize("shape", [(12,), (2, 6), (1, 3, 4), (3, 2, 1, 2)], ids=str)
+def test_samples_of_any_shape(tmp_path: Path, shape: tuple[int, ...], front: list[Any]) -> None:
+    network = fl.Sequential([*front, fl.Affine(zoo.numbers((12, 3), np.float32))], fl.SoftmaxWithLoss())
+    network.to_onnx(tmp_path / "m", input_shape=list(shape))
+    assert ("Flatten" in operators(tmp_path / "m")) == (len(shape) > 1)
+    assert_predicts(tmp_path / "m", network, zoo.numbers((5, *shape), np.float32))
+
+
+def test_the_batch_has_a_name(tmp_path: Path) -> None:
+    tiny().to_onnx(tmp_path / "m")
+    model = onnx.load(tmp_path / "m")
+    x, y = model.graph.input[0], model.graph.output[0]
+    for value in (x, y):
+        assert [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim] == ["batch", 2]
+    assert (x.name, y.name, model.producer_name) == ("x", "y", "fastlayers")
+
+
+LOSSES = [
+    (fl.SoftmaxWithLoss, lambda scores: fl.softmax(scores)),
+    (fl.SigmoidWithLoss, lambda scores: fl.sigmoid_forward(scores)),
+]
+
+
+@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize(("loss", "of"), LOSSES, ids=["softmax", "sigmoid"])
+def test_probabilities(tmp_path: Path, dtype: type, loss: Any, of: Any) -> None:
+    network = tiny(np.dtype(dtype).name)
+    network.loss_layer = loss()
+    network.to_onnx(tmp_path / "m", probabilities=True)
+    x = X.astype(dtype)
+    tolerance = TOLERANCE[np.dtype(dtype).name]
+    np.testing.assert_allclose(run(tmp_path / "m", x), of(network.predict(x)), rtol=tolerance, atol=tolerance)
+
+
+# What is refused
+
+
+class Gelu(fl.Relu):
+    pass
+
+
+class Squares:
+    """A loss of a user's own."""
+
+    forward = backward = None
+
+
+def stack(*layers: Any, loss: Any = None) -> fl.Sequential:
+    return fl.Sequential([*layers], loss or fl.SoftmaxWithLoss())
+
+
+def test_what_cannot_be_written(tmp_path: Path) -> None:
+    path, W = tmp_path / "m", np.ones((2, 2))
+    with pytest.raises(TypeError, match=r"an ONNX file holds Affine, .*, not test_onnx\.Gelu"):
+        stack(fl.Affine(W), Gelu()).to_onnx(path)
+    for loss in (Squares(), fl.MeanSquaredError()):
+        with pytest.raises(TypeError, match=rf"holds SoftmaxWithLoss, SigmoidWithLoss, not .*\.{type(loss).__name__}$"):
+            stack(fl.Affine(W), loss=loss).to_onnx(path, probabilities=True)
+    with pytest.raises(TypeError, match="int64"):
+        stack(fl.Affine(W.astype(np.int64))).to_onnx(path)
+    with pytest.raises(TypeError, match="float32, float64"):
+        stack(fl.Affine(W), fl.Affine(W.astype(np.float32))).to_onnx(path)
+    with pytest.raises(ValueError, match="no parameters"):
+        stack(fl.Relu()).to_onnx(path)
+    with pytest.raises(ValueError, match=r"layer 1 has parameters of shapes \[\(3, 2\)\]; expected W \(2, M\)"):
+        stack(fl.Affine(W), fl.Affine(np.ones((3, 2)))).to_onnx(path)
+    with pytest.raises(ValueError, match="more than the"):
+        stack(fl.Affine(np.broadcast_to(1.0, (2, 1 << 28)))).to_onnx(path)  # which takes no memory
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 2), (), (-1, -2), (1, 0)], ids=str)
+def test_a_shape_that_does_not_fit(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"input_shape \(.*\) does not fit: .* takes 2 numbers"):
+        tiny().to_onnx(tmp_path / "m", input_shape=shape)
+
+
+def test_a_shape_of_other_numbers(tmp_path: Path) -> None:
+    for shape in ((2.0,), ("2",), 2):
+        with pytest.raises(TypeError, match="input_shape"):
+            tiny().to_onnx(tmp_path / "m", input_shape=shape)  # type: ignore[arg-type]  # what a user may do
+
+
+def test_a_loss_of_ones_own_does_not_matter_to_scores(tmp_path: Path) -> None:
+    network = stack(fl.Affine(np.ones((2, 2))), loss=Squares())
+    network.to_onnx(tmp_path / "m")
+    assert_predicts(tmp_path / "m", network, X)
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    tiny().to_onnx(tmp_path / "m")
+    before = (tmp_path / "m").read_bytes()
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        tiny(seed=9).to_onnx(tmp_path / "m")
+    assert (tmp_path / "m").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"an ONNX file needs onnx.*pip install 'fastlayers\[onnx\]'"):
+        tiny().to_onnx(tmp_path / "m")
