@@ -4,7 +4,9 @@ import contextlib
 import inspect
 import io
 import itertools
+import tempfile
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import zoo
@@ -21,7 +23,8 @@ ALSO_ALLOWED = {
     "MulLayer": (OverflowError, RuntimeError),  # an int that the array's dtype cannot hold; backward before forward
     "AddLayer": (OverflowError, RuntimeError),
     **dict.fromkeys((*ACTIVATIONS, "Affine", *LOSSES), (RuntimeError,)),
-    "Sequential": (RuntimeError, AttributeError),  # what is no layer has no forward
+    # What is no layer has no forward; a file may be missing, and so may a package.
+    "Sequential": (RuntimeError, AttributeError, OSError, ImportError),
     "check_gradients": (AssertionError, RuntimeError, AttributeError, OverflowError),
     "numerical_gradient": (OverflowError,),
     "set_backend": (ImportError,),
@@ -60,6 +63,7 @@ class Caller:
 
     def __init__(self):
         self.room = PagedRoom()
+        self.folder = tempfile.TemporaryDirectory()  # for files; the last caller deletes it
         self.counts = Counter()
 
     def attempt(self, name, function, *args, outs=(), **kwargs):
@@ -146,6 +150,28 @@ def call_network(caller, r, name, owner):
         caller.attempt(f"{prefix}.{method}", getattr(network, method), x, t)
     params = [p for p in network.params if isinstance(p, np.ndarray)]
     caller.attempt(f"{prefix}.train_step", network.train_step, x, t, optimizer, outs=params)
+    if chance(r, 10):
+        call_formats(caller, r, prefix, network, params)
+
+
+def call_formats(caller, r, prefix, network, params):
+    """What a network is written to, and read from: the file that it wrote, mostly with a byte that is another."""
+    folder = Path(caller.folder.name)
+    options = {"input_shape": anything(r), "probabilities": anything(r)} if chance(r, 30) else {}
+    caller.attempt(f"{prefix}.to_onnx", network.to_onnx, folder / "onnx", **options)
+    for write, read in (("save", "load"), ("to_safetensors", "from_safetensors")):
+        path = r.choice((folder, folder / "a" / "b", None, 3, b"\0", "")) if chance(r, 20) else folder / write
+        caller.attempt(f"{prefix}.{write}", getattr(network, write), path)
+        if path == folder / write and path.exists() and chance(r, 70):
+            damaged = bytearray(path.read_bytes())
+            damaged[r.randrange(len(damaged))] = r.randrange(256)
+            path.write_bytes(damaged)
+        caller.attempt(f"{prefix}.{read}", getattr(type(network), read), path)
+    state = caller.attempt(f"{prefix}.state_dict", network.state_dict)
+    if state and chance(r, 30):
+        state[r.choice((*state, "other"))] = anything(r)
+    state = anything(r) if state is None or chance(r, 5) else state
+    caller.attempt(f"{prefix}.load_state_dict", network.load_state_dict, state, outs=params)
 
 
 def call_numerical_gradient(caller, r, name, owner):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import pickle
+import tempfile
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -187,6 +189,13 @@ def of_training(dtype: type = np.float32) -> Iterator[Case]:
     yield Case("Sequential, params", lambda: network.params, given)
     yield Case("Sequential, gradient", lambda: network.gradient(x, labels), given)
     yield Case("Sequential, bad labels", refused(network.gradient, x, labels + 3), given)
+    state = network.state_dict()
+    yield Case("Sequential, state_dict", network.state_dict, given, 0.2)
+    yield Case("Sequential, load_state_dict", lambda: network.load_state_dict(state), (*given, *state.values()), 0.2)
+    yield Case("Sequential, bad state", refused(network.load_state_dict, {"0.weight": x}), given, 0.2)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.npz"
+        yield Case("Sequential, save and load", lambda: (network.save(path), fl.Sequential.load(path)), given, 0.002)
     named = dict(enumerate(params)), dict(enumerate(grads))
     for optimizer in (fl.SGD(1e-9), fl.Momentum(1e-9), fl.Adam(1e-9)):
         name, of_dicts = type(optimizer).__name__, type(optimizer)(1e-9)
