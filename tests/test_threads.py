@@ -21,18 +21,27 @@ def large_call(name, dtype, shape):
     n, m = shape
     x, dout = (np.resize(zoo.numbers((10_007,), dtype, seed), shape) for seed in (0, 1))
     column, W, b = np.ones((n, 1), dtype), zoo.numbers((1, m), dtype), zoo.numbers((m,), dtype, 1)
-    loss = (x, np.arange(n) % m)
+    loss, pairs = (x, np.arange(n) % m), (x, (dout > 0).astype(np.int64))
     return {
         "relu": (x,),
         "relu_forward": (x,),
         "relu_backward": (dout, x <= 0),
+        "leaky_relu_forward": (x,),
+        "leaky_relu_backward": (dout, x <= 0),
+        "dropout_forward": (x, np.resize(np.random.default_rng(0).random(10_007, np.float32), shape)),
+        "dropout_backward": (dout, x > 0),
         "sigmoid_forward": (x,),
         "sigmoid_backward": (dout, np.abs(x)),
+        "tanh_forward": (x,),
+        "tanh_backward": (dout, x),
         "affine_forward": (column, W, b),
         "affine_backward": (dout, column, W),
         "softmax": (x,),
         "softmax_cross_entropy": loss,
         "softmax_with_loss": loss,
+        "mean_squared_error": (x, dout),
+        "sigmoid_cross_entropy": pairs,
+        "sigmoid_with_loss": pairs,
     }[name]
 
 
