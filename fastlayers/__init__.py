@@ -7,12 +7,13 @@ array([[1., 0.],
        [0., 3.]])
 
 Layers: `MulLayer`, `AddLayer`, `Relu`, `LeakyRelu`, `Sigmoid`, `Tanh`, `Affine`, `Dropout`, and the losses
-`SoftmaxWithLoss`, `SigmoidWithLoss`, `MeanSquaredError`; networks: `Sequential` with `SGD`, `Momentum`, `Adam`; the
-stateless functions behind them; ``fastlayers.reference``, the same names in pure Python; ``fastlayers.testing``,
+`SoftmaxWithLoss`, `SigmoidWithLoss`, `MeanSquaredError`; networks: `Sequential` with `SGD`, `Momentum`, `Adam`,
+`AdamW`; ``fastlayers.schedules`` of their learning rates, ``fastlayers.initializers`` of weights; the stateless
+functions behind the layers; ``fastlayers.reference``, the same names in pure Python; ``fastlayers.testing``,
 gradient checks; `show_config`, what runs.
 """
 
-from . import reference, testing
+from . import initializers, reference, schedules, testing
 from ._backend import get_backend, get_num_threads, set_backend, set_num_threads, show_config, use_backend
 from ._version import __version__
 from .functional import (
@@ -49,11 +50,12 @@ from .layers import (
     Tanh,
 )
 from .network import Sequential
-from .optimizers import SGD, Adam, Momentum
+from .optimizers import SGD, Adam, AdamW, Momentum
 
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
     "AddLayer",
     "Affine",
     "Dropout",
@@ -75,6 +77,7 @@ __all__ = [
     "dropout_forward",
     "get_backend",
     "get_num_threads",
+    "initializers",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "mean_squared_error",
@@ -82,6 +85,7 @@ __all__ = [
     "relu",
     "relu_backward",
     "relu_forward",
+    "schedules",
     "set_backend",
     "set_num_threads",
     "show_config",

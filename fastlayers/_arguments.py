@@ -92,6 +92,39 @@ def probability(name: str, value: Any) -> float:
     return probability
 
 
+def not_negative(name: str, value: Any) -> float:
+    found = number(name, value)
+    if not 0 <= found < math.inf:
+        raise ValueError(f"{name} must be finite, and 0 or more, not {found}")
+    return found
+
+
+def positive(name: str, value: Any) -> float:
+    found = number(name, value)
+    if not 0 < found < math.inf:
+        raise ValueError(f"{name} must be finite, and more than 0, not {found}")
+    return found
+
+
+def positive_or_none(name: str, value: Any) -> float | None:
+    return None if value is None else positive(name, value)
+
+
+def share(name: str, value: Any) -> float:
+    """A number of (0, 1], as what remains of a learning rate."""
+    found = number(name, value)
+    if not 0 < found <= 1:
+        raise ValueError(f"{name} must lie in (0, 1], not {found}")
+    return found
+
+
+def switch(name: str, value: Any) -> bool:
+    """True or False: what else counts as true may have been meant otherwise, as the text "no" is."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, not {type(value).__name__}")
+    return bool(value)
+
+
 # Shapes and layout
 
 
@@ -207,3 +240,10 @@ def integer(name: str, value: Any) -> int:
         return operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
+
+
+def count(name: str, value: Any, least: int = 1) -> int:
+    found = integer(name, value)
+    if found < least:
+        raise ValueError(f"{name} must be {least} or more, not {found}")
+    return found

@@ -3,55 +3,49 @@
 ``update(params, grads)`` takes lists, aligned by position, or dictionaries with the same keys, as the
 book has them. State (Momentum's velocity, Adam's moments) is made at the first update and belongs to
 those parameters: give each network an optimizer of its own.
+
+All have three things in common. ``lr`` is a number, or a schedule: a callable that is given the number of updates
+so far, ``t``, and gives the rate of the next (`fastlayers.schedules` has some). ``weight_decay`` times the parameter
+is added to the gradient of weights, which are the arrays of two axes or more; biases do not decay (Saitoh, section
+6.4.2, and scikit-learn). ``clip_norm`` scales all gradients down together where their Euclidean norm, as of one
+vector, is larger, before any decay, as PyTorch's ``clip_grad_norm_`` does: by ``clip_norm / (norm + 1e-6)``. So a
+gradient with nan in it makes every parameter nan, and one with infinity leaves them all but those that it is
+infinite for, which become nan. The norm is taken in float64, and the gradients themselves are never written to.
+
+>>> import numpy as np
+>>> W, b = np.ones((1, 2)), np.ones(2)
+>>> optimizer = SGD(lr=0.1, weight_decay=0.5, clip_norm=1.0)
+>>> optimizer.update([W, b], [np.array([[3.0, 0.0]]), np.array([4.0, 0.0])])  # of norm 5, so a fifth of it counts
+>>> W.round(3), b.round(3)
+(array([[0.89, 0.95]]), array([0.92, 1.  ]))
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
+from . import _arguments
+from ._rules import DECAY_AND_CLIPPING, Array, Arrays, Optimizer, Rate
 
-from . import _arguments, _backend
-
-Array = NDArray[Any]
-Arrays = Sequence[Array] | Mapping[Any, Array]
-
-__all__ = ["SGD", "Adam", "Momentum"]
+__all__ = ["SGD", "Adam", "AdamW", "Momentum"]
 
 
-class _Optimizer:
-    """What the optimizers share: a rule run by the backend in use, or by the reference alone."""
-
-    _pure: ClassVar[bool] = False
-    _factors: ClassVar[dict[str, Callable[[str, Any], float]]]  # the rule's numbers, and what is asked of each
-
-    def _run(
-        self, rule: str, params: Arrays, grads: Arrays, states: Sequence[dict[Any, Array]], *factors: float
-    ) -> None:
-        """Update by the compiled rule; where it declines, once all is known to fit and each state is there."""
-        keys, params, grads = _aligned(params, grads)
-        compiled = None if self._pure else getattr(_backend.kernels, rule)
-        arrays: list[list[Any]] = [[state.get(key) for key in keys] for state in states] if states else []
-        if compiled is None or compiled(params, grads, *arrays, *factors) is NotImplemented:
-            checks = zip(self._factors.items(), factors, strict=True)
-            numbers = [check(name, factor) for (name, check), factor in checks]
-            _check(keys, params, grads)
-            # From here on as plain arrays: a subclass may multiply otherwise, and need not update in place.
-            params, grads = [np.asarray(param) for param in params], [np.asarray(grad) for grad in grads]
-            arrays = [_state(state, keys, params) for state in states]
-            if compiled is None or compiled(params, grads, *arrays, *numbers) is NotImplemented:
-                _backend.run_reference(rule, params, grads, *arrays, *numbers)
-
-
-class SGD(_Optimizer):
+class SGD(Optimizer):
     r"""Stochastic gradient descent: :math:`\theta \leftarrow \theta - \eta\,g`.
 
     Parameters
     ----------
-    lr : float, default 0.01
-        Learning rate :math:`\eta`.
+    lr : float or callable, default 0.01
+        Learning rate :math:`\eta`, or a schedule of it.
+    weight_decay : float, default 0
+        How much of each weight is added to its gradient.
+    clip_norm : float, optional
+        The largest norm that all gradients together may have.
+
+    Attributes
+    ----------
+    t : int
+        How many updates there have been.
 
     Notes
     -----
@@ -59,60 +53,109 @@ class SGD(_Optimizer):
 
     Examples
     --------
+    >>> import numpy as np
     >>> W = np.array([1.0, 2.0])
     >>> SGD(lr=0.5).update([W], [np.array([1.0, 1.0])])
     >>> W
     array([0.5, 1.5])
     """
 
-    _factors: ClassVar = {"lr": _arguments.number}
+    _factors: ClassVar = {"lr": _arguments.number, **DECAY_AND_CLIPPING}
 
-    def __init__(self, lr: float = 0.01) -> None:
+    def __init__(self, lr: Rate = 0.01, *, weight_decay: float = 0.0, clip_norm: float | None = None) -> None:
         self.lr = lr
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.t = 0
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
-        self._run("sgd_update", params, grads, (), self.lr)
+        self._run("sgd_update", params, grads, (), (self.weight_decay, self.clip_norm))
 
 
-class Momentum(_Optimizer):
+class Momentum(Optimizer):
     r"""Gradient descent with a velocity: :math:`v \leftarrow \alpha v - \eta\,g`, :math:`\theta \leftarrow \theta + v`.
 
     Parameters
     ----------
-    lr : float, default 0.01
-        Learning rate :math:`\eta`.
+    lr : float or callable, default 0.01
+        Learning rate :math:`\eta`, or a schedule of it.
     momentum : float, default 0.9
         What remains of the velocity, :math:`\alpha`.
+    nesterov : bool, default False
+        Look ahead to where the velocity will lead: :math:`\theta \leftarrow \theta + \alpha v - \eta\,g`, with the
+        new v, as in scikit-learn.
+    weight_decay : float, default 0
+        How much of each weight is added to its gradient.
+    clip_norm : float, optional
+        The largest norm that all gradients together may have.
+
+    Attributes
+    ----------
+    v : dict
+        The velocity of each parameter, by position or key.
+    t : int
+        How many updates there have been.
 
     Notes
     -----
-    Saitoh, *Deep Learning from Scratch*, section 6.1.4.
+    Saitoh, *Deep Learning from Scratch*, section 6.1.4. Nesterov's momentum: Sutskever et al., "On the importance of
+    initialization and momentum in deep learning", ICML 2013.
     """
 
-    _factors: ClassVar = {"lr": _arguments.number, "momentum": _arguments.number}
+    _factors: ClassVar = {
+        "lr": _arguments.number,
+        "momentum": _arguments.number,
+        "nesterov": _arguments.switch,
+        **DECAY_AND_CLIPPING,
+    }
+    nesterov: bool = False
 
-    def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
+    def __init__(
+        self,
+        lr: Rate = 0.01,
+        momentum: float = 0.9,
+        *,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+    ) -> None:
         self.lr = lr
         self.momentum = momentum
+        self.nesterov = nesterov
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.t = 0
         self.v: dict[Any, Array] = {}
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
-        self._run("momentum_update", params, grads, (self.v,), self.lr, self.momentum)
+        factors = (self.momentum, self.nesterov, self.weight_decay, self.clip_norm)
+        self._run("momentum_update", params, grads, (self.v,), factors)
 
 
-class Adam(_Optimizer):
+class Adam(Optimizer):
     r"""Adam: steps scaled by running means of the gradient and of its square.
 
     Parameters
     ----------
-    lr : float, default 0.001
-        Learning rate :math:`\eta`.
+    lr : float or callable, default 0.001
+        Learning rate :math:`\eta`, or a schedule of it.
     beta1, beta2 : float, default 0.9 and 0.999
         Decay of the two means.
     eps : float, default 1e-8
         Keeps the division finite.
+    weight_decay : float, default 0
+        How much of each weight is added to its gradient. The means see it too: `AdamW` has it apart from them.
+    clip_norm : float, optional
+        The largest norm that all gradients together may have.
+
+    Attributes
+    ----------
+    m, v : dict
+        The two means of each parameter, by position or key.
+    t : int
+        How many updates there have been.
 
     Notes
     -----
@@ -128,69 +171,88 @@ class Adam(_Optimizer):
         "beta2": _arguments.fraction,
         "eps": _arguments.number,
         "t": _arguments.number,
+        **DECAY_AND_CLIPPING,
+        "decoupled": _arguments.switch,
     }
+    _decoupled: ClassVar[bool] = False
 
-    def __init__(self, lr: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
+    def __init__(
+        self,
+        lr: Rate = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        *,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+    ) -> None:
         self.lr = lr
         self.beta1 = beta1
         self.beta2 = beta2
         self.eps = eps
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
         self.t = 0
         self.m: dict[Any, Array] = {}
         self.v: dict[Any, Array] = {}
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
-        states = self.m, self.v
-        self._run("adam_update", params, grads, states, self.lr, self.beta1, self.beta2, self.eps, self.t + 1)
-        self.t += 1
+        common = self.weight_decay, self.clip_norm, self._decoupled
+        factors = (self.beta1, self.beta2, self.eps, self.t + 1, *common)
+        self._run("adam_update", params, grads, (self.m, self.v), factors)
 
 
-def _aligned(params: Arrays, grads: Arrays) -> tuple[Sequence[Any], list[Array], list[Array]]:
-    """The keys or positions, and params and grads as lists in their order."""
-    if type(params) is list and type(grads) is list and len(params) == len(grads):  # the common case, and quick to see
-        return range(len(params)), params, grads
-    if isinstance(params, Mapping) and isinstance(grads, Mapping):
-        keys = list(params)
-        missing = [key for key in keys if key not in grads]
-        if missing:
-            raise ValueError(f"grads has no entry for the parameter {missing[0]!r}")
-        return keys, [params[key] for key in keys], [grads[key] for key in keys]
-    if isinstance(params, Mapping) or isinstance(grads, Mapping):
-        raise TypeError("params and grads must both be lists or both be dictionaries")
-    if len(params) != len(grads):
-        raise ValueError(f"params has {len(params)} arrays but grads has {len(grads)}")
-    return range(len(params)), list(params), list(grads)
+class AdamW(Adam):
+    r"""Adam with decoupled weight decay: weights shrink by themselves, and the means do not see it.
 
+    Parameters
+    ----------
+    lr : float or callable, default 0.001
+        Learning rate :math:`\eta`, or a schedule of it.
+    beta1, beta2 : float, default 0.9 and 0.999
+        Decay of the two means.
+    eps : float, default 1e-8
+        Keeps the division finite.
+    weight_decay : float, default 0.01
+        :math:`\lambda`: each weight loses :math:`\eta \lambda` of itself before Adam's step.
+    clip_norm : float, optional
+        The largest norm that all gradients together may have.
 
-def _state(state: dict[Any, Array], keys: Sequence[Any], params: list[Array]) -> list[Array]:
-    """The state of each parameter, zero at first."""
-    if not state:
-        state.update({key: np.zeros_like(param) for key, param in zip(keys, params, strict=True)})
-    for key, param in zip(keys, params, strict=True):
-        if key not in state or np.shape(state[key]) != param.shape:
-            raise ValueError(
-                f"parameter {key!r} of shape {param.shape} is not one of the first update: use a new optimizer"
-            )
-        _check_updatable("the state of parameter", key, state[key])
-    return [np.asarray(state[key]) for key in keys]
+    Attributes
+    ----------
+    m, v : dict
+        The two means of each parameter, by position or key.
+    t : int
+        How many updates there have been.
 
+    Notes
+    -----
+    :math:`\theta \leftarrow \theta - \eta \lambda \theta`, then as `Adam` without decay. Adam divides what decay adds
+    to the gradient by the gradient's own size, so that weights with large gradients hardly decay; here all decay alike.
+    Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2; :math:`\eta` multiplies
+    :math:`\lambda` as in PyTorch. Biases, of one axis, do not decay; in PyTorch they do.
 
-def _check(keys: Sequence[Any], params: list[Array], grads: list[Array]) -> None:
-    for key, param, grad in zip(keys, params, grads, strict=True):
-        _check_updatable("parameter", key, param)
-        if not isinstance(grad, np.ndarray) or grad.dtype.kind not in "biuf":
-            kind = grad.dtype.name if isinstance(grad, np.ndarray) else type(grad).__name__
-            raise TypeError(f"gradient {key!r} must be an ndarray of real numbers, not {kind}")
-        _arguments.check_unmasked(f"gradient {key!r}", grad)
-        if grad.shape != param.shape:
-            raise ValueError(f"gradient {key!r} has shape {grad.shape}, but its parameter has shape {param.shape}")
+    Examples
+    --------
+    >>> import numpy as np
+    >>> W = np.array([[1.0, 2.0]])
+    >>> AdamW(lr=0.1, weight_decay=0.5).update([W], [np.zeros((1, 2))])
+    >>> W
+    array([[0.95, 1.9 ]])
+    """
 
+    _decoupled: ClassVar[bool] = True
+    weight_decay: float = 0.01
 
-def _check_updatable(what: str, key: Any, array: Array) -> None:
-    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
-        kind = array.dtype.name if isinstance(array, np.ndarray) else type(array).__name__
-        raise TypeError(f"{what} {key!r} must be an ndarray of floats to be updated in place, not {kind}")
-    if not array.flags.writeable:
-        raise ValueError(f"{what} {key!r} is read-only")
-    _arguments.check_unmasked(f"{what} {key!r}", array)
+    def __init__(
+        self,
+        lr: Rate = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        *,
+        weight_decay: float = 0.01,
+        clip_norm: float | None = None,
+    ) -> None:
+        super().__init__(lr, beta1, beta2, eps, weight_decay=weight_decay, clip_norm=clip_norm)

@@ -20,6 +20,7 @@ from .network import Sequential
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
     "AddLayer",
     "Affine",
     "Dropout",
@@ -160,5 +161,11 @@ class Momentum(optimizers.Momentum):
 
 class Adam(optimizers.Adam):
     """`fastlayers.Adam` on the pure-Python path."""
+
+    _pure: ClassVar[bool] = True
+
+
+class AdamW(optimizers.AdamW):
+    """`fastlayers.AdamW` on the pure-Python path."""
 
     _pure: ClassVar[bool] = True

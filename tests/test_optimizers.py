@@ -76,7 +76,7 @@ def test_formula(make, formula, dtype, as_dict):
 
 
 def test_defaults_and_names():
-    assert vars(fl.SGD()) == {"lr": 0.01}
+    assert vars(fl.SGD()) == {"lr": 0.01, "weight_decay": 0.0, "clip_norm": None, "t": 0}
     assert (fl.Momentum().lr, fl.Momentum().momentum) == (0.01, 0.9)
     assert (fl.Adam().lr, fl.Adam().beta1, fl.Adam().beta2, fl.Adam().eps) == (0.001, 0.9, 0.999, 1e-8)
     assert (optimizers.SGD, optimizers.Momentum, optimizers.Adam) == (fl.SGD, fl.Momentum, fl.Adam)

@@ -59,9 +59,18 @@ def sigmoid_with_loss(
     x: object, t: object, out: object = None, sample_weight: object = None, reduction: object = "mean"
 ) -> tuple[float | Array, Array, Array] | NotImplementedType: ...
 def set_num_threads(n: int) -> None: ...
-def sgd_update(params: object, grads: object, lr: float) -> NotImplementedType | None: ...
+def sgd_update(
+    params: object, grads: object, lr: float, weight_decay: float = 0.0, clip_norm: float | None = None
+) -> NotImplementedType | None: ...
 def momentum_update(
-    params: object, grads: object, v: object, lr: float, momentum: float
+    params: object,
+    grads: object,
+    v: object,
+    lr: float,
+    momentum: float,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
 ) -> NotImplementedType | None: ...
 def adam_update(
     params: object,
@@ -73,4 +82,7 @@ def adam_update(
     beta2: float,
     eps: float,
     t: int,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
+    decoupled: bool = False,
 ) -> NotImplementedType | None: ...

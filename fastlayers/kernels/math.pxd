@@ -321,3 +321,45 @@ cdef inline double weighted_gap(const floating *x, const floating *t, floating t
         add_exactly(&total, &lost, sum_of(terms, width))
         i += width
     return exact(total, lost)
+
+
+cdef inline double square(double x) noexcept nogil:
+    return x * x
+
+
+cdef inline double sum_of_squares(const floating *x, double scale, Py_ssize_t n) noexcept nogil:
+    """sum_j (scale x_j)**2, in float64; the scale keeps the squares within its range.
+
+    As in `add_to_lanes` each chunk is summed by itself, and what is lost where it joins the rest is kept.
+    """
+    cdef double[LANES] sums
+    cdef double[LANES] lost
+    cdef double[LANES] part
+    cdef const floating *at
+    cdef Py_ssize_t i = 0, stop
+    cdef int lane
+    for lane in range(LANES):
+        sums[lane] = lost[lane] = 0
+    while i < n:
+        stop = i + min(CHUNK, n - i)
+        for lane in range(LANES):
+            part[lane] = 0
+        while i + 4 * LANES <= stop:
+            at = x + i
+            for lane in range(LANES):
+                part[lane] += (square(scale * at[lane]) + square(scale * at[LANES + lane])) + (
+                    square(scale * at[2 * LANES + lane]) + square(scale * at[3 * LANES + lane])
+                )
+            i += 4 * LANES
+        while i + LANES <= stop:
+            for lane in range(LANES):
+                part[lane] += square(scale * x[i + lane])
+            i += LANES
+        for lane in range(<int> (stop - i)):
+            part[lane] += square(scale * x[i + lane])
+        i = stop
+        if n <= CHUNK:
+            return sum_of_lanes(part, lost, False)
+        for lane in range(LANES):
+            add_exactly(&sums[lane], &lost[lane], part[lane])
+    return sum_of_lanes(sums, lost, True)

@@ -2,13 +2,14 @@
 
 Everything is checked before anything is written, so a list with one odd array is declined whole. From then
 on tuples hold the arrays: another thread may empty the lists while the GIL is released, or at any time without one.
-Work: y is the parameter of `rows` elements, x its gradient, mask and dx its state; `factors` are the rule's numbers.
+Work: y is the parameter of `rows` elements and `columns` axes, x its gradient, mask and dx its state; `rule` is what
+holds for all of them, and `factors` are its numbers.
 """
 
 from cpython.list cimport PyList_AsTuple, PyList_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.float cimport DBL_EPSILON, DBL_MIN, FLT_EPSILON, FLT_MIN
-from libc.math cimport sqrt, sqrtf
+from libc.math cimport pow, sqrt, sqrtf
 
 
 cdef inline floating square_root(floating x) noexcept nogil:
@@ -28,11 +29,18 @@ cdef void sgd_loop(floating *param, const floating *grad, const double *factors,
 cdef void momentum_loop(
     floating *param, const floating *grad, floating *velocity, const double *factors, Py_ssize_t n
 ) noexcept nogil:
-    cdef floating lr = <floating> factors[0], momentum = <floating> factors[1]
+    cdef floating lr = <floating> factors[0], momentum = <floating> factors[1], step
+    cdef bint nesterov = factors[2] != 0
     cdef Py_ssize_t i
-    for i in range(n):
-        velocity[i] = momentum * velocity[i] - lr * grad[i]
-        param[i] += velocity[i]
+    if nesterov:
+        for i in range(n):
+            step = lr * grad[i]
+            velocity[i] = momentum * velocity[i] - step
+            param[i] += momentum * velocity[i] - step
+    else:
+        for i in range(n):
+            velocity[i] = momentum * velocity[i] - lr * grad[i]
+            param[i] += velocity[i]
 
 
 cdef void adam_loop(
@@ -135,9 +143,7 @@ cdef bint are_updatable(tuple params, tuple grads, tuple first, tuple second) no
     return True
 
 
-cdef object update(
-    Task task, Py_ssize_t cost, tuple params, tuple grads, tuple first, tuple second, double *factors
-):
+cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple second):
     """Run a rule over every parameter; NotImplemented where they are not plain. A rule without state gives None."""
     cdef Py_ssize_t i, n, size = 0
     cdef Work *works
@@ -151,21 +157,29 @@ cdef object update(
     try:
         # All is read before the first `run`: that may release the GIL, and another thread change an array.
         for i in range(n):
-            works[i].factors = factors
+            works[i].rule = rule
+            works[i].factors = rule.factors
             works[i].rows = size_of(<object> PyTuple_GET_ITEM(params, i))
+            works[i].columns = PyArray_NDIM(<ndarray> PyTuple_GET_ITEM(params, i))
             size += works[i].rows
             begin(&works[i], PyArray_TYPE(<ndarray> PyTuple_GET_ITEM(params, i)))
             works[i].y = data_of(&works[i], <object> PyTuple_GET_ITEM(params, i))
             works[i].x = data_of(&works[i], <object> PyTuple_GET_ITEM(grads, i))
+            works[i].dx = works[i].mask = works[i].y  # of a rule without state neither is read
             if first is not None:
                 works[i].dx = data_of(&works[i], <object> PyTuple_GET_ITEM(first, i))
             if second is not None:
                 works[i].mask = works[i].dx
                 works[i].dx = data_of(&works[i], <object> PyTuple_GET_ITEM(second, i))
-        if size >= WORTH_RELEASING // cost:  # `run` holds one parameter's arrays where they are, and here are many
+        if size >= WORTH_RELEASING // rule.cost:  # `run` holds one parameter's arrays where they are, and here are many
             _pinned = [pinned(&works[i]) for i in range(n)]
+        if rule.clip_norm != INFINITY:
+            clip(rule, works, n)
         for i in range(n):
-            run(task, &works[i], works[i].rows, cost)
+            if rule.scale != 1 or decays(&works[i]):  # nan is not 1
+                run(effective_task, &works[i], works[i].rows, rule.cost)
+            else:
+                run(rule.task, &works[i], works[i].rows, rule.cost)
     finally:
         PyMem_Free(works)
     return None
@@ -175,33 +189,41 @@ cdef inline bint is_fraction(object factor) noexcept:
     return isinstance(factor, float) and 0 <= <double> factor < 1
 
 
-def sgd_update(params, grads, lr):
+def sgd_update(params, grads, lr, weight_decay=0.0, clip_norm=None):
     """Update a list of plain parameters in place; None when done."""
-    cdef double[1] factors
-    if not isinstance(lr, float):  # np.float64 is one too
+    cdef Rule rule
+    if not begin_rule(&rule, sgd_task, 1, lr, weight_decay, clip_norm):
         return NotImplemented
-    factors[0] = lr
-    return update(sgd_task, 1, held(params), held(grads), None, None, factors)
+    return update(&rule, held(params), held(grads), None, None)
 
 
-def momentum_update(params, grads, v, lr, momentum):
+def momentum_update(params, grads, v, lr, momentum, nesterov=False, weight_decay=0.0, clip_norm=None):
     """Update lists of plain parameters and velocities in place; None when done."""
-    cdef double[2] factors
+    cdef Rule rule
     cdef tuple held_v = held(v)
-    if held_v is None or not isinstance(lr, float) or not isinstance(momentum, float):
+    if held_v is None or not begin_rule(&rule, momentum_task, 1, lr, weight_decay, clip_norm):
         return NotImplemented
-    factors[0], factors[1] = lr, momentum
-    return update(momentum_task, 1, held(params), held(grads), held_v, None, factors)
+    if not isinstance(momentum, float) or not isinstance(nesterov, bool):
+        return NotImplemented
+    rule.factors[1], rule.factors[2] = momentum, nesterov
+    return update(&rule, held(params), held(grads), held_v, None)
 
 
-def adam_update(params, grads, m, v, lr, beta1, beta2, eps, t):
+def adam_update(params, grads, m, v, lr, beta1, beta2, eps, t, weight_decay=0.0, clip_norm=None, decoupled=False):
     """Update lists of plain parameters and moments in place; None when done."""
-    cdef double[6] factors
+    cdef Rule rule
+    cdef double step
     cdef tuple held_m = held(m), held_v = held(v)
-    if held_m is None or held_v is None or not isinstance(lr, float) or not isinstance(eps, float):
+    if held_m is None or held_v is None or not begin_rule(&rule, adam_task, 4, lr, weight_decay, clip_norm):
+        return NotImplemented
+    if not isinstance(eps, float) or not isinstance(decoupled, bool):
         return NotImplemented
     if not (is_fraction(beta1) and is_fraction(beta2) and (type(t) is int or type(t) is float)):
         return NotImplemented
-    factors[0], factors[1], factors[2], factors[3] = lr, beta1, beta2, eps
-    factors[4], factors[5] = 1 / (1 - beta1**t), 1 / (1 - beta2**t)
-    return update(adam_task, 4, held(params), held(grads), held_m, held_v, factors)
+    step = t
+    if not step > 0:  # none that there is: the reference says what is wrong with it
+        return NotImplemented
+    rule.factors[1], rule.factors[2], rule.factors[3] = beta1, beta2, eps
+    rule.factors[4], rule.factors[5] = 1 / (1 - pow(beta1, step)), 1 / (1 - pow(beta2, step))
+    rule.decoupled = decoupled
+    return update(&rule, held(params), held(grads), held_m, held_v)

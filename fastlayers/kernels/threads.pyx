@@ -73,6 +73,7 @@ cdef struct Work:
     const double *factors
     const void *product  # of `product.pyx`
     const void *loss  # of `targets.pyx`
+    const void *rule  # of `optimizers.pyx`
 
 # A kernel over the units start to stop (elements, rows, ...) of its work.
 ctypedef void (*Task)(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil

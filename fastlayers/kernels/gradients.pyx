@@ -1,0 +1,125 @@
+"""What an optimizer's rule sees as the gradient: clipped, and with weight decay.
+
+That is scale * grad + decay * param. It is made a chunk at a time, on the stack: so each array passes by once, the
+gradient's own numbers stay as they were, and the plain loop of a rule pays nothing. The scale comes of the norm of all
+gradients together, which a pass of its own takes before anything is written.
+Work: as in `optimizers.pyx`; of a norm, `losses` are sums of squares over `blocks` elements each.
+"""
+
+cdef enum:
+    MOST_SPANS = 64  # of a gradient, each summed by itself: the same for any number of threads
+
+cdef struct Rule:
+    Task task
+    Py_ssize_t cost
+    double[6] factors
+    double weight_decay
+    bint decoupled  # the parameter itself shrinks, its gradient is left alone
+    double clip_norm  # infinite: none
+    double scale
+
+
+cdef inline bint begin_rule(Rule *rule, Task task, Py_ssize_t cost, object lr, object weight_decay, object clip_norm):
+    """What all rules have; False where one of these numbers is none that a kernel takes."""
+    if not isinstance(lr, float) or not isinstance(weight_decay, float):  # np.float64 is one too
+        return False
+    rule.task, rule.cost = task, cost
+    rule.factors[0] = lr
+    rule.weight_decay, rule.decoupled, rule.clip_norm, rule.scale = weight_decay, False, INFINITY, 1
+    if clip_norm is not None:
+        if not isinstance(clip_norm, float):
+            return False
+        rule.clip_norm = clip_norm
+        if not 0 < rule.clip_norm < INFINITY:
+            return False
+    return 0 <= rule.weight_decay < INFINITY
+
+
+cdef void effective_loop(
+    const floating *grad, floating *param, floating *effective, const Rule *rule, bint decays, Py_ssize_t n
+) noexcept nogil:
+    """The gradients of a chunk. A parameter that does not decay is not multiplied by 0: it may be infinite."""
+    cdef floating scale = <floating> rule.scale, decay = <floating> rule.weight_decay
+    cdef floating shrink = <floating> (rule.factors[0] * rule.weight_decay)
+    cdef Py_ssize_t i
+    if decays and not rule.decoupled:
+        for i in range(n):
+            effective[i] = scale * grad[i] + decay * param[i]
+        return
+    for i in range(n):
+        effective[i] = scale * grad[i]
+    if decays and shrink != 0:
+        for i in range(n):
+            param[i] -= shrink * param[i]
+
+
+cdef inline bint decays(const Work *work) noexcept nogil:
+    """Weights do; a bias has one axis."""
+    return (<const Rule *> work.rule).weight_decay != 0 and work.columns > 1
+
+
+cdef void effective_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    """The rule, on the effective gradient of a chunk at a time, which stays in the cache."""
+    cdef const Rule *rule = <const Rule *> work.rule
+    cdef bint decayed = decays(work)
+    cdef double[CHUNK] effective  # room for either type
+    cdef Py_ssize_t width, at, itemsize = sizeof(float) if work.typenum == NPY_FLOAT else sizeof(double)
+    cdef Work part = work[0]
+    part.x = <const char *> effective
+    while start < stop:
+        width = min(CHUNK, stop - start)
+        at = start * itemsize
+        part.y, part.dx, part.mask = work.y + at, work.dx + at, work.mask + at
+        if work.typenum == NPY_FLOAT:
+            effective_loop(
+                <const float *> work.x + start, <float *> part.y, <float *> effective, rule, decayed, width
+            )
+        else:
+            effective_loop(
+                <const double *> work.x + start, <double *> part.y, <double *> effective, rule, decayed, width
+            )
+        rule.task(&part, 0, width)
+        start += width
+
+
+cdef void squares_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    """The sums of the squares of `scale` times the gradient, a span each."""
+    cdef double scale = (<const Rule *> work.rule).scale
+    cdef Py_ssize_t span, first, n
+    for span in range(start, stop):
+        first = span * work.blocks
+        n = min(work.blocks, work.rows - first)
+        if work.typenum == NPY_FLOAT:
+            work.losses[span] = sum_of_squares(<const float *> work.x + first, scale, n)
+        else:
+            work.losses[span] = sum_of_squares(<const double *> work.x + first, scale, n)
+
+
+cdef double scaled_norm(Work *works, Py_ssize_t n) except? -1:
+    """The Euclidean norm of all gradients as one vector, times their `scale`."""
+    cdef double[MOST_SPANS] sums
+    cdef double total = 0, lost = 0
+    cdef Py_ssize_t i, span, spans
+    for i in range(n):
+        works[i].losses = sums
+        works[i].blocks = CHUNK * max(1, (works[i].rows + CHUNK * MOST_SPANS - 1) // (CHUNK * MOST_SPANS))
+        spans = (works[i].rows + works[i].blocks - 1) // works[i].blocks
+        # Reading costs half of what ReLU does: so the GIL is kept wherever the rule itself keeps it.
+        run(squares_task, &works[i], spans, works[i].blocks // 2)
+        for span in range(spans):
+            add_exactly(&total, &lost, sums[span])
+    return sqrt(exact(total, lost))
+
+
+cdef int clip(Rule *rule, Work *works, Py_ssize_t n) except -1:
+    """Set the scale that brings the gradients' norm down to `clip_norm`; 1 where it is no more than that."""
+    cdef double norm, factor
+    rule.scale = 1
+    norm = scaled_norm(works, n)
+    if norm < 1e-140 or norm == INFINITY:  # the squares may lie outside what a float64 holds, and the norm inside
+        factor = rule.scale = 2.0**500 if norm < 1e-140 else 2.0**-600
+        norm = scaled_norm(works, n) / factor
+    rule.scale = rule.clip_norm / (norm + 1e-6)
+    if rule.scale > 1:  # not nan
+        rule.scale = 1
+    return 0
