@@ -212,6 +212,6 @@ class CosineDecay(_Schedule):
     def __call__(self, step: int) -> float:
         """The rate after `step` updates."""
         if step < self.warmup:
-            return self.lr * (step + 1) / self.warmup
+            return self.lr * ((step + 1) / self.warmup)
         done = min((step - self.warmup) / (self.steps - self.warmup), 1.0)
-        return self.end + (self.lr - self.end) * (1 + math.cos(math.pi * done)) / 2
+        return self.end + (self.lr - self.end) * ((1 + math.cos(math.pi * done)) / 2)

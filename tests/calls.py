@@ -208,7 +208,7 @@ def target(r, room, like, call):
 ACTIVATIONS = ("Relu", "LeakyRelu", "Dropout", "Sigmoid", "Tanh")
 LOSSES = {"SoftmaxWithLoss": scores, "SigmoidWithLoss": pairs, "MeanSquaredError": pairs}
 LAYERS = (*ACTIVATIONS, "Affine", *LOSSES, "MulLayer", "AddLayer")
-OPTIMIZERS = ("SGD", "Momentum", "Adam")
+OPTIMIZERS = ("SGD", "Momentum", "Adam", "AdamW")
 
 
 def any_layer(r, room, name, *, comparable=False):
@@ -254,7 +254,21 @@ def any_optimizer(r, room, name):
         if chance(r, 5):
             grads = grads[:-1]
         calls.append(Call("update", collection(r, params, grads)))
-    return made[: {"SGD": 1, "Momentum": 2, "Adam": 4}[name]], calls
+    if made and chance(r, 15):
+        made[0] = lambda step: 0.5 / (step + 1)
+    return made[: {"SGD": 1, "Momentum": 2}.get(name, 4)], optimizer_options(r, name), calls
+
+
+def optimizer_options(r, name):
+    """None of them, mostly, or some."""
+    options = {
+        "weight_decay": lambda: r.choice((0.0, 0.125, 1, np.float32(0.25), -0.5)),
+        "clip_norm": lambda: r.choice((None, 1.0, 0.5, 1e3, 1, np.float64(2.0), 0.0)),
+    }
+    if name == "Momentum":
+        options["nesterov"] = lambda: r.choice((True, False, np.True_))
+    chosen = r.sample(sorted(options), r.randint(0, len(options))) if chance(r, 60) else []
+    return {option: anything(r) if chance(r, 5) else options[option]() for option in chosen}
 
 
 def collection(r, params, grads):

@@ -15,7 +15,7 @@ from guarded import PagedRoom
 from strategies import AskedError, anything, chance, dress, numbers, place
 
 import fastlayers as fl
-from fastlayers import reference, testing
+from fastlayers import initializers, reference, schedules, testing
 
 # `AskedError` is an argument's own error.
 ALLOWED = (TypeError, ValueError, MemoryError, AskedError)
@@ -119,9 +119,9 @@ def call_layer(caller, r, name, owner):
 
 
 def call_optimizer(caller, r, name, owner):
-    made, calls = any_optimizer(r, caller.room, name)
+    made, options, calls = any_optimizer(r, caller.room, name)
     prefix = ("reference." if owner is reference else "") + name
-    optimizer = caller.attempt(prefix, getattr(owner, name), *made)
+    optimizer = caller.attempt(prefix, getattr(owner, name), *made, **options)
     for call in calls if optimizer is not None else []:
         params = list(call.args[0].values()) if isinstance(call.args[0], dict) else call.args[0]
         outs = [p for p in params if isinstance(p, np.ndarray)] if isinstance(params, (list, tuple)) else []
@@ -219,9 +219,28 @@ def call_settings(caller, r, name, owner):
             caller.attempt(question, getattr(owner, question))
 
 
+def call_schedule(caller, r, name, owner):
+    given = [anything(r) if chance(r, 15) else r.choice((0.5, 10, 3, 1, 0.1)) for _ in range(r.randint(0, 4))]
+    schedule = caller.attempt(f"schedules.{name}", getattr(owner, name), *given)
+    if schedule is not None:
+        caller.attempt(f"schedules.{name}", schedule, r.choice((0, 1, 7, 10**6)))
+
+
+def call_initializer(caller, r, name, owner):
+    sizes = [r.choice((-1, 1.5, None, "2", True, np.int8(3))) if chance(r, 15) else r.randint(0, 5) for _ in range(2)]
+    shape = anything(r) if chance(r, 10) else r.choice((tuple, list))(sizes)
+    kwargs = {option: anything(r) for option in ("rng", "dtype") if chance(r, 15)}
+    if name == "affine" and chance(r, 20):
+        kwargs[r.choice(("init", "bias"))] = r.choice((initializers.xavier_normal, False, anything(r)))
+    arguments = sizes if name == "affine" else [shape]
+    caller.attempt(f"initializers.{name}", getattr(owner, name), *arguments, **kwargs)
+
+
 CASES = [(call_function, name, owner) for name in fl.functional.__all__ for owner in (fl, fl, reference)]
 CASES += [(call_layer, name, owner) for name in LAYERS for owner in (fl, reference)]
 CASES += [(call_optimizer, name, owner) for name in OPTIMIZERS for owner in (fl, reference)]
+CASES += [(call_schedule, name, schedules) for name in schedules.__all__]
+CASES += [(call_initializer, name, initializers) for name in initializers.__all__]
 CASES += [(call_network, "Sequential", owner) for owner in (fl, reference)]
 CASES += [(call_numerical_gradient, "numerical_gradient", testing), (call_check_gradients, "check_gradients", testing)]
 CASES += [(call_settings, "settings", fl)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import pickle
 import tempfile
@@ -18,6 +19,7 @@ import zoo
 import fastlayers as fl
 from fastlayers import functional, testing
 from fastlayers._memory import Recycler, recycler
+from fastlayers.schedules import StepDecay
 
 
 @dataclass
@@ -205,10 +207,23 @@ def of_training(dtype: type = np.float32) -> Iterator[Case]:
         yield Case(f"{name}, bad shape", refused(optimizer.update, params, [grads[0], *grads[:3]]), given)
         yield Case(f"{name}, bad dtype", refused(optimizer.update, params, [g.astype(complex) for g in grads]), given)
         yield Case(f"{name}, bad number", refused(optimizer.update, params, grads[:3]), given)
+    for name, options in (("SGD", {}), ("Momentum", {"nesterov": True}), ("Adam", {}), ("AdamW", {})):
+        make = functools.partial(getattr(fl, name), StepDecay(1e-9, 10), weight_decay=1e-9, **options)
+        clipped, negative = make(clip_norm=1e-9), make(clip_norm=-1)
+        yield Case(f"{name}, clipped", lambda o=clipped: o.update(params, grads), given)
+        yield Case(f"{name}, bad clip_norm", refused(negative.update, params, grads), given)
 
 
 def of_the_rest() -> Iterator[Case]:
     """The loss on probabilities, settings of the backend, the Recycler itself, gradient checks."""
+    for name in fl.initializers.__all__:
+        init, sizes = getattr(fl.initializers, name), (5, 4) if name == "affine" else ((5, 4),)
+        yield Case(name, lambda init=init, sizes=sizes: init(*sizes, rng=3), share=0.1)
+        yield Case(f"{name}, bad dtype", refused(init, *sizes, dtype=int))
+    for name in fl.schedules.__all__:
+        schedule = getattr(fl.schedules, name)
+        yield Case(name, lambda schedule=schedule: schedule(0.5, 1)(3))
+        yield Case(f"{name}, bad rate", refused(schedule, -0.5, 1))
     y, labels, x = np.full((6, 5), 0.2), np.arange(6) % 5, zoo.numbers((3, 2), float)
     numerical, sigmoid, threads = testing.numerical_gradient, fl.Sigmoid(), fl.get_num_threads()
 

@@ -27,6 +27,7 @@ NEAR_THE_KERNELS = (
         "affine",
         "cross_entropy",
         "cross_entropy_cases",
+        "decay_and_clipping",
         "dropout",
         "gradient_buffers",
         "hostile_optimizers",

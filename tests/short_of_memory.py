@@ -7,6 +7,7 @@ Linux only, and with ``ENVIRONMENT`` set: else the C library keeps what was free
 with, ends the process where it has no memory for the work of its threads.
 """
 
+import functools
 import resource
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -57,9 +58,9 @@ def of_layer(name, method):
     return (lambda: getattr(layer, method)(*args)), layer
 
 
-def of_optimizer(name, which):
+def of_optimizer(name, which, **options):
     """An optimizer's first or second update of a parameter and a larger one, with gradients for the reference."""
-    optimizer = getattr(fl, name)()
+    optimizer = getattr(fl, name)(**options)
     params = [zoo.numbers((rows, COLUMNS), np.float32) for rows in (ROWS // 4, ROWS)]
     grads = [param.astype(np.float16) for param in params]
     if which == "second":
@@ -81,9 +82,12 @@ def cases():
     for name in ("Relu", "Sigmoid", "Affine", "SoftmaxWithLoss", "MulLayer", "AddLayer"):
         for method in ("forward", "backward") if name != "Affine" or "affine_forward" in functions() else ():
             yield f"{name}.{method}", lambda name=name, method=method: of_layer(name, method)
-    for name in ("SGD", "Momentum", "Adam"):
+    for name in ("SGD", "Momentum", "Adam", "AdamW"):
         for which in ("first", "second"):
             yield f"{name}.update, {which}", lambda name=name, which=which: of_optimizer(name, which)
+            options = {"weight_decay": 0.1, "clip_norm": 1.0, **({"nesterov": True} if name == "Momentum" else {})}
+            full = functools.partial(of_optimizer, name, which, **options)
+            yield f"{name}.update with decay and clipping, {which}", full
 
 
 def remembered(owner):

@@ -168,11 +168,11 @@ def test_layers(name, r):
 def test_optimizers(name, r):
     """The same parameters after each update, or the same error; and but for the parameters nothing is written to."""
     room = Room()
-    made, calls = any_optimizer(r, room, name)
+    made, options, calls = any_optimizer(r, room, name)
     start, after = room.state(), []
     for owner in (fl, fl.reference):
         room.restore(start)
-        optimizer = zoo.outcome(getattr(owner, name), *made)
+        optimizer = getattr(owner, name)(*made, **options)
         after.append([update(room, optimizer, call) for call in calls])
     for (ours, our_params), (true, true_params) in zip(*after, strict=True):
         assert ours == true

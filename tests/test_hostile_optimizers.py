@@ -12,7 +12,7 @@ import fastlayers as fl
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
-every_optimizer = pytest.mark.parametrize("name", ["SGD", "Momentum", "Adam"])
+every_optimizer = pytest.mark.parametrize("name", ["SGD", "Momentum", "Adam", "AdamW"])
 
 
 def updated(owner, name, *factors, params=None, grads=None, steps=2):
@@ -45,7 +45,7 @@ def test_a_factor_may_be_any_real_number(name, lr):
     plain = updated(fl, name, float(lr))
     for a, b in zip(assert_alike(name, lr), plain, strict=True):
         np.testing.assert_array_equal(a, b)
-    if name == "Adam":
+    if name.startswith("Adam"):
         assert_alike(name, 0.1, np.float32(0.9), np.float32(0.99), np.float32(1e-8))
 
 
@@ -71,6 +71,81 @@ def test_the_decay_of_a_mean_lies_between_0_and_1(beta):
     for name, factors in (("beta1", (0.1, beta, 0.9)), ("beta2", (0.1, 0.9, beta))):
         raised = assert_alike("Adam", *factors)
         assert raised == (ValueError, f"{name} must lie in [0, 1), not {float(beta)}")
+
+
+def updated_with(owner, name, **options):
+    """The parameters after an update of this optimizer; or the error, and nothing written."""
+    params, optimizer = [zoo.numbers((3, 4), np.float64), np.ones(4)], getattr(owner, name)(**options)
+    before = copy.deepcopy(params)
+    raised = zoo.outcome(optimizer.update, params, [np.ones((3, 4)), np.ones(4)])
+    if raised is None:
+        return params
+    assert all(map(np.array_equal, params, before))
+    assert optimizer.t == 0
+    return raised
+
+
+@every_optimizer
+@pytest.mark.parametrize("option", ["weight_decay", "clip_norm"])
+@pytest.mark.parametrize(
+    "value", [np.float32(0.5), np.float64(0.5), 1, True, Fraction(1, 8), np.array(0.5), np.int8(1)]
+)
+def test_decay_and_norm_may_be_any_real_number(name, option, value):
+    ours, true, plain = (
+        updated_with(owner, name, **{option: number})
+        for owner, number in ((fl, value), (fl.reference, value), (fl, float(value)))
+    )
+    for a, b, c in zip(ours, true, plain, strict=True):
+        np.testing.assert_array_equal(a, c)
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+@every_optimizer
+@pytest.mark.parametrize(
+    ("options", "raised"),
+    [
+        ({"weight_decay": -0.1}, (ValueError, "weight_decay must be finite, and 0 or more, not -0.1")),
+        ({"weight_decay": np.nan}, (ValueError, "weight_decay must be finite, and 0 or more, not nan")),
+        ({"weight_decay": np.float32(np.inf)}, (ValueError, "weight_decay must be finite, and 0 or more, not inf")),
+        ({"weight_decay": None}, (TypeError, "weight_decay must hold real numbers, not object (from a NoneType)")),
+        ({"weight_decay": 10**400}, (ValueError, "weight_decay is too large for a float")),
+        ({"clip_norm": 0.0}, (ValueError, "clip_norm must be finite, and more than 0, not 0.0")),
+        ({"clip_norm": -1}, (ValueError, "clip_norm must be finite, and more than 0, not -1.0")),
+        ({"clip_norm": np.nan}, (ValueError, "clip_norm must be finite, and more than 0, not nan")),
+        ({"clip_norm": np.inf}, (ValueError, "clip_norm must be finite, and more than 0, not inf")),
+        ({"clip_norm": "1"}, (TypeError, "clip_norm must hold real numbers, not str8 (from a str)")),
+        ({"clip_norm": np.ones(2)}, (ValueError, "clip_norm must be one number, not an array of shape (2,)")),
+        (
+            {"weight_decay": -1.0, "clip_norm": -1.0},
+            (ValueError, "weight_decay must be finite, and 0 or more, not -1.0"),
+        ),
+    ],
+)
+def test_a_decay_or_norm_that_is_none(name, options, raised):
+    for owner in (fl, fl.reference):
+        kind, message = updated_with(owner, name, **options)
+        assert (kind, message.replace("str32", "str8")) == raised
+
+
+@pytest.mark.parametrize("nesterov", [1, 0, None, "no", 1.0, np.array([True])])
+def test_nesterov_is_true_or_false(nesterov):
+    for owner in (fl, fl.reference):
+        raised = updated_with(owner, "Momentum", nesterov=nesterov)
+        assert raised == (TypeError, f"nesterov must be True or False, not {type(nesterov).__name__}")
+        for flag in (True, False):
+            assert not isinstance(updated_with(owner, "Momentum", nesterov=np.bool_(flag)), tuple)
+
+
+@pytest.mark.parametrize("t", [-1, -2, -1.5, np.nan])
+def test_adam_at_a_step_that_there_is_not(t):
+    """Someone has set it: whatever comes of it, comes of it on both paths."""
+    outcomes = []
+    for owner in (fl, fl.reference):
+        optimizer, param = owner.Adam(), np.ones(3)
+        optimizer.t = t
+        outcomes.append((zoo.outcome(optimizer.update, [param], [np.ones(3)]), param))
+    assert outcomes[0][0] == outcomes[1][0]
+    np.testing.assert_array_equal(outcomes[0][1], outcomes[1][1])
 
 
 @pytest.mark.parametrize("eps", [0, 0.0, 1e-300, -1.0])

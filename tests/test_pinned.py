@@ -13,7 +13,8 @@ def large_calls():
         yield name, lambda name=name: zoo.common_call(name, np.float64, rows=6000, columns=1000)
     yield "softmax_cross_entropy", lambda: zoo.common_call("softmax_cross_entropy", np.float32, 1_500_000, 4)
     for name in zoo.RULES:
-        yield name, lambda name=name: zoo.rule_call(name, np.float64, shapes=((6000, 1000), (1000,)))
+        for rules in (zoo.RULES, zoo.FULL_RULES):
+            yield name, lambda name=name, rules=rules: zoo.rule_call(name, np.float64, ((6000, 1000), (1000,)), rules)
 
 
 def arrays_of(args):

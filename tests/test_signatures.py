@@ -10,7 +10,18 @@ import pytest
 import zoo
 
 import fastlayers as fl
-from fastlayers import _backend, _contract, _reference, functional, layers, network, optimizers, testing
+from fastlayers import (
+    _backend,
+    _contract,
+    _reference,
+    functional,
+    initializers,
+    layers,
+    network,
+    optimizers,
+    schedules,
+    testing,
+)
 
 NAMES = zoo.KERNELS
 PUBLIC = (*zoo.FUNCTIONS, "cross_entropy_error")
@@ -89,7 +100,9 @@ def test_the_reference_offers_the_same_names():
         assert stateless or twin.__module__ == "fastlayers.reference"
 
 
-@pytest.mark.parametrize("module", [fl, functional, layers, network, optimizers, testing, fl.reference])
+@pytest.mark.parametrize(
+    "module", [fl, functional, layers, network, optimizers, schedules, initializers, testing, fl.reference]
+)
 def test_every_public_name_is_there_and_documented(module):
     assert module.__doc__
     assert len(set(module.__all__)) == len(module.__all__)

@@ -57,12 +57,13 @@ def test_the_same_bits_for_any_number_of_threads(level, name, dtype):
 
 
 @pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("rules", [zoo.RULES, zoo.FULL_RULES], ids=["plain", "full"])
 @pytest.mark.parametrize("name", zoo.RULES)
-def test_the_same_updates_for_any_number_of_threads(level, name, dtype):
+def test_the_same_updates_for_any_number_of_threads(level, name, rules, dtype):
     seen = set()
     for threads in (1, 2, 3):
         level.set_num_threads(threads)
-        args = zoo.rule_call(name, dtype, [((1 << 18) + 7, 3), (5,)])
+        args = zoo.rule_call(name, dtype, [((1 << 19) + 7, 3), (5,)], rules)
         assert getattr(level, name)(*args) is None
         seen.add(b"".join(a.tobytes() for part in args if isinstance(part, list) for a in part))
     assert len(seen) == 1

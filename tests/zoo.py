@@ -188,12 +188,18 @@ def common_call(name, dtype=np.float64, rows=6, columns=5, seed=0):
 
 # The optimizers' rules, with their factors
 RULES = {"sgd_update": (0.1,), "momentum_update": (0.1, 0.8), "adam_update": (0.1, 0.8, 0.95, 1e-3, 3)}
+# The same with all else: weight decay, clipping, Nesterov's momentum, decay apart from Adam's means.
+FULL_RULES = {
+    "sgd_update": (0.1, 0.02, 0.5),
+    "momentum_update": (0.1, 0.8, True, 0.02, 0.5),
+    "adam_update": (0.1, 0.8, 0.95, 1e-3, 3, 0.02, 0.5, True),
+}
 
 
-def rule_call(name, dtype=np.float64, shapes=((4, 3), (3,))):
+def rule_call(name, dtype=np.float64, shapes=((4, 3), (3,)), rules=RULES):
     """Lists of parameters, gradients and state, and the factors: all of them are written to but the gradients."""
     lists = [[numbers(shape, dtype, seed) for shape in shapes] for seed in range(2 + list(RULES).index(name))]
-    return *lists[:2], *[[np.abs(a) for a in state] for state in lists[2:]], *RULES[name]
+    return *lists[:2], *[[np.abs(a) for a in state] for state in lists[2:]], *rules[name]
 
 
 def call(name, *args, **kwargs):

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 import fastlayers
 
-from .. import _backend, functional, reference
+from .. import _backend, functional, optimizers, reference
 from .agreement import check, several
 
 Array = NDArray[Any]
@@ -141,9 +141,11 @@ class Network:
 
 @dataclass(frozen=True)
 class Update:
-    """An optimizer's update of one parameter."""
+    """An optimizer's update of one parameter, plain or with weight decay and clipping."""
 
     name: str
+    optimizer: str
+    options: Callable[[], dict[str, Any]] = dict
 
     def sizes(self, dtype: str) -> Sequence[Shape]:
         """List the sizes of the parameter."""
@@ -164,12 +166,15 @@ class Update:
         calls = {}
         with _backend.use_backend("auto"):
             for path, package in {"reference": reference, "cython": fastlayers}.items():
-                calls[path] = Call(getattr(package, self.name)().update, ([start.copy()], [grad.copy()]), {})
+                calls[path] = Call(self._make(package).update, ([start.copy()], [grad.copy()]), {})
                 for _ in range(3):
                     calls[path].function(*calls[path].args)
         updated, expected = (calls[path].args[0][0] for path in ("cython", "reference"))
         check(f"{self.name} {self.label(size)} {dtype}", updated, expected, TOLERANCE[dtype], (np.abs(start),))
         return calls
+
+    def _make(self, package: ModuleType) -> Any:
+        return getattr(package, self.optimizer)(**self.options())
 
 
 class Draw:
@@ -292,7 +297,14 @@ NETWORKS = (
     Network((784, 256, 128, 10), 32),
     Network((784, 512, 512, 10), 128),
 )
-UPDATES = Update("SGD"), Update("Momentum"), Update("Adam")
+UPDATES = (
+    *(Update(name, name) for name in optimizers.__all__),
+    *(
+        Update(f"{name}, clipped", name, lambda: {"weight_decay": 1e-4, "clip_norm": 1.0})
+        for name in optimizers.__all__
+    ),
+    Update("Momentum, Nesterov", "Momentum", lambda: {"nesterov": True}),
+)
 
 
 def rows(largest: float = LARGEST) -> Iterator[tuple[Case | Update | Network, Shape, str]]:

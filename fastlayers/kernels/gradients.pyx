@@ -113,12 +113,12 @@ cdef double scaled_norm(Work *works, Py_ssize_t n) except? -1:
 
 cdef int clip(Rule *rule, Work *works, Py_ssize_t n) except -1:
     """Set the scale that brings the gradients' norm down to `clip_norm`; 1 where it is no more than that."""
-    cdef double norm, factor
+    cdef double norm
     rule.scale = 1
     norm = scaled_norm(works, n)
-    if norm < 1e-140 or norm == INFINITY:  # the squares may lie outside what a float64 holds, and the norm inside
-        factor = rule.scale = 2.0**500 if norm < 1e-140 else 2.0**-600
-        norm = scaled_norm(works, n) / factor
+    if norm == INFINITY:  # the squares may be too large for a float64, and the norm not
+        rule.scale = 1e-160
+        norm = scaled_norm(works, n) / rule.scale
     rule.scale = rule.clip_norm / (norm + 1e-6)
     if rule.scale > 1:  # not nan
         rule.scale = 1
