@@ -8,9 +8,9 @@ All have three things in common. ``lr`` is a number, or a schedule: a callable t
 so far, ``t``, and gives the rate of the next (`fastlayers.schedules` has some). ``weight_decay`` times the parameter
 is added to the gradient of weights, which are the arrays of two axes or more; biases do not decay (Saitoh, section
 6.4.2, and scikit-learn). ``clip_norm`` scales all gradients down together where their Euclidean norm, as of one
-vector, is larger, before any decay, as PyTorch's ``clip_grad_norm_`` does: by ``clip_norm / (norm + 1e-6)``. So a
-gradient with nan in it makes every parameter nan, and one with infinity leaves them all but those that it is
-infinite for, which become nan. The norm is taken in float64, and the gradients themselves are never written to.
+vector, is larger, before any decay, as PyTorch's ``clip_grad_norm_`` does: by ``clip_norm / (norm + 1e-6)``. So
+where a gradient has nan, all gradients count as nan; and where one has infinity, they count as 0 but for the infinite
+ones themselves, which count as nan. The norm is taken in float64, and the gradients are never written to.
 
 >>> import numpy as np
 >>> W, b = np.ones((1, 2)), np.ones(2)

@@ -25,6 +25,7 @@ NOT_COPIED = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pyca
 NEAR_THE_KERNELS = (
     *(
         "affine",
+        "clipping",
         "cross_entropy",
         "cross_entropy_cases",
         "decay_and_clipping",

@@ -309,6 +309,7 @@ UPDATES = (
 
 def rows(largest: float = LARGEST) -> Iterator[tuple[Case | Update | Network, Shape, str]]:
     """Every case, size and dtype whose largest array has at most `largest` bytes."""
-    for case in (*CASES, *UPDATES, *NETWORKS):
+    cases: tuple[Case | Update | Network, ...] = (*CASES, *UPDATES, *NETWORKS)
+    for case in cases:
         for dtype in DTYPES:
             yield from ((case, size, dtype) for size in case.sizes(dtype) if case.nbytes(size, dtype) <= largest)
