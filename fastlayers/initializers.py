@@ -164,8 +164,10 @@ def _normal(shape: tuple[int, int], deviation: float, rng: Any, dtype: DTypeLike
 
 
 def _uniform(shape: tuple[int, int], bound: float, rng: Any, dtype: DTypeLike) -> Array:
-    dtype = _floating(dtype)
-    return np.random.default_rng(rng).uniform(-bound, bound, _sizes(shape)).astype(dtype, copy=False)
+    dtype, weights = _floating(dtype), np.random.default_rng(rng).random(_sizes(shape))
+    weights *= 2 * bound  # Generator.uniform would do, but leaks references to a dtype
+    weights -= bound
+    return weights.astype(dtype, copy=False)
 
 
 def _sizes(shape: Any) -> tuple[int, int]:
