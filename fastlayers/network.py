@@ -5,40 +5,18 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _arguments
+from ._evaluation import accuracy_of, loss_of
+from ._protocols import Loss, Optimizer
 from .formats.portable import Portable
 
 Array = NDArray[Any]
 
 __all__ = ["Sequential"]
-
-
-class Layer(Protocol):
-    """What a layer must have; one with parameters also has ``W``, ``b``, ``dW``, ``db``, any ``b`` None.
-
-    One with a ``predict(x)`` has it called in place of ``forward`` where nothing is to be learned.
-    """
-
-    def forward(self, x: Any) -> Any: ...
-    def backward(self, dout: Any) -> Any: ...
-
-
-class Loss(Protocol):
-    """What a loss must have."""
-
-    def forward(self, x: Any, t: Any) -> float: ...
-    def backward(self) -> Any: ...
-
-
-class Optimizer(Protocol):
-    """What an optimizer must have; those of `fastlayers.optimizers` do."""
-
-    def update(self, params: list[Array], grads: list[Array]) -> None: ...
 
 
 class Sequential(Portable):
@@ -92,15 +70,14 @@ class Sequential(Portable):
             y = predict(y)
         return y if type(y) is np.ndarray else np.asarray(y)
 
-    def loss(self, x: ArrayLike, t: ArrayLike) -> float:
-        """The loss of inputs x against labels or targets t."""
-        y: Any = x
-        for layer in self.layers:
-            y = layer.forward(y)
-        return self.loss_layer.forward(y, t)
+    def loss(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """The loss of what `predict` gives for x against labels or targets t; weights are for a loss that takes any."""
+        return loss_of(self.loss_layer, self.predict(x), t, sample_weight)
 
     def accuracy(self, x: ArrayLike, t: ArrayLike) -> float:
-        """The fraction of samples whose largest score is the right class.
+        """The fraction of samples whose largest score is the right class; or what the loss layer's ``accuracy`` says.
+
+        Labels that the loss ignores are left out.
 
         Parameters
         ----------
@@ -119,16 +96,15 @@ class Sequential(Portable):
         TypeError, ValueError
             As `softmax_cross_entropy` for labels and targets that do not fit the scores.
         """
-        scores, labels = _arguments.scores_and_labels(self.predict(x), t)
-        return float(np.mean(scores.argmax(axis=1) == labels)) if len(labels) else float("nan")
+        return accuracy_of(self.loss_layer, self.predict(x), t)
 
     @property
     def params(self) -> list[Array]:
         """The arrays themselves: W and b of each layer, in order."""
         return self._attributes("W", "b")
 
-    def gradient(self, x: ArrayLike, t: ArrayLike) -> tuple[float, list[Array]]:
-        """The loss, and its gradient with respect to each of `params`, by backpropagation.
+    def gradient(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, list[Array]]:
+        """The loss in training, and its gradient with respect to each of `params`, by backpropagation.
 
         Returns
         -------
@@ -136,11 +112,16 @@ class Sequential(Portable):
         grads : list of ndarray
             Aligned with `params`.
         """
-        loss = self.loss(x, t)
+        y: Any = x
+        for layer in self.layers:
+            y = layer.forward(y)
+        loss = loss_of(self.loss_layer, y, t, sample_weight)
         self._backward()
         return loss, self._attributes("dW", "db")
 
-    def train_step(self, x: ArrayLike, t: ArrayLike, optimizer: Optimizer) -> float:
+    def train_step(
+        self, x: ArrayLike, t: ArrayLike, optimizer: Optimizer, sample_weight: ArrayLike | None = None
+    ) -> float:
         """One step: forward, loss, backward, and the optimizer's update of `params` in place.
 
         Returns
@@ -148,7 +129,7 @@ class Sequential(Portable):
         float
             The loss before the update.
         """
-        loss, grads = self.gradient(x, t)
+        loss, grads = self.gradient(x, t, sample_weight)
         optimizer.update(self.params, grads)
         return loss
 
