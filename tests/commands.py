@@ -84,3 +84,31 @@ def wait_for(process: subprocess.Popen[str], text: str, times: int = 1) -> None:
         if found == times:
             return
     raise AssertionError(f"ended without {text!r}")
+
+
+def on_terminal(*command: str) -> tuple[str, str]:
+    """Run a process whose standard error is a terminal of 100 columns: its output, and what is seen."""
+    import pty  # not everywhere
+    import termios
+
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 100))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave, text=True, env=environment()) as process:
+        os.close(slave)
+        seen = _read_terminal(master)
+        assert process.stdout is not None
+        out = process.stdout.read()
+    assert process.returncode == 0, seen
+    return out, seen
+
+
+def _read_terminal(master: int) -> str:
+    """All that was written to a terminal, until its last writer has closed it."""
+    pieces = []
+    try:
+        while piece := os.read(master, 4096):
+            pieces.append(piece)
+    except OSError:
+        pass  # Linux says EIO where others say end of file
+    os.close(master)
+    return b"".join(pieces).decode()

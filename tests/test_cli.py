@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import COMMAND, FEW, environment, fail, run, started, succeed, wait_for, write_images
+from commands import COMMAND, FEW, environment, fail, on_terminal, run, started, succeed, wait_for, write_images
 
 import fastlayers
 
@@ -225,36 +225,12 @@ def test_missing_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packa
 @POSIX
 def test_progress_bar_on_a_terminal_alone(images: Path) -> None:
     pytest.importorskip("tqdm")
-    import pty
-    import termios
-
     args = ["train", "--idx", str(images), *FEW, "--backend", "reference"]
-    master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, (24, 100))
-    with subprocess.Popen(
-        [*COMMAND, *args], stdout=subprocess.PIPE, stderr=slave, text=True, env=environment()
-    ) as process:
-        os.close(slave)
-        seen = read_terminal(master)
-        assert process.stdout is not None
-        out = process.stdout.read()
-    assert process.returncode == 0
+    out, seen = on_terminal(*COMMAND, *args)
     assert "reference:" in seen
     assert re.search(r"/8 \[", seen)
     assert "epoch 2/2" in out
     assert succeed(*args) != ""
-
-
-def read_terminal(master: int) -> str:
-    """All that was written to a terminal, until its last writer has closed it."""
-    pieces = []
-    try:
-        while piece := os.read(master, 4096):
-            pieces.append(piece)
-    except OSError:
-        pass  # Linux says EIO where others say end of file
-    os.close(master)
-    return b"".join(pieces).decode()
 
 
 @POSIX

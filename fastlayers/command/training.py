@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator, default_rng  # now: in the midst of its lazy import Ctrl-C may be lost
 from numpy.typing import ArrayLike, NDArray
 
 from .._backend import use_backend
-from .._extras import require
+from .._evaluation import in_pieces
+from .._progress import Progress
+from .._protocols import Optimizer
 from ..datasets import Dataset, Split
 from ..layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
-from ..network import Optimizer, Sequential
+from ..network import Sequential
 from ..optimizers import SGD, Adam, Momentum
 
 Array = NDArray[Any]
@@ -27,8 +28,6 @@ Array = NDArray[Any]
 ACTIVATIONS = {"relu": Relu, "sigmoid": Sigmoid}
 # Each optimizer with the learning rate that it takes where none is given.
 OPTIMIZERS: dict[str, tuple[Any, float]] = {"sgd": (SGD, 0.5), "momentum": (Momentum, 0.1), "adam": (Adam, 0.005)}
-
-_EVALUATION_BATCH = 4096
 
 
 class DivergedError(ArithmeticError):
@@ -165,10 +164,9 @@ def make_optimizer(settings: Settings) -> Optimizer:
 
 def classify(network: Sequential, x: Array) -> NDArray[np.int64]:
     """Predict the class of each row of x, that of its largest score."""
-    # In pieces: the scores of a whole data set's hidden layers may not fit in memory.
-    pieces = [x[i : i + _EVALUATION_BATCH] for i in range(0, len(x), _EVALUATION_BATCH)]
     with np.errstate(all="ignore"):
-        return np.concatenate([network.predict(piece).argmax(axis=1) for piece in pieces])
+        classes: NDArray[np.int64] = in_pieces(network.predict, x).argmax(axis=1)
+    return classes
 
 
 def accuracy(network: Sequential, split: Split) -> float:
@@ -189,36 +187,3 @@ def _step(run: Run, optimizer: Optimizer, x: ArrayLike, t: ArrayLike) -> float:
     run.seconds.append(time.perf_counter() - start)
     run.losses.append(loss)
     return loss
-
-
-class Progress:
-    """A bar on standard error where that is a terminal and tqdm is installed; else nothing."""
-
-    def __init__(self, total: int, label: str) -> None:
-        self._bar: Any = None
-        if sys.stderr is not None and sys.stderr.isatty():
-            try:
-                tqdm = require("tqdm", "tqdm", "the progress bar", "demo").tqdm
-            except ImportError:
-                return
-            self._bar = tqdm(total=total, desc=label, unit="step", leave=False, file=sys.stderr)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def advance(self) -> None:
-        """One step more."""
-        if self._bar is not None:
-            self._bar.update()
-
-    def say(self, line: str) -> None:
-        """Print a line on standard output, above the bar."""
-        if self._bar is not None:
-            self._bar.clear()
-        print(line, flush=True)
-        if self._bar is not None:
-            self._bar.refresh()
