@@ -7,14 +7,15 @@ array([[1., 0.],
        [0., 3.]])
 
 Layers: `MulLayer`, `AddLayer`, `Relu`, `LeakyRelu`, `Sigmoid`, `Tanh`, `Affine`, `Dropout`, and the losses
-`SoftmaxWithLoss`, `SigmoidWithLoss`, `MeanSquaredError`; networks: `Sequential` with `SGD`, `Momentum`, `Adam`,
-`AdamW`; ``fastlayers.schedules`` of their learning rates, ``fastlayers.initializers`` of weights; the stateless
-functions behind the layers; ``fastlayers.reference``, the same names in pure Python; ``fastlayers.testing``,
-gradient checks; `show_config`, what runs.
+`SoftmaxWithLoss`, `SigmoidWithLoss`, `MeanSquaredError`; networks: `Sequential`, trained by its ``fit``, which gives a
+`History`, with ``fastlayers.callbacks``; `SGD`, `Momentum`, `Adam`, `AdamW`, ``fastlayers.schedules`` of their learning
+rates, ``fastlayers.initializers`` of weights; the stateless functions behind the layers; ``fastlayers.reference``, the
+same names in pure Python; ``fastlayers.testing``, gradient checks; `show_config`, what runs.
 """
 
-from . import initializers, reference, schedules, testing
+from . import callbacks, initializers, reference, schedules, testing
 from ._backend import get_backend, get_num_threads, set_backend, set_num_threads, show_config, use_backend
+from ._history import History
 from ._version import __version__
 from .functional import (
     affine_backward,
@@ -59,6 +60,7 @@ __all__ = [
     "AddLayer",
     "Affine",
     "Dropout",
+    "History",
     "LeakyRelu",
     "MeanSquaredError",
     "Momentum",
@@ -72,6 +74,7 @@ __all__ = [
     "__version__",
     "affine_backward",
     "affine_forward",
+    "callbacks",
     "cross_entropy_error",
     "dropout_backward",
     "dropout_forward",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import _fitting
 from ._evaluation import accuracy_of, loss_of
+from ._history import History
 from ._protocols import Loss, Optimizer
 from .formats.portable import Portable
+from .optimizers import Adam
 
 Array = NDArray[Any]
 
@@ -35,6 +38,8 @@ class Sequential(Portable):
     layers : list
     loss_layer : object
         The two arguments.
+    history : History or None
+        What the last `fit` measured, also where it ended in an exception or was interrupted.
 
     Examples
     --------
@@ -51,6 +56,7 @@ class Sequential(Portable):
     """
 
     loss_layer: Loss
+    history: History | None = None  # here, for networks that were pickled before there was one
 
     def __init__(self, layers: list[Any], loss: Loss) -> None:
         super().__init__(layers, loss)
@@ -75,9 +81,7 @@ class Sequential(Portable):
         return loss_of(self.loss_layer, self.predict(x), t, sample_weight)
 
     def accuracy(self, x: ArrayLike, t: ArrayLike) -> float:
-        """The fraction of samples whose largest score is the right class; or what the loss layer's ``accuracy`` says.
-
-        Labels that the loss ignores are left out.
+        """The fraction of samples, but those that the loss ignores, whose largest score is the right class.
 
         Parameters
         ----------
@@ -132,6 +136,81 @@ class Sequential(Portable):
         loss, grads = self.gradient(x, t, sample_weight)
         optimizer.update(self.params, grads)
         return loss
+
+    def fit(
+        self,
+        x: ArrayLike,
+        t: ArrayLike,
+        epochs: int = 10,
+        batch_size: int = 32,
+        *,
+        optimizer: Optimizer | None = None,
+        validation_data: tuple[ArrayLike, ...] | None = None,
+        callbacks: Iterable[Any] = (),
+        rng: Any = None,
+        sample_weight: ArrayLike | None = None,
+        shuffle: bool = True,
+        progress: bool | None = None,
+    ) -> History:
+        """Train on batches of the samples, epoch after epoch.
+
+        Parameters
+        ----------
+        x, t : array_like
+            Inputs, and their labels or targets; an entry of each for every sample.
+        epochs : int, default 10
+            How often each sample has its turn.
+        batch_size : int, default 32
+            How many samples make a step; the last batch of an epoch has what is left.
+        optimizer : object, optional
+            A new `Adam` by default.
+        validation_data : tuple, optional
+            ``(x, t)`` or ``(x, t, sample_weight)``, evaluated after each epoch; and once before, to see that it fits.
+        callbacks : iterable, optional
+            Of `fastlayers.callbacks`, or functions that are given the `Training` at the end of each epoch.
+        rng : int or Generator, optional
+            Anything that ``numpy.random.default_rng`` takes: the order of the samples is drawn from it.
+        sample_weight : array_like, optional
+            ``(N,)``, how much each sample counts, for a loss that takes it. Batches of weight 0 alone are passed over.
+        shuffle : bool, default True
+            Whether each epoch has an order of its own, or all have that of x.
+        progress : bool, optional
+            Whether to show a bar on standard error; by default where that is a terminal and tqdm is installed.
+
+        Returns
+        -------
+        History
+            Also as the attribute `history`, from the first epoch on: Ctrl-C, or an exception in a callback, goes
+            through, and leaves the network as the last step left it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the arguments do not go together, before anything is trained; or what a batch does not fit raises.
+        ImportError
+            If a bar is asked for and tqdm is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np, fastlayers as fl
+        >>> x = np.random.default_rng(0).standard_normal((200, 2))
+        >>> net = fl.Sequential([fl.Affine(np.zeros((2, 2)), np.zeros(2))], fl.SoftmaxWithLoss())
+        >>> history = net.fit(x, (x[:, 0] > x[:, 1]).astype(int), epochs=30, optimizer=fl.Adam(0.1), rng=0)
+        >>> history.epochs, history.loss[-1] < 0.1
+        (30, True)
+        """
+        return _fitting.fit(
+            self,
+            _fitting.samples(x, t, sample_weight),
+            epochs,
+            batch_size,
+            optimizer=Adam() if optimizer is None else optimizer,
+            validation=None if validation_data is None else _fitting.validation_samples(validation_data),
+            callbacks=callbacks,
+            rng=rng,
+            shuffle=shuffle,
+            progress=progress,
+        )
 
     def _attributes(self, of_weights: str, of_bias: str) -> list[Array]:
         """One attribute for each W and another for each b that there is, layer by layer."""

@@ -14,6 +14,7 @@ from fastlayers import (
     _backend,
     _contract,
     _reference,
+    callbacks,
     functional,
     initializers,
     layers,
@@ -101,7 +102,7 @@ def test_the_reference_offers_the_same_names():
 
 
 @pytest.mark.parametrize(
-    "module", [fl, functional, layers, network, optimizers, schedules, initializers, testing, fl.reference]
+    "module", [fl, functional, layers, network, optimizers, schedules, callbacks, initializers, testing, fl.reference]
 )
 def test_every_public_name_is_there_and_documented(module):
     assert module.__doc__
@@ -147,15 +148,18 @@ def test_other_functions_document_their_parameters_and_results(function):
     assert "Returns" in found or not function.__name__.startswith(("get_", "numerical", "check"))
 
 
-@pytest.mark.parametrize("name", [*layers.__all__, *network.__all__, *optimizers.__all__])
-def test_classes_document_their_parameters_and_attributes(name):
-    value = getattr(fl, name)
+CLASSES = [getattr(fl, name) for room in (layers, network, optimizers) for name in room.__all__]
+CLASSES += [fl.History, *(getattr(callbacks, name) for name in callbacks.__all__)]
+
+
+@pytest.mark.parametrize("value", CLASSES)
+def test_classes_document_their_parameters_and_attributes(value):
     arguments = names(value)
     doc = inspect.getdoc(value)
     assert ("Parameters" in sections(value)) == bool(arguments)
     for argument in arguments:
         assert re.search(rf"^(\w+, )*{argument}(, \w+)* : ", doc, re.MULTILINE), argument
-    if name in layers.__all__ and name != "AddLayer":
+    if value.__name__ in layers.__all__ and value is not fl.AddLayer:
         assert "Attributes" in sections(value)
 
 
@@ -165,7 +169,7 @@ def test_classes_document_their_parameters_and_attributes(name):
         "fastlayers",
         *[f"fastlayers.functional.{m}" for m in ("affine", "dropout", "losses", "rectifiers", "sigmoids", "softmax")],
         *[f"fastlayers.layers.{m}" for m in ("dropout", "nodes")],
-        *[f"fastlayers.{m}" for m in ("network", "optimizers", "testing")],
+        *[f"fastlayers.{m}" for m in ("network", "_training", "_history", "callbacks", "optimizers", "testing")],
     ],
 )
 @pytest.mark.usefixtures("implementation")
