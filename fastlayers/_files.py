@@ -57,15 +57,15 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Raise the OSError that `atomic_write` would raise for `path`, and leave nothing behind."""
-
-    class Enough(Exception):  # noqa: N818  # not an error: the way out before the rename
-        pass
-
     try:
         with atomic_write(path):
-            raise Enough
-    except Enough:
+            raise _Enough
+    except _Enough:
         pass
+
+
+class _Enough(Exception):  # noqa: N818  # not an error: the way out before the rename
+    pass
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from guarded import PagedRoom
 from strategies import AskedError, anything, chance, dress, numbers, place
 
 import fastlayers as fl
-from fastlayers import initializers, reference, schedules, testing
+from fastlayers import callbacks, initializers, reference, schedules, testing
 
 # `AskedError` is an argument's own error.
 ALLOWED = (TypeError, ValueError, MemoryError, AskedError)
@@ -174,6 +174,53 @@ def call_formats(caller, r, prefix, network, params):
     caller.attempt(f"{prefix}.load_state_dict", network.load_state_dict, state, outs=params)
 
 
+def call_fit(caller, r, name, owner):
+    """A training, with callbacks, mostly; one that succeeds; what they leave, and each method of the callbacks."""
+    room, prefix, dtype = caller.room, ("reference." if owner is reference else "") + name, r.choice(zoo.FAST)
+    params = [place(r, room, numbers(r, shape, dtype)) for shape in ((3, 4), (4,))]
+    network, kept = owner.Sequential([owner.Affine(*params)], owner.SoftmaxWithLoss()), []
+    data = [dress(r, room, numbers(r, (6, 3), dtype)), dress(r, room, labels(r, (6, 4)))]
+    options = {
+        "optimizer": getattr(owner, r.choice(OPTIMIZERS))(),
+        "validation_data": data,
+        "sample_weight": dress(r, room, numbers(r, (6,), dtype)),
+        "rng": r.choice((0, None, np.random.default_rng(1))),
+        "shuffle": chance(r, 50),
+        "callbacks": [any_callback(caller, r), kept.append],
+    }
+    options = {key: anything(r) if chance(r, 3) else value for key, value in options.items() if chance(r, 60)}
+    counts = r.choice((1, 2, 2, 2, 0, 0.5, "text")), r.choice((1, 4, 4, 4, 100, 0, 10**30, None))
+    caller.attempt(f"{prefix}.fit", network.fit, *data, *counts, outs=params, **options)
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        called = callbacks.Callback(), callbacks.Checkpoint(Path(folder, "model")), any_callback(caller, r)
+        owner.Sequential([owner.Affine(np.ones((3, 4)))], owner.SoftmaxWithLoss()).fit(
+            np.ones((6, 3)), [0] * 6, 1, callbacks=[kept.append]
+        )
+        caller.attempt("callbacks.Training.say", kept[-1].say, anything(r))
+        for callback, hook in itertools.product(called, ("on_fit_begin", "on_step_end", "on_epoch_end", "on_fit_end")):
+            if isinstance(callback, callbacks.Callback):
+                caller.attempt(f"callbacks.{type(callback).__name__}.{hook}", getattr(callback, hook), kept[-1])
+    history = (
+        caller.attempt("History", fl.History, r.choice(([0.5, float("nan")], [], anything(r)))) or kept[-1].history
+    )
+    caller.attempt("History.as_dict", history.as_dict)
+    caller.attempt("History.epochs", lambda: history.epochs)
+    caller.attempt("History.best_epoch", lambda: history.best_epoch)
+
+
+def any_callback(caller, r):
+    """One of the package's, or a function that listens, or what is none."""
+    kind = r.choice(("EarlyStopping", "ReduceOnPlateau", "Callback", "Checkpoint", "Training", "function"))
+    if kind == "function":
+        return lambda training: setattr(training, "stop", chance(r, 20))
+    made = {"EarlyStopping": ("loss", 1, 0.1), "ReduceOnPlateau": ("loss", 0.5, 1, 0.1, 0.01), "Training": (None,) * 4}
+    args = [anything(r) if chance(r, 10) else arg for arg in made.get(kind, ())]
+    if kind == "Checkpoint":  # which would save wherever it is told to
+        caller.attempt("callbacks.Checkpoint", callbacks.Checkpoint, anything(r))
+        return None
+    return caller.attempt(f"callbacks.{kind}", getattr(callbacks, kind), *args)
+
+
 def call_numerical_gradient(caller, r, name, owner):
     function = anything(r) if chance(r, 15) else r.choice((np.sum, np.mean, lambda a: float(np.sum(a * a)), np.abs))
     kwargs = {"h": anything(r)} if chance(r, 15) else {}
@@ -242,5 +289,6 @@ CASES += [(call_optimizer, name, owner) for name in OPTIMIZERS for owner in (fl,
 CASES += [(call_schedule, name, schedules) for name in schedules.__all__]
 CASES += [(call_initializer, name, initializers) for name in initializers.__all__]
 CASES += [(call_network, "Sequential", owner) for owner in (fl, reference)]
+CASES += [(call_fit, "Sequential", owner) for owner in (fl, reference)]
 CASES += [(call_numerical_gradient, "numerical_gradient", testing), (call_check_gradients, "check_gradients", testing)]
 CASES += [(call_settings, "settings", fl)]

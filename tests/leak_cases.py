@@ -214,6 +214,36 @@ def of_training(dtype: type = np.float32) -> Iterator[Case]:
         yield Case(f"{name}, bad clip_norm", refused(negative.update, params, grads), given)
 
 
+def of_fitting(dtype: type = np.float32) -> Iterator[Case]:
+    """Trainings, with each callback, and those that are refused or fail midway."""
+    x, labels = zoo.numbers((6, 5), dtype), np.arange(6) % 3
+    network = fl.Sequential([fl.Affine(zoo.numbers((5, 3), dtype)), fl.Relu()], fl.SoftmaxWithLoss())
+    given = x, labels, *network.params
+    options = {"optimizer": fl.SGD(1e-9), "validation_data": (x, labels), "rng": np.random.default_rng(0)}
+    stopping, reducing = fl.callbacks.EarlyStopping(), fl.callbacks.ReduceOnPlateau()
+
+    class Failing(fl.callbacks.Callback):
+        def on_step_end(self, training: fl.callbacks.Training) -> None:
+            raise ValueError(f"step {training.step}")
+
+    def fit(*callbacks: object, **others: Any) -> Callable[[], object]:
+        return lambda: network.fit(x, labels, 2, 4, callbacks=callbacks, **options | others)
+
+    def saved() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            fit(fl.callbacks.Checkpoint(Path(folder, "model"), best_only=True))()
+
+    yield Case("Sequential, fit", fit(sample_weight=np.ones(6)), given, 0.02)
+    yield Case("EarlyStopping, fit", fit(stopping, lambda training: None), (*given, stopping), 0.02)
+    yield Case("ReduceOnPlateau, fit", fit(reducing), (*given, reducing), 0.02)
+    yield Case("Checkpoint, fit", saved, given, 0.01)
+    yield Case("Callback, fit that fails", refused(fit(Failing())), given, 0.02)
+    yield Case("Training, fit that stops", fit(lambda training: setattr(training, "stop", True)), given, 0.02)
+    yield Case("Sequential, bad fit", refused(network.fit, x, labels + 3, **options), given, 0.02)
+    history = network.fit(x, labels, 2, 4, **options)
+    yield Case("History", lambda: (history.as_dict(), history.best_epoch, repr(history)), (history,), 0.1)
+
+
 def of_the_rest() -> Iterator[Case]:
     """The loss on probabilities, settings of the backend, the Recycler itself, gradient checks."""
     for name in fl.initializers.__all__:
@@ -254,7 +284,7 @@ def of_the_rest() -> Iterator[Case]:
     yield Case("check_gradients", lambda: testing.check_gradients(sigmoid, x), (x,), 0.005)
 
 
-GROUPS = of_functions, of_loss_options, of_layers, of_training, of_the_rest
+GROUPS = of_functions, of_loss_options, of_layers, of_training, of_fitting, of_the_rest
 
 
 def cases() -> Iterator[Case]:

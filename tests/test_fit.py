@@ -12,6 +12,13 @@ from fastlayers import _fitting, reference
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
+
+def with_layers(*more):
+    net = network()
+    net.layers[:0] = more
+    return net
+
+
 CASES = {
     "labels": (network, X, LABELS),
     "one-hot": (network, X, ONE_HOT),
@@ -22,8 +29,11 @@ CASES = {
     "reversed": (network, X[::-1], LABELS[::-1]),
     "byte-swapped": (network, X.astype(X.dtype.newbyteorder()), LABELS),
     "reference": (lambda: network(reference), X, LABELS),
+    "dropout": (lambda: with_layers(fl.Tanh(), fl.Dropout(0.3, rng=1), fl.LeakyRelu()), X, LABELS),
+    "real targets": (lambda: network(loss=fl.MeanSquaredError()), X, X[:, :3]),
+    "yes or no": (lambda: network(loss=fl.SigmoidWithLoss()), X, ONE_HOT),
     "own loss": (lambda: network(loss=Squares()), X, ONE_HOT),
-    "own layers": (lambda: fl.Sequential([Spy(), *network().layers, Noise()], fl.SoftmaxWithLoss()), X, LABELS),
+    "own layers": (lambda: with_layers(Spy(), Noise()), X, LABELS),
 }
 OPTIMIZERS = {"SGD": lambda: fl.SGD(0.1), "Momentum": lambda: fl.Momentum(0.01), "Adam": fl.Adam}
 

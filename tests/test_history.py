@@ -64,6 +64,9 @@ def test_accuracy_is_recorded_where_the_loss_classifies():
     asked = Squares()
     asked.accuracy = lambda scores, t: len(scores) / 4
     assert network(loss=asked).fit(X, ONE_HOT, 2, validation_data=(X, ONE_HOT)).validation_accuracy == [12.5] * 2
+    yes_or_no = network(loss=fl.SigmoidWithLoss())
+    history = yes_or_no.fit(X, ONE_HOT, 2, validation_data=(X, ONE_HOT))
+    assert history.validation_accuracy[-1] == np.mean((yes_or_no.predict(X) > 0) == ONE_HOT)
     ignoring, labels = network(loss=fl.SoftmaxWithLoss(ignore_index=-1)), np.where(np.arange(50) < 9, -1, LABELS)
     history = ignoring.fit(X, labels, 2, 16, validation_data=(X, labels))
     assert history.validation_accuracy[-1] == ignoring.accuracy(X[9:], LABELS[9:])
