@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from operator import mul
 from typing import Any, NamedTuple
 
@@ -23,6 +24,10 @@ Array = NDArray[Any]
 # be a call of NumPy at each step, 12 % of the step of a small network; a whole epoch at once, large data would go to
 # memory and back, 40 % of a step on 60,000 images. This much stays in a core's cache.
 GATHERED = 256 << 10
+
+
+# Of so many samples of a batch, which are this process's, where several train one network.
+PartOf = Callable[[int], slice]
 
 
 class Samples(NamedTuple):
@@ -92,8 +97,9 @@ def fit(
     rng: Any,
     shuffle: bool,
     progress: bool | None,
+    part_of: PartOf | None = None,
 ) -> History:
-    """Train a network, as `Sequential.fit` says."""
+    """Train a network, as `Sequential.fit` says; with `part_of`, on that part of each batch."""
     epochs = _arguments.count("epochs", epochs)
     batch_size = min(_arguments.count("batch_size", batch_size), len(data.x))
     if isinstance(optimizer, type) or not callable(getattr(optimizer, "update", None)):
@@ -117,7 +123,7 @@ def fit(
                 break
             training.epoch, start = epoch, time.perf_counter()
             order = None if generator is None else generator.permutation(len(data.x))
-            numbers = {"loss": _epoch(training, data, order, batch_size, called["on_step_end"])}
+            numbers = {"loss": _epoch(training, data, order, batch_size, called["on_step_end"], part_of)}
             if validation is not None:
                 numbers |= _validated(network, validation)
             if "lr" in recorded:
@@ -131,17 +137,25 @@ def fit(
     return training.history
 
 
-def _epoch(training: Training, data: Samples, order: Array | None, batch_size: int, after_step: list[Hook]) -> float:
+def _epoch(
+    training: Training,
+    data: Samples,
+    order: Array | None,
+    batch_size: int,
+    after_step: list[Hook],
+    part_of: PartOf | None,
+) -> float:
     """Train on each batch; the mean loss of the samples."""
     step, optimizer, before = training.network.train_step, training.optimizer, training.step
     losses: list[Any] = []
-    for x, t, weights in _batches(data, order, batch_size):
-        if weights is None:
+    counted = _counted(data.weights, order, batch_size, len(data.x))
+    for (x, t, weights), counts in zip(_batches(data, order, batch_size, part_of), counted, strict=False):
+        if not counts:
+            losses.append(0.0)  # there is nothing to learn, and its mean loss would be 0 / 0
+        elif weights is None:
             losses.append(step(x, t, optimizer))
-        elif weights.any():
-            losses.append(step(x, t, optimizer, weights))
         else:
-            losses.append(0.0)  # nothing of it counts: there is nothing to learn, and its mean loss would be 0 / 0
+            losses.append(step(x, t, optimizer, weights))
         if after_step:
             training.step, training.loss = before + len(losses), losses[-1]
             _call(after_step, training)
@@ -151,8 +165,16 @@ def _epoch(training: Training, data: Samples, order: Array | None, batch_size: i
     return _mean(training.network.loss_layer, losses, _shares(data.weights, order, batch_size, len(data.x)))
 
 
-def _batches(data: Samples, order: Array | None, batch_size: int) -> Iterator[tuple[Array, Array, Array | None]]:
-    """Every batch, in the form that the kernels take as it is; the last may be smaller."""
+def _batches(
+    data: Samples, order: Array | None, batch_size: int, part_of: PartOf | None
+) -> Iterator[tuple[Array, Array, Array | None]]:
+    """Every batch, or a part of each, in the form that the kernels take as it is; the last may be smaller."""
+    if part_of is not None:
+        for i in range(0, len(data.x), batch_size):
+            part = part_of(min(batch_size, len(data.x) - i))
+            x, t, weights = (_gathered(a, order, slice(i + part.start, i + part.stop)) for a in data)
+            yield x, t, weights
+        return
     nbytes = batch_size * sum(a[:1].nbytes for a in data if a is not None)
     together = max(GATHERED // max(nbytes, 1), 1) * batch_size
     for i in range(0, len(data.x), together):
@@ -168,6 +190,17 @@ def _gathered(array: Array | None, order: Array | None, which: slice) -> Any:
         return None
     part = array[which] if order is None else array.take(order[which], axis=0)
     return np.require(part, part.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def _counted(weights: Array | None, order: Array | None, batch_size: int, samples: int) -> Iterable[bool]:
+    """Whether anything of each batch has a weight."""
+    if weights is None:
+        return repeat(True)
+    of_samples = np.asarray(weights.reshape(samples, -1).any(axis=1))
+    of_batches: list[bool] = np.logical_or.reduceat(
+        of_samples if order is None else of_samples[order], range(0, samples, batch_size)
+    ).tolist()
+    return of_batches
 
 
 def _shares(weights: Array | None, order: Array | None, batch_size: int, samples: int) -> list[float]:

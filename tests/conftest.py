@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+import ranks
 import steps
 import zoo
 
@@ -68,3 +69,9 @@ def layer(request, implementation):
 @pytest.fixture(params=steps.STEPS)
 def step(request):
     return steps.STEPS[request.param]
+
+
+@pytest.fixture
+def without_mpi4py(monkeypatch):
+    """Ranks of threads need nothing of mpi4py, which may not be there."""
+    monkeypatch.setitem(sys.modules, "mpi4py.MPI", ranks.MPI)

@@ -18,6 +18,7 @@ from fastlayers import (
     functional,
     initializers,
     layers,
+    mpi,
     network,
     optimizers,
     schedules,
@@ -102,7 +103,8 @@ def test_the_reference_offers_the_same_names():
 
 
 @pytest.mark.parametrize(
-    "module", [fl, functional, layers, network, optimizers, schedules, callbacks, initializers, testing, fl.reference]
+    "module",
+    [fl, functional, layers, network, optimizers, schedules, callbacks, initializers, testing, mpi, fl.reference],
 )
 def test_every_public_name_is_there_and_documented(module):
     assert module.__doc__

@@ -1,0 +1,240 @@
+"""A network that is trained by several ranks at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _arguments, _fitting
+from .._history import History
+from .._protocols import Optimizer
+from ..network import Sequential
+from ..optimizers import Adam
+from . import sharing, start
+from .job import module
+from .shared_gradient import SharedGradient
+
+Array = NDArray[Any]
+
+
+class DataParallel:
+    """A network that every rank trains on its part of each batch.
+
+    Every rank has to make one, and to call `gradient`, `train_step`, `fit`, `batches` and `broadcast` as often as
+    every other. The parameters become those of rank 0; where a layer draws at random, as `Dropout` does, every other
+    rank's draws become others than rank 0's.
+
+    Parameters
+    ----------
+    network : Sequential
+        Of the same layers on every rank. It is trained in place.
+    comm : mpi4py.MPI.Comm, optional
+        The ranks that train together; all of the job by default.
+
+    Attributes
+    ----------
+    network : Sequential
+    comm : mpi4py.MPI.Comm
+        The two arguments.
+    history : History or None
+        What the last `fit` measured, as `Sequential.history`.
+
+    Raises
+    ------
+    ImportError
+        If mpi4py is missing or finds no MPI.
+    ValueError
+        On every rank, if the networks differ between ranks, or a parameter cannot be updated in place.
+
+    Notes
+    -----
+    Loss and gradient are those of the mean over the samples of all ranks, which may have different numbers of them,
+    any of them 0: sums are exchanged, and with them what the mean divides by. A loss of your own is taken as the mean
+    over its samples, by their weights; or as their sum where it has a ``reduction`` of ``"sum"``.
+
+    The gradients lie in one buffer for each dtype, into which `Affine` layers write by themselves: so from now on their
+    ``dW`` and ``db`` are overwritten by every later gradient, and x is read in the parameters' dtype.
+
+    Examples
+    --------
+    The same on any number of ranks::
+
+        net = DataParallel(network)
+        for epoch in range(10):
+            for x, t in net.batches(images, labels, batch_size=1024, rng=epoch):
+                net.train_step(x, t, optimizer)
+    """
+
+    history: History | None = None
+
+    def __init__(self, network: Sequential, comm: Any = None) -> None:
+        self.network = network
+        self.comm = module().COMM_WORLD if comm is None else comm
+        start.check_alike(self.comm, network)
+        self._shared = SharedGradient(network, self.comm)
+        self.broadcast()
+        start.draw_apart(self.comm, network)
+
+    # What the network does by itself, on this rank alone
+
+    def predict(self, x: ArrayLike) -> Array:
+        """`Sequential.predict`, on this rank alone."""
+        return self.network.predict(x)
+
+    def loss(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """`Sequential.loss`, on this rank alone."""
+        return self.network.loss(x, t, sample_weight)
+
+    def accuracy(self, x: ArrayLike, t: ArrayLike) -> float:
+        """`Sequential.accuracy`, on this rank alone."""
+        return self.network.accuracy(x, t)
+
+    @property
+    def params(self) -> list[Array]:
+        """The network's own arrays, the same on every rank."""
+        return self.network.params
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save the network from rank 0; the others, which have the same, do nothing."""
+        if self.comm.rank == 0:
+            self.network.save(path)
+
+    @property
+    def layers(self) -> list[Any]:
+        """The network's own."""
+        return self.network.layers
+
+    @property
+    def loss_layer(self) -> Any:
+        """The network's own."""
+        return self.network.loss_layer
+
+    # What all ranks do together
+
+    def gradient(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, list[Array]]:
+        """The loss over the samples of all ranks, and its gradient with respect to each of `params`.
+
+        Parameters
+        ----------
+        x, t, sample_weight : array_like
+            This rank's part of the batch, which may be empty.
+
+        Returns
+        -------
+        loss : float
+            The same on every rank; nan where no sample counts.
+        grads : list of ndarray
+            The same on every rank, aligned with `params`.
+
+        Raises
+        ------
+        Exception
+            What went wrong on this rank; a `RankError` where it did on another. So no rank waits for one that failed.
+        """
+        loss = self._shared.compute(x, t, sample_weight)
+        return loss, [grad.copy() for grad in self._shared.arrays]
+
+    def train_step(
+        self, x: ArrayLike, t: ArrayLike, optimizer: Optimizer, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """One step with what `gradient` gives: the optimizer updates `params` in place, alike on every rank.
+
+        Returns
+        -------
+        float
+            The loss before the update, over the samples of all ranks.
+        """
+        loss = self._shared.compute(x, t, sample_weight)
+        optimizer.update(self.params, self._shared.arrays)
+        return loss
+
+    def fit(
+        self,
+        x: ArrayLike,
+        t: ArrayLike,
+        epochs: int = 10,
+        batch_size: int = 32,
+        *,
+        optimizer: Optimizer | None = None,
+        validation_data: tuple[ArrayLike, ...] | None = None,
+        callbacks: Iterable[Any] = (),
+        rng: Any = None,
+        sample_weight: ArrayLike | None = None,
+        shuffle: bool = True,
+        progress: bool | None = None,
+    ) -> History:
+        """`Sequential.fit` by all ranks together, each on its part of every batch; the parameters are the same.
+
+        Every rank has to be given the whole data; it reads its parts of it, so that it may well be a memory-mapped
+        file. Rank 0's `rng` decides the order of the samples for all, and rank 0 alone shows a bar. Each rank
+        evaluates all of the validation data, and has callbacks of its own, which must decide alike on every rank.
+
+        Returns
+        -------
+        History
+            That of the training of all ranks, apart from the seconds.
+        """
+        return _fitting.fit(
+            self,
+            _fitting.samples(x, t, sample_weight),
+            epochs,
+            batch_size,
+            optimizer=Adam() if optimizer is None else optimizer,
+            validation=None if validation_data is None else _fitting.validation_samples(validation_data),
+            callbacks=callbacks,
+            rng=sharing.shared_generator(self.comm, rng) if shuffle else None,
+            shuffle=shuffle,
+            progress=progress if self.comm.rank == 0 else False,
+            part_of=lambda n: sharing.share(n, self.comm.rank, self.comm.size),
+        )
+
+    def broadcast(self) -> None:
+        """Give every rank the parameters of rank 0, as after rank 0 alone has loaded others."""
+        self._shared.broadcast(self.params)
+
+    def shard(self, *arrays: Any) -> Any:
+        """A data set's part that is this rank's, of arrays that every rank has.
+
+        Parameters
+        ----------
+        *arrays : array_like
+            ``(N, ...)`` each, of the same N.
+
+        Returns
+        -------
+        ndarray, or tuple of ndarray
+            A contiguous part of each, a view where it was an array; the parts' lengths differ by at most 1.
+        """
+        whole = sharing.of_one_length(arrays)
+        part = sharing.share(len(whole[0]), self.comm.rank, self.comm.size)
+        parts = tuple(array[part] for array in whole)
+        return parts if len(parts) > 1 else parts[0]
+
+    def batches(
+        self, *arrays: ArrayLike, batch_size: int = 32, rng: Any = None, shuffle: bool = True
+    ) -> Iterator[tuple[Array, ...]]:
+        """Each batch's part that is this rank's, over one epoch of arrays that every rank has.
+
+        Parameters
+        ----------
+        *arrays : array_like
+            ``(N, ...)`` each, of the same N: x and t, and sample weights where there are any.
+        batch_size : int, default 32
+            Of the whole batch, over all ranks; the last may be smaller.
+        rng : int, numpy.random.Generator or None
+            As `numpy.random.default_rng` takes it. Rank 0's decides the order of the samples for all.
+        shuffle : bool, default True
+            Else the samples come in the order that they have.
+
+        Yields
+        ------
+        tuple of ndarray
+            A part of each array; the parts of all ranks together are the batch.
+        """
+        whole = sharing.of_one_length(arrays)
+        batch_size = _arguments.count("batch_size", batch_size)
+        generator = sharing.shared_generator(self.comm, rng) if shuffle else None
+        yield from sharing.batches(self.comm, whole, batch_size, generator)

@@ -1,0 +1,65 @@
+"""What the mean of a loss divides by: where a batch is shared out, the divisor of the whole is the sum over its parts.
+
+So parts exchange the sum of their losses and their divisor, and none of them has to be free of nan: the mean of a
+part without any sample that counts is nan, its sum and its divisor are 0.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _arguments, layers
+
+Array = NDArray[Any]
+
+
+def is_ours(loss: object) -> bool:
+    """Whether a loss is one of the package, or made from one: so it has a ``reduction`` that can be set as it goes."""
+    return any(kind.__module__.startswith("fastlayers.") for kind in type(loss).__mro__)
+
+
+def divisor(loss: Any, samples: int, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
+    r"""What a loss layer's mean over the batch of its last forward divides by.
+
+    Parameters
+    ----------
+    loss : object
+        One of `fastlayers.layers`, or one whose mean is over the samples, each as often as its weight says.
+    samples : int
+        How many the batch has.
+    t : array_like
+        Labels or targets, as they went forward.
+    sample_weight : array_like or None
+        The same.
+
+    Notes
+    -----
+    Of labels t with class weights w and sample weights s it is :math:`\sum_n s_n w_{t_n}` over the samples that are
+    not ignored, of targets :math:`\sum_n s_n`, and of the losses over elements each counts as often as its sample.
+    """
+    if isinstance(loss, layers.SoftmaxWithLoss):
+        return _of_softmax(loss, np.asarray(t), sample_weight)
+    counted = samples if sample_weight is None else float(np.sum(sample_weight, dtype=np.float64))
+    elements = np.size(loss.y) if is_ours(loss) else samples
+    return counted * elements / samples
+
+
+def _of_softmax(loss: layers.SoftmaxWithLoss, t: Array, sample_weight: ArrayLike | None) -> float:
+    y = loss.y
+    assert y is not None  # it has gone forward
+    has_labels = _arguments.are_labels("x", y, t)
+    shape = t.shape if has_labels else _arguments.labels_shape(y)
+    if sample_weight is None and not (has_labels and (loss.weight is not None or loss.ignore_index is not None)):
+        return float(math.prod(shape))
+    # The loss reads all weights in the scores' dtype.
+    counts = np.ones(shape, y.dtype) if sample_weight is None else np.asarray(sample_weight, y.dtype)
+    if has_labels:
+        counted = np.ones(shape, bool) if loss.ignore_index is None else np.asarray(t != loss.ignore_index)
+        t, counts = t[counted], counts[counted]
+        if loss.weight is not None:
+            counts = counts.astype(np.float64) * np.asarray(loss.weight, y.dtype)[t]
+    return float(counts.sum(dtype=np.float64))

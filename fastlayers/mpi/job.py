@@ -1,0 +1,61 @@
+"""A job as a whole: an error of one rank must not leave the others waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .._extras import require
+
+_PURPOSE = "training on several processes"
+
+
+class RankError(RuntimeError):
+    """Another rank has failed, and this one cannot go on without it."""
+
+
+def module(name: str = "MPI") -> Any:
+    """``mpi4py.MPI``, which starts MPI when it is first imported, or another of its modules.
+
+    Raises
+    ------
+    ImportError
+        If mpi4py is missing or finds no MPI; the message says how to get both.
+    """
+    try:
+        return require(f"mpi4py.{name}", "mpi4py", _PURPOSE, "mpi")
+    except RuntimeError as error:  # what mpi4py makes of an MPI library that is not there
+        reason = str(error).partition("\n")[0]
+        raise ImportError(f"{_PURPOSE} needs an MPI ({reason}); get one with: pip install 'fastlayers[mpi]'") from error
+
+
+def agree(comm: Any, error: Exception | None = None) -> None:
+    """Go on where no rank has an error; else each rank raises its own, and one that has none a `RankError`.
+
+    Every rank has to call it.
+    """
+    errors = comm.allgather(None if error is None else f"{type(error).__name__}: {error}")
+    if error is not None:
+        raise error
+    for rank, message in enumerate(errors):
+        if message is not None:
+            raise RankError(f"rank {rank} failed with {message}")
+
+
+@contextmanager
+def abort_on_error() -> Iterator[None]:
+    """End the whole job when an exception leaves the block, once it has ended this process.
+
+    What ``python -m mpi4py`` does for a script. Without either, the other ranks wait for ever for one that is gone.
+
+    Raises
+    ------
+    BaseException
+        What the block raised; the job is aborted at the interpreter's exit, after its traceback.
+    """
+    try:
+        yield
+    except BaseException as error:
+        module("run").set_abort_status(error)
+        raise

@@ -1,0 +1,104 @@
+"""The gradient of a loss over the samples of all ranks, in one exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _arguments
+from ..network import Sequential
+from . import divisors, start
+from .exchange import Exchange
+from .job import agree
+
+Array = NDArray[Any]
+
+
+class SharedGradient:
+    """The loss and the gradient of a network, of which every rank computes a part.
+
+    Parameters
+    ----------
+    network : Sequential
+        Alike on every rank.
+    comm : communicator
+    """
+
+    def __init__(self, network: Sequential, comm: Any) -> None:
+        self._network, self._comm = network, comm
+        params = network.params
+        # The loss, what its mean divides by, and how many ranks have failed, ride along with the gradients.
+        self._exchange = Exchange(comm, [p.shape for p in params], [p.dtype for p in params], numbers=3)
+        self._dtype = start.place_gradients(network, self._exchange.arrays)
+
+    def broadcast(self, params: Sequence[Array]) -> None:
+        """Give every rank the parameters of rank 0, which go where gradients do."""
+        self._exchange.put(params)
+        self._exchange.broadcast()
+        for param, sent in zip(params, self._exchange.arrays, strict=True):
+            np.copyto(param, sent, casting="same_kind")
+
+    def compute(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
+        """The loss over the samples of all ranks, with its gradient in `arrays`; any rank's error is raised on all."""
+        error: Exception | None = None
+        loss = divisor = 0.0
+        try:
+            loss, divisor = self._own_part(x, t, sample_weight)
+        except Exception as caught:  # it is raised once the others know, who would wait for this rank for ever
+            error = caught
+        numbers = self._exchange.numbers
+        with np.errstate(over="ignore"):
+            numbers[0], numbers[1], numbers[2] = loss, divisor, error is not None
+        self._exchange.sum()
+        summed: list[float] = numbers.tolist()
+        loss, divisor, failed = summed
+        if failed:
+            agree(self._comm, error)
+        if getattr(self._network.loss_layer, "reduction", "mean") == "sum":
+            return loss
+        if not divisor:  # no sample counts, so there is no mean, and the sums are 0
+            return float("nan")
+        self._exchange.scale(1 / divisor)
+        return loss / divisor
+
+    def _own_part(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
+        """The sum of this rank's losses and what it counts in the mean; the sum's gradient goes to its arrays."""
+        if self._dtype is not None and not (isinstance(x, np.ndarray) and x.dtype == self._dtype):
+            x = _arguments.real("x", x).astype(self._dtype)
+            if x.ndim == 0:
+                raise ValueError("x is 0-dimensional: it must be a part of a batch, (N, ...)")
+        if len(x) == 0:  # not every layer of a user's own can do with that
+            if np.size(t):
+                raise ValueError(f"t of shape {np.shape(t)} does not fit an x that has no samples")
+            self._exchange.put([None] * len(self._exchange.arrays))
+            return 0.0, 0.0
+        loss_layer: Any = self._network.loss_layer
+        reduction = getattr(loss_layer, "reduction", "mean")
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"the loss has reduction={reduction!r}: over several ranks it must be 'mean' or 'sum'")
+        is_ours = divisors.is_ours(loss_layer)
+        weights = () if sample_weight is None else (sample_weight,)
+        if is_ours:
+            loss_layer.reduction = "sum"
+        try:
+            loss, grads = self._network.gradient(x, t, *weights)
+        finally:
+            if is_ours:
+                loss_layer.reduction = reduction
+        divisor = divisors.divisor(loss_layer, len(x), t, sample_weight)
+        self._exchange.put(grads)
+        if reduction == "mean" and not is_ours:  # the sum is made of the mean
+            self._exchange.scale(divisor)
+            loss *= divisor
+        return loss, divisor
+
+    @property
+    def arrays(self) -> list[Array]:
+        """The gradient, in the parameters' dtypes; what is exchanged, unless it has to be converted."""
+        if self._dtype is not None:  # they have it
+            return self._exchange.arrays
+        pairs = zip(self._exchange.arrays, self._network.params, strict=True)
+        return [grad.astype(param.dtype, copy=False) for grad, param in pairs]

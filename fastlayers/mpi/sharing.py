@@ -1,0 +1,65 @@
+"""Which samples are whose: parts of a data set, and of each batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+
+
+def share(n: int, rank: int, size: int) -> slice:
+    """The part of n things that is one rank's: contiguous, and of ``n // size`` or one more.
+
+    Parameters
+    ----------
+    n : int
+    rank, size : int
+        Which rank, of how many.
+
+    Returns
+    -------
+    slice
+
+    Examples
+    --------
+    >>> [share(10, rank, 3) for rank in range(3)]
+    [slice(0, 3, None), slice(3, 6, None), slice(6, 10, None)]
+    """
+    return slice(n * rank // size, n * (rank + 1) // size)
+
+
+def shared_generator(comm: Any, rng: Any) -> np.random.Generator:
+    """Rank 0's generator, or on another rank a copy of it, which draws the same."""
+    generator = np.random.default_rng(rng)  # on every rank: what is no seed raises on all
+    shared: np.random.Generator = comm.bcast(generator if comm.rank == 0 else None)
+    return shared
+
+
+def batches(
+    comm: Any, arrays: list[Array], batch_size: int, generator: np.random.Generator | None
+) -> Iterator[tuple[Array, ...]]:
+    """Each batch's part that is this rank's, over one epoch in the order that the generator draws, if there is one."""
+    n = len(arrays[0])
+    order = np.arange(n) if generator is None else generator.permutation(n)
+    for start in range(0, n, batch_size):
+        batch = order[start : start + batch_size]
+        mine = batch[share(len(batch), comm.rank, comm.size)]
+        yield tuple(array[mine] for array in arrays)
+
+
+def of_one_length(arrays: tuple[ArrayLike, ...]) -> list[Array]:
+    """The arguments as arrays of one length; TypeError or ValueError where they are not."""
+    whole = [np.asanyarray(array) for array in arrays]  # a masked one stays so, and is refused where it is used
+    if not whole:
+        raise TypeError("there must be one array at least")
+    for array in whole:
+        if array.ndim == 0:
+            raise ValueError("a number cannot be shared out: it must be an array of shape (N, ...)")
+    lengths = [len(array) for array in whole]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"the arrays must have one length, not {', '.join(map(str, lengths))}")
+    return whole

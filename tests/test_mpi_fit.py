@@ -1,0 +1,99 @@
+"""`DataParallel.fit`: what several ranks of threads fit together is what one fits alone."""
+
+import numpy as np
+import pytest
+from parallel_cases import CLASS_WEIGHTS, CLASSES, FEATURES, IGNORED
+from ranks import results_on_ranks
+
+import fastlayers as fl
+from fastlayers.mpi import DataParallel
+
+pytestmark = [pytest.mark.usefixtures("without_mpi4py"), pytest.mark.thread_unsafe(reason="has threads of its own")]
+X, T = np.random.default_rng(4).standard_normal((53, FEATURES)), np.random.default_rng(4).integers(0, CLASSES, 53)
+VALIDATION = X[:9] + 0.1, T[:9]
+WEIGHTS = np.where(np.arange(53) < 12, 0.0, np.linspace(0.1, 2, 53))  # of the first batch and more nothing counts
+NUMBERS = "loss", "validation_loss", "validation_accuracy", "lr"
+
+
+def network(loss=None):
+    rng = np.random.default_rng(0)
+    first, last = rng.standard_normal((FEATURES, 6)), rng.standard_normal((6, CLASSES))
+    return fl.Sequential([fl.Affine(first, np.zeros(6)), fl.Relu(), fl.Affine(last)], loss or fl.SoftmaxWithLoss())
+
+
+FITS = {
+    "plain": {},
+    "large batches": {"batch_size": 100},
+    "small batches": {"batch_size": 2},
+    "in order": {"shuffle": False},
+    "weights": {"sample_weight": WEIGHTS, "shuffle": False, "batch_size": 8},
+    "weights, shuffled": {"sample_weight": WEIGHTS, "batch_size": 3},
+    "Adam": {"optimizer": None},
+}
+
+
+@pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("options", FITS)
+def test_ranks_fit_what_one_fits(options, size):
+    def fit(net, rng):
+        given = {"epochs": 4, "batch_size": 10, "optimizer": fl.Momentum(lr=0.05), "validation_data": VALIDATION}
+        history = net.fit(X, T, rng=rng, **(given | FITS[options]))
+        assert net.history is history
+        return net.params, history
+
+    params, history = fit(network(), 7)
+    # Rank 0's generator decides.
+    for got, got_history in results_on_ranks(size, lambda comm: fit(DataParallel(network(), comm), 7 + comm.rank)):
+        for one, expected in zip(got, params, strict=True):
+            np.testing.assert_allclose(one, expected, rtol=1e-10, atol=1e-12)
+        for name in NUMBERS:
+            np.testing.assert_allclose(getattr(got_history, name), getattr(history, name), rtol=1e-10)
+
+
+def test_weights_of_classes_and_ignored_labels():
+    t = np.where(np.arange(53) % 4 == 0, IGNORED, T)
+
+    def fit(net):
+        history = net.fit(X, t, epochs=3, batch_size=9, optimizer=fl.SGD(0.1), rng=1)
+        return net.params, history.loss
+
+    def loss():
+        return fl.SoftmaxWithLoss(weight=CLASS_WEIGHTS, ignore_index=IGNORED)
+
+    params, losses = fit(network(loss()))
+    for got, got_losses in results_on_ranks(2, lambda comm: fit(DataParallel(network(loss()), comm))):
+        np.testing.assert_allclose(got_losses, losses, rtol=1e-12)
+        for one, expected in zip(got, params, strict=True):
+            np.testing.assert_allclose(one, expected, rtol=1e-11, atol=1e-13)
+
+
+def test_callbacks_decide_alike_and_one_rank_writes(tmp_path):
+    def fit(comm):
+        net = DataParallel(network(), comm)
+        path = tmp_path / f"of rank {comm.rank}.npz"
+        callbacks = [fl.callbacks.EarlyStopping(patience=2), fl.callbacks.Checkpoint(path)]
+        history = net.fit(
+            X,
+            T,
+            epochs=60,
+            batch_size=10,
+            optimizer=fl.SGD(1.0),
+            validation_data=VALIDATION,
+            callbacks=callbacks,
+            rng=3,
+        )
+        return history.epochs, history.validation_loss, [param.tobytes() for param in net.params]
+
+    first, *others = results_on_ranks(3, fit)
+    assert first[0] < 60
+    assert all(other == first for other in others)
+    assert [path.name for path in tmp_path.iterdir()] == ["of rank 0.npz"]
+
+
+def test_an_argument_that_is_wrong_raises_on_every_rank():
+    def fit(comm):
+        with pytest.raises(ValueError, match="batch_size"):
+            DataParallel(network(), comm).fit(X, T, batch_size=0)
+
+    results_on_ranks(2, fit)
