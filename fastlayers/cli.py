@@ -14,9 +14,10 @@ from pathlib import Path
 from . import datasets
 from ._backend import get_num_threads, set_num_threads, show_config, use_backend
 from ._files import check_writable
-from .command import report, training
+from .command import ranks, report, training
 from .command.options import parser
 from .formats import ModelFileError
+from .mpi import RankError
 from .network import Sequential
 
 _FAILED, _INTERRUPTED, _BROKEN_PIPE = 1, 130, 141
@@ -25,6 +26,9 @@ _BETWEEN_SAVES = 1.0  # seconds: a tiny network has thousands of epochs a minute
 
 class InputError(ValueError):
     """Files that do not fit each other."""
+
+
+_OWN_ERRORS = InputError, datasets.DataError, ModelFileError, training.DivergedError, RankError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,8 +44,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, 1 where it failed, 130 after Ctrl-C, 141 where the reader of its output went away.
     """
+    words = sys.argv[1:] if argv is None else argv
+    if "--mpi" not in words:
+        return _run(words)
     try:
-        args = parser({"train": _train, "predict": _predict, "bench": _bench, "info": _info}).parse_args(argv)
+        return ranks.run(lambda: _run(words))  # before they are understood: what is wrong with them is told once
+    except ImportError as error:
+        return _fail(str(error))
+
+
+def _run(words: Sequence[str]) -> int:
+    try:
+        args = parser({"train": _train, "predict": _predict, "bench": _bench, "info": _info}).parse_args(words)
         command: Callable[[argparse.Namespace], None] = args.command
         # A file name may hold bytes that are no text in the terminal's encoding.
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -58,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
     except MemoryError as error:
         return _fail(f"not enough memory: {error}")
-    except (ImportError, InputError, datasets.DataError, ModelFileError, training.DivergedError) as error:
+    except (ImportError, *_OWN_ERRORS) as error:
         return _fail(str(error))
     return 0
 
@@ -67,6 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(args: argparse.Namespace) -> None:
+    comm = ranks.communicator() if args.mpi else None
+    if comm is not None and comm.rank:
+        args.save = args.plot = None  # rank 0 writes them
     _prepare(args)
     backends = _backends(args.backend)
     settings = _settings(args)
@@ -76,8 +93,9 @@ def _train(args: argparse.Namespace) -> None:
     saver = _Saver(args.save)
     try:
         for backend in backends:
-            print(f"\n{backend}, at most {get_num_threads()} thread(s)", flush=True)
-            runs.append(training.train(data, settings, backend, saver))
+            processes = "" if comm is None else f", {comm.size} process(es)"
+            print(f"\n{backend}, at most {get_num_threads()} thread(s){processes}", flush=True)
+            runs.append(training.train(data, settings, backend, saver, comm))
     except KeyboardInterrupt as error:
         if saver.epochs:
             error.add_note(f"{args.save} has the network after {saver.epochs} epoch(s)")

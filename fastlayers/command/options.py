@@ -34,6 +34,8 @@ examples:
       two hidden layers; the loss and the accuracy are drawn over the epochs
   fastlayers train --idx DIR --epochs 10 --lr 0.1 --save model.npz
       images in the MNIST format (also Fashion-MNIST, KMNIST) from a folder
+  mpiexec -n 4 fastlayers train --mpi --idx DIR --batch-size 1024
+      the same training on four processes, each with a quarter of every batch
 
 Defaults are in parentheses.
 """
@@ -117,6 +119,11 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
         "to compare their speed and their losses (%(default)s)",
     )
     machine.add_argument("--threads", type=_whole(1), metavar="N", help="that a kernel may use (as many as cores)")
+    machine.add_argument(
+        "--mpi",
+        action="store_true",
+        help="share each batch among the processes of mpiexec, on this machine or several; rank 0 prints and saves",
+    )
     output = train.add_argument_group("files to write")
     output.add_argument("--plot", type=_png, metavar="FILE.png", help="draw the loss and accuracy curves")
     output.add_argument(

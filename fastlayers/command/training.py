@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -20,6 +20,7 @@ from .._progress import Progress
 from .._protocols import Optimizer
 from ..datasets import Dataset, Split
 from ..layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
+from ..mpi import DataParallel, share
 from ..network import Sequential
 from ..optimizers import SGD, Adam, Momentum
 
@@ -59,7 +60,7 @@ class Run:
     Attributes
     ----------
     losses, seconds : list of float
-        Of each step: its loss, and the time of `Sequential.train_step` alone.
+        Of each step: its loss, and the time of ``train_step`` alone.
     train_loss, train_accuracy, test_accuracy : list of float
         Of each epoch: the mean loss of its samples, and the accuracies after it.
     """
@@ -83,7 +84,13 @@ class Run:
         return statistics.fmean(self.seconds)
 
 
-def train(data: Dataset, settings: Settings, backend: str, after_epoch: Callable[[Run], None] | None = None) -> Run:
+def train(
+    data: Dataset,
+    settings: Settings,
+    backend: str,
+    after_epoch: Callable[[Run], None] | None = None,
+    comm: Any = None,
+) -> Run:
     """Train a network, and print a line for each epoch.
 
     Two calls that differ in the backend alone start from the same weights and see the same batches.
@@ -95,6 +102,8 @@ def train(data: Dataset, settings: Settings, backend: str, after_epoch: Callable
     backend : {"cython", "reference"}
     after_epoch : callable, optional
         Called with the run after each epoch, before its line is printed.
+    comm : mpi4py.MPI.Comm, optional
+        The ranks that share each batch.
 
     Returns
     -------
@@ -107,6 +116,7 @@ def train(data: Dataset, settings: Settings, backend: str, after_epoch: Callable
     """
     rng = default_rng(settings.seed)
     run = Run(backend, build_network(data, settings, rng))
+    trained = run.network if comm is None else DataParallel(run.network, comm)
     optimizer = make_optimizer(settings)
     samples = len(data.train.t)
     steps = math.ceil(samples / settings.batch_size)
@@ -115,7 +125,8 @@ def train(data: Dataset, settings: Settings, backend: str, after_epoch: Callable
         for epoch in range(1, settings.epochs + 1):
             total = 0.0
             for batch in _batches(rng, samples, settings.batch_size):
-                loss = _step(run, optimizer, data.train.x[batch], data.train.t[batch])
+                own = batch[_part(batch, comm)]
+                loss = _step(run, trained, optimizer, data.train.x[own], data.train.t[own])
                 if not math.isfinite(loss):
                     raise DivergedError(
                         f"training diverged: the loss is {loss} at step {len(run.losses)}; "
@@ -124,8 +135,8 @@ def train(data: Dataset, settings: Settings, backend: str, after_epoch: Callable
                 total += loss * len(batch)
                 progress.advance()
             run.train_loss.append(total / samples)
-            run.train_accuracy.append(accuracy(run.network, data.train))
-            run.test_accuracy.append(accuracy(run.network, data.test))
+            run.train_accuracy.append(accuracy(run.network, data.train, comm))
+            run.test_accuracy.append(accuracy(run.network, data.test, comm))
             if after_epoch is not None:
                 after_epoch(run)
             progress.say(
@@ -169,9 +180,11 @@ def classify(network: Sequential, x: Array) -> NDArray[np.int64]:
     return classes
 
 
-def accuracy(network: Sequential, split: Split) -> float:
-    """Measure the fraction of a split that the network classifies right."""
-    return float(np.mean(classify(network, split.x) == split.t))
+def accuracy(network: Sequential, split: Split, comm: Any = None) -> float:
+    """Measure the fraction of a split that the network classifies right, each rank on its part of it."""
+    part = _part(split.t, comm)
+    right = int(np.count_nonzero(classify(network, split.x[part]) == split.t[part]))
+    return (right if comm is None else comm.allreduce(right)) / len(split.t)
 
 
 def _batches(rng: Generator, samples: int, size: int) -> Iterator[NDArray[np.int64]]:
@@ -181,9 +194,14 @@ def _batches(rng: Generator, samples: int, size: int) -> Iterator[NDArray[np.int
         yield order[start : start + size]
 
 
-def _step(run: Run, optimizer: Optimizer, x: ArrayLike, t: ArrayLike) -> float:
+def _part(samples: Sized, comm: Any) -> slice:
+    """Which of the samples are this process's."""
+    return slice(None) if comm is None else share(len(samples), comm.rank, comm.size)
+
+
+def _step(run: Run, trained: Sequential | DataParallel, optimizer: Optimizer, x: ArrayLike, t: ArrayLike) -> float:
     start = time.perf_counter()
-    loss = run.network.train_step(x, t, optimizer)
+    loss = trained.train_step(x, t, optimizer)
     run.seconds.append(time.perf_counter() - start)
     run.losses.append(loss)
     return loss
