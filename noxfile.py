@@ -165,7 +165,7 @@ def installations(session: nox.Session) -> None:
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Lines and branches of the Python files that the tests run, on both paths and in processes of their own."""
-    install(session, "test,demo,onnx,safetensors", "onnxruntime", "pytest-cov>=7")
+    install(session, "test,demo,mpi,onnx,safetensors", "onnxruntime", "pytest-cov>=7")
     session.run("pytest", "-q", "--cov", "--cov-report=term", *session.posargs)
 
 
