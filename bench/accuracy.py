@@ -41,9 +41,18 @@ def plain_loss(x: Array, t: Array) -> tuple[float, Array]:
     return loss, y / len(x)
 
 
+def plain_binary_loss(x: Array, t: Array, *, reduction: str) -> tuple[Array, Array]:
+    assert reduction == "none"
+    y = 1 / (1 + np.exp(-x))
+    return -np.where(t == 1, np.log(y), np.log(1 - y)), y - t.astype(x.dtype)
+
+
 PLAIN_NUMPY = SimpleNamespace(
     sigmoid_forward=lambda x: 1 / (1 + np.exp(-x)),
     sigmoid_backward=lambda dout, y: dout * y * (1 - y),
+    tanh_forward=np.tanh,
+    tanh_backward=lambda dout, y: dout * (1 - y**2),
+    sigmoid_cross_entropy=plain_binary_loss,
     softmax=plain_softmax,
     softmax_cross_entropy=plain_loss,
     affine_backward=lambda dout, x, W, need_dx: (None, x.T @ dout, dout.sum(axis=0)),
@@ -97,10 +106,15 @@ def measure(found: Any, dtype: Any) -> tuple[list[tuple[str, float]], dict[str, 
     """What each function is off by at most, in the order of the table, and what the plots show."""
     at, loss_off, gradient_off = loss(found, dtype)
     curves = {"sigmoid": sigmoid(found, dtype), "softmax": softmax(found, dtype), "loss": (at, loss_off)}
+    _, binary_off, binary_gradient_off = points.binary_loss_errors(found.sigmoid_cross_entropy, dtype)
     backward_off = points.sigmoid_backward_errors(found.sigmoid_backward, dtype)[1]
     worst = [
         ("sigmoid_forward", curves["sigmoid"][1].max()),
         ("sigmoid_backward", backward_off.max()),
+        ("tanh_forward", points.tanh_errors(found.tanh_forward, dtype)[1].max()),
+        ("tanh_backward", points.tanh_backward_errors(found.tanh_backward, dtype)[1].max()),
+        ("sigmoid_cross_entropy: loss of a number", binary_off.max()),
+        ("sigmoid_cross_entropy: dx of a number", binary_gradient_off.max()),
         ("softmax: rows of 1 to 32,000", curves["softmax"][1].max()),
         ("softmax_cross_entropy: loss of a row", loss_off.max()),
         ("softmax_cross_entropy: dx of a row", gradient_off.max()),

@@ -46,14 +46,14 @@ result that is rounded once is off by half an ulp at most. `python bench/accurac
 (`pip install '.[test,bench]'` first); the tests (`tests/test_accuracy.py`) hold every implementation to the promises.
 """
 MEASURED = """
-Sigmoid: every exponent of the dtype, the neighbourhoods where `exp` saturates, and 100,000 random numbers. Softmax and
-loss: rows of 1 to 32,000 classes of many kinds, scores of every exponent among them, some 300,000 scores and 100,000
-losses, and rows that a search of millions found to be the worst. A million is 2^20. Exact values have 120 bits and come
-from mpmath. The plots show the kernels of the best instruction set that the CPU runs.
+Sigmoid, tanh and the binary loss: every exponent of the dtype, the neighbourhoods where `exp` saturates, and 100,000
+random numbers. Softmax and loss: rows of 1 to 32,000 classes of many kinds, scores of every exponent among them, some
+300,000 scores and 100,000 losses, and rows that a search of millions found to be the worst. A million is 2^20. Exact
+values have 120 bits and come from mpmath. The plots show the kernels of the best instruction set that the CPU runs.
 
 - A number below the smallest normal one may be flushed to zero, as a result or as a term in a sum; it is not counted.
 - The loss is a Python float, also where x is float32; its error is in ulp of x's dtype.
-- The gradient of sigmoid takes forward's result as it is.
+- The gradients of sigmoid and tanh take forward's result as it is.
 - The bias gradient is of terms of one sign. Where they cancel, it is within 1 ulp and 3 *float64* ulp of the sum of
   their magnitudes, in float32 too.
 """
@@ -98,7 +98,8 @@ def page(worst: dict[str, dict[Any, list[tuple[str, float]]]]) -> Iterator[str]:
 
 def promise(what: str) -> int:
     """The gradient of the loss holds probabilities."""
-    return PANELS["softmax" if what.startswith("softmax:") or ": dx" in what else "loss"].promise
+    holds_probabilities = what.startswith("softmax:") or (what.startswith("softmax") and ": dx" in what)
+    return PANELS["softmax" if holds_probabilities else "loss"].promise
 
 
 def figure_of(off: float) -> str:

@@ -68,6 +68,22 @@ def sigmoid_gradient(dout, y):
     return Exact.of([d * v * (1 - v) for d, v in pairs])
 
 
+def tanh(x):
+    return Exact.of([mp.tanh(v) for v in map(mp.mpf, x.tolist())])
+
+
+def tanh_gradient(dout, y):
+    pairs = zip(map(mp.mpf, dout.tolist()), map(mp.mpf, y.tolist()), strict=True)
+    return Exact.of([d * (1 - v) * (1 + v) for d, v in pairs])
+
+
+def binary_loss(x, t):
+    """Of logits and labels 0 and 1: the losses, and their gradients."""
+    scores = [mp.mpf(-v if label else v) for v, label in zip(x.tolist(), t.tolist(), strict=True)]
+    slopes = [(-1 if label else 1) / (1 + mp.exp(-s)) for s, label in zip(scores, t.tolist(), strict=True)]
+    return Exact.of([mp.log1p(mp.exp(s)) for s in scores]), Exact.of(slopes)
+
+
 class Row:
     """Softmax and loss of one row of scores; what equal scores share is worked out once.
 

@@ -87,6 +87,49 @@ def sigmoid_backward_errors(function, dtype):
     return y, exact.ulps(function(dout, y), dx, dtype)
 
 
+@functools.cache
+def tanh_points(dtype):
+    """Every exponent, where n of e**2x = 2**n e**r changes, and numbers up to where tanh is 1."""
+    rng = np.random.default_rng(3)
+    numbers = [exponents(dtype, 4), edges(dtype) / 2, rng.uniform(0, 20, RANDOM // 2), rng.exponential(1, RANDOM // 2)]
+    x = np.concatenate([[0], *numbers, -numbers[0], -numbers[3]]).astype(dtype)
+    return x, exact.tanh(x)
+
+
+@functools.cache
+def tanh_gradient_points(dtype):
+    """dout of every exponent, and outputs of tanh near 0, near 1 and between."""
+    dout, _, _ = gradient_points(dtype)
+    y = np.tanh(np.random.default_rng(4).normal(0, 3, len(dout))).astype(dtype)
+    return dout, y, exact.tanh_gradient(dout, y)
+
+
+@functools.cache
+def binary_points(dtype):
+    """The numbers where sigmoid is measured, each with label 0 or 1."""
+    x, _ = sigmoid_points(dtype)
+    x = x[np.abs(x) < np.finfo(dtype).max / 2]
+    t = np.random.default_rng(5).integers(0, 2, len(x))
+    return x, t, *exact.binary_loss(x, t)
+
+
+def tanh_errors(function, dtype):
+    x, y = tanh_points(dtype)
+    return x, exact.ulps(function(x), y, dtype)
+
+
+def tanh_backward_errors(function, dtype):
+    dout, y, dx = tanh_gradient_points(dtype)
+    return y, exact.ulps(function(dout, y), dx, dtype)
+
+
+def binary_loss_errors(function, dtype):
+    """At each number: the errors in its loss, and in its gradient."""
+    x, t, loss, slope = binary_points(dtype)
+    losses, dx = function(x, t, reduction="none")
+    return x, exact.ulps(losses, loss, dtype), exact.ulps(dx, slope, dtype)
+
+
 class Batch:
     """Rows of one length with their exact results, and the labels that they are tried with."""
 

@@ -49,6 +49,25 @@ def test_sigmoid_backward(implementation, dtype):
 
 
 @DTYPES
+def test_tanh(implementation, dtype):
+    x, off = points.tanh_errors(fl.tanh_forward, dtype)
+    assert_within(LIMIT, off, x)
+
+
+@DTYPES
+def test_tanh_backward(implementation, dtype):
+    y, off = points.tanh_backward_errors(fl.tanh_backward, dtype)
+    assert_within(LIMIT, off, y)
+
+
+@DTYPES
+def test_binary_loss_and_its_gradient(implementation, dtype):
+    x, off, gradient_off = points.binary_loss_errors(fl.sigmoid_cross_entropy, dtype)
+    assert_within(LIMIT, off, x)
+    assert_within(LIMIT, gradient_off, x)
+
+
+@DTYPES
 @CLASSES
 def test_softmax(implementation, dtype, classes):
     gap, off = points.softmax_errors(fl.softmax, points.batch(dtype, classes))
@@ -179,6 +198,14 @@ def test_the_yardstick_is_exact():
 
     x, y = np.append(rng.uniform(-740, 740, 30), rng.normal(0, 1e-9, 5)), rng.random(35)
     assert_equal(exact.sigmoid(x), [1 / (1 + mp.exp(-mp.mpf(v))) for v in x])
+    assert_equal(exact.tanh(x), [1 - 2 / (1 + mp.exp(2 * mp.mpf(v))) for v in x])
+    slopes = [mp.mpf(d) * (1 - mp.mpf(v) ** 2) for d, v in zip(x, y, strict=True)]
+    assert_equal(exact.tanh_gradient(x, y), slopes)
+    probabilities, labels = [1 / (1 + mp.exp(-mp.mpf(v))) for v in x], np.arange(len(x)) % 2
+    losses, slopes = exact.binary_loss(x, labels)
+    pairs = list(zip(probabilities, labels.tolist(), strict=True))
+    assert_equal(losses, [-mp.log(p if label else 1 - p) for p, label in pairs])
+    assert_equal(slopes, [p - label for p, label in pairs])
     products = [mp.mpf(d) * v * (1 - mp.mpf(v)) for d, v in zip(x, y, strict=True)]
     assert_equal(exact.sigmoid_gradient(x, y), products)
     for width in (1, 2, 7):
