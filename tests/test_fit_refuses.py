@@ -113,7 +113,16 @@ def test_an_exception_goes_through(error):
     assert net.fit(X, LABELS, 1).epochs == 1
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """A process that a shell began in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.thread_unsafe(reason="signals go to the main thread")
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_in_the_midst_of_an_epoch():
     ours, hand = network(), network()
 
