@@ -1,0 +1,118 @@
+"""The descriptions that the two estimators share, for the places that their docstrings leave for them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, TypeVar
+
+T = TypeVar("T", bound=type[Any])
+
+__all__ = ["documented"]
+
+PARAMETERS = """
+hidden_layer_sizes : int or sequence of int, default (100,)
+    The width of each hidden layer; ``()`` for none.
+activation : str or list of str, default "relu"
+    "identity", "logistic", "tanh", "relu" or "leaky_relu", after every hidden layer; or one for each.
+solver : {"adam", "sgd", "lbfgs"}, default "adam"
+    `Adam`; `Momentum`, or without momentum `SGD`; or SciPy's L-BFGS-B on all samples at once.
+alpha : float, default 0.0001
+    The penalty on the weights' squares, as scikit-learn has it: half of it, over the number (or weight) of a
+    batch's samples, times the sum of the squares is added to the loss.
+batch_size : int or "auto", default "auto"
+    Samples of a batch; "auto" is 200, or all if there are fewer.
+learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
+    For "sgd": constant; or after each epoch ``learning_rate_init / (t_ + 1) ** power_t``; or constant until nothing
+    improves, and then a fifth, down to 1e-6.
+learning_rate_init : float, default 0.001
+    The first learning rate.
+power_t : float, default 0.5
+    The exponent of "invscaling".
+max_iter : int, default 200
+    Epochs at most, or iterations of "lbfgs".
+shuffle : bool, default True
+    Whether each epoch takes the samples in an order of its own.
+random_state : int, RandomState or None, default None
+    What the first weights, the order of the samples, those held out and dropout are drawn from. What it draws is
+    what scikit-learn's estimators draw.
+tol : float, default 1e-4
+    By how much the loss, or with early stopping the score, is to improve; for "lbfgs" a gradient that is small enough.
+verbose : bool, default False
+    Whether to print the loss of each epoch.
+warm_start : bool, default False
+    Whether `fit` goes on from where the last training ended.
+momentum : float, default 0.9
+    What remains of the velocity of "sgd", from 0 to 1.
+nesterovs_momentum : bool, default True
+    Whether it is Nesterov's.
+early_stopping : bool, default False
+    Whether to score after each epoch on samples that are held out or given, to stop when `n_iter_no_change` of them
+    have not improved the score by `tol`, and to take back the best weights. Not for "lbfgs".
+validation_fraction : float, default 0.1
+    How many of the samples are held out.
+beta_1, beta_2 : float, default 0.9 and 0.999
+    Decay of the two means of "adam".
+epsilon : float, default 1e-8
+    Keeps its division finite.
+n_iter_no_change : int or inf, default 10
+    Epochs without an improvement after which training ends.
+max_fun : int, default 15000
+    Evaluations of the loss at most, of "lbfgs".
+dropout : float or sequence of float, default 0.0
+    Which part of a hidden layer's activations is dropped in training, in all layers or in each. Not for "lbfgs".
+callbacks : list, default ()
+    As for `Sequential.fit`: called after each epoch. Not for "lbfgs", and not by ``partial_fit``.
+"""
+
+ATTRIBUTES = """
+network_ : Sequential
+    The network that is trained, to save, export, or train further. It holds no samples, and its loss layer has neither
+    the penalty nor scikit-learn's factors.
+coefs_, intercepts_ : list of ndarray
+    The network's own arrays: ``(inputs, outputs)`` weights and ``(outputs,)`` biases of each layer.
+loss_ : float
+    The loss of the last epoch.
+loss_curve_ : list of float
+    The loss of each epoch, over all calls with ``warm_start`` and of ``partial_fit``; not of "lbfgs".
+best_loss_ : float or None
+    The least of them; None with early stopping.
+validation_scores_ : list of float or None
+    The score after each epoch: accuracy, or the coefficient of determination; None where nothing is held out or given.
+best_validation_score_ : float or None
+    The best of them.
+stopped_early_ : bool
+    Whether early stopping has ended the training.
+n_iter_ : int
+    Epochs or iterations of the last call.
+t_ : int
+    Samples trained on, each as often as it was.
+n_layers_ : int
+    Layers, that of the inputs and that of the outputs among them.
+n_outputs_ : int
+    Outputs: 1 for two classes.
+out_activation_ : str
+    What is after the last layer: "softmax", "logistic", "identity" or "exp".
+n_features_in_ : int
+    Features.
+feature_names_in_ : ndarray of str
+    Their names, where X had names.
+"""
+
+NOTES = """
+With the same ``random_state`` the first weights, the batches and the penalty are those of scikit-learn's estimator, and
+so is the loss of every epoch, but for rounding. What it does not have is `dropout`, `callbacks`, "leaky_relu" and a
+list of activations, a validation set of one's own, and ``partial_fit`` with ``early_stopping``: each call is then an
+epoch of one training, which ends when `n_iter_no_change` calls have not improved the score. The best weights are taken
+back, `stopped_early_` is True, and further calls train nothing. Samples to score on are given, or a part of X is held
+out: the same rows whenever a call has as many, so that no row of the same data is both trained and scored on.
+"""
+
+_PLACES = {"<parameters>": PARAMETERS, "<attributes>": ATTRIBUTES, "<notes>": NOTES}
+
+
+def documented(cls: T) -> T:
+    """Fill the places of a class's docstring."""
+    if cls.__doc__ is not None:  # as it is under python -OO
+        lines = inspect.cleandoc(cls.__doc__).splitlines()
+        cls.__doc__ = "\n".join(_PLACES.get(line, line).strip("\n") for line in lines)
+    return cls

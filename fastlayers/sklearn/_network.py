@@ -1,0 +1,87 @@
+"""The network behind an estimator, and the numbers that it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .._evaluation import in_pieces
+from ..layers import Affine, Dropout, LeakyRelu, Relu, Sigmoid, Tanh
+from ..network import Sequential
+
+Array = NDArray[Any]
+
+__all__ = ["ACTIVATIONS", "affine_layers", "build", "outputs_of"]
+
+ACTIVATIONS: dict[str, type[Any] | None] = {
+    "identity": None,
+    "logistic": Sigmoid,
+    "tanh": Tanh,
+    "relu": Relu,
+    "leaky_relu": LeakyRelu,
+}
+
+
+def build(
+    sizes: Sequence[int],
+    activations: Sequence[str],
+    dropouts: Sequence[float],
+    loss: Any,
+    *,
+    dtype: DTypeLike,
+    random_state: np.random.RandomState,
+) -> Sequential:
+    r"""A network of affine layers, each but the last with its activation and dropout.
+
+    Weights and biases are uniform within :math:`\pm\sqrt{6 / (\text{in} + \text{out})}`, or with 2 in the place of 6
+    before a sigmoid: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+    AISTATS 2010. The draws and their order are those of scikit-learn's ``MLPClassifier``, so that the same seed starts
+    the same network.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Features, each hidden layer's width, outputs.
+    activations : sequence of str
+        A key of `ACTIVATIONS` for each hidden layer; and one that the last layer is drawn for.
+    dropouts : sequence of float
+        A rate for each hidden layer.
+    loss : object
+        The loss layer.
+    dtype : dtype
+        Of the parameters; they are drawn in float64.
+    random_state : RandomState
+        What all is drawn from.
+    """
+    affine: list[Any] = []
+    for (inputs, outputs), activation in zip(pairwise(sizes), activations, strict=True):
+        bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / (inputs + outputs))
+        W = random_state.uniform(-bound, bound, (inputs, outputs))
+        b = random_state.uniform(-bound, bound, outputs)
+        affine.append(Affine(W.astype(dtype), b.astype(dtype)))
+    # The dropout's seeds come last, so that what is drawn before them is the same with and without.
+    layers = affine[:1]
+    for layer, activation, rate in zip(affine[1:], activations[:-1], dropouts, strict=True):
+        kind = ACTIVATIONS[activation]
+        if kind is not None:
+            layers.append(kind())
+        if rate > 0:
+            layers.append(Dropout(rate, np.random.default_rng(random_state.randint(np.iinfo(np.int32).max))))
+        layers.append(layer)
+    return Sequential(layers, loss)
+
+
+def affine_layers(network: Sequential) -> list[Any]:
+    """The layers that have parameters, in order."""
+    return [layer for layer in network.layers if isinstance(layer, Affine)]
+
+
+def outputs_of(network: Sequential, X: Any) -> Array:
+    """The network's outputs ``(N, outputs)`` of any number of samples; a sparse X is filled up piece by piece."""
+    if type(X) is np.ndarray:
+        return in_pieces(network.predict, X)
+    return in_pieces(lambda rows: network.predict(X[rows].toarray(order="C")), np.arange(X.shape[0]))

@@ -1,0 +1,242 @@
+"""What both estimators share: their parameters, fitting, and the attributes that they learn."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from abc import ABC, abstractmethod
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, _fit_context, is_regressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..network import Sequential
+from . import _lbfgs, _optimizers, _stochastic
+from ._losses import Scaled
+from ._network import affine_layers, build, outputs_of
+from ._parameters import Parameters, activations_of, dropouts_of, hidden_sizes_of
+from ._samples import Samples, checked_weights, hold_out
+
+Array = NDArray[Any]
+
+__all__ = ["Perceptron", "has_partial_fit"]
+
+
+def has_partial_fit(estimator: Any) -> bool:
+    """Whether an estimator trains batch by batch; AttributeError, which says why, where not."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError("partial_fit is only available for solver='sgd' or 'adam': 'lbfgs' takes all data at once")
+    return True
+
+
+class Perceptron(Parameters, BaseEstimator, ABC):
+    """A multi-layer perceptron that trains on a `Sequential`; the base of the classifier and the regressor."""
+
+    network_: Sequential
+    n_outputs_: int
+    out_activation_: str
+    stopped_early_: bool
+
+    @abstractmethod
+    def _learn_targets(self, y: Array, *, anew: bool, incremental: bool) -> None:
+        """Set `n_outputs_`, `out_activation_` and what else is known of the targets, or refuse what does not fit."""
+
+    @abstractmethod
+    def _targets(self, y: Array, dtype: Any) -> Array:
+        """What the loss layer takes, of y."""
+
+    @abstractmethod
+    def _loss_layer(self) -> Any:
+        """A loss layer for the outputs."""
+
+    @abstractmethod
+    def _loss_scales(self) -> tuple[float, float]:
+        """What the loss layer's loss and its gradient are to be multiplied by."""
+
+    @abstractmethod
+    def _score(self, outputs: Array, targets: Array, weights: Array | None) -> float:
+        """What ``score`` gives, of the network's outputs and targets; outputs are finite."""
+
+    def _loss_weights(self, y: Array, weights: Array | None) -> Array | None:
+        """What each sample counts in the loss."""
+        return weights
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """The weights of each layer, ``(inputs, outputs)``: the network's own arrays."""
+        return [layer.W for layer in affine_layers(self.network_)]
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """The bias of each layer, ``(outputs,)``: the network's own arrays."""
+        return [layer.b for layer in affine_layers(self.network_)]
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train on X and y, from the beginning or, with ``warm_start``, from where the last training ended.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix
+            ``(N, D)`` features; float32 is trained on in float32, all else in float64. A sparse matrix is filled up
+            batch by batch, and all at once by ``solver="lbfgs"``.
+        y : array_like
+            ``(N,)`` classes or numbers; ``(N, C)`` for several labels (0 or 1 each) or several outputs.
+        sample_weight : array_like, optional
+            ``(N,)``, how much each sample counts; not negative.
+        X_val, y_val, sample_weight_val : array_like, optional
+            Other samples to score after each epoch, in place of those that ``early_stopping`` would hold out. The names
+            are those of scikit-learn's ``HistGradientBoostingClassifier.fit``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the data do not fit; if the weights become infinite or nan.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training ends at ``max_iter`` and not by ``tol``.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any], *, incremental: bool) -> Self:
+        hidden = hidden_sizes_of(self.hidden_layer_sizes)
+        activations = activations_of(self.activation, len(hidden))
+        dropouts = dropouts_of(self.dropout, len(hidden))
+        in_batches = self.solver != "lbfgs"
+        is_given = any(part is not None for part in validation)
+        if not in_batches and (any(dropouts) or len(self.callbacks) or is_given):
+            raise ValueError("dropout, callbacks and X_val are for solver='sgd' or 'adam': 'lbfgs' has no epochs")
+        anew = not hasattr(self, "network_") or not (self.warm_start or incremental)
+
+        X, y = self._checked(X, y, reset=anew)
+        weights = checked_weights(sample_weight, X)
+        self._learn_targets(y, anew=anew, incremental=incremental)
+        random_state = check_random_state(self.random_state)
+        architecture = [X.shape[1], *hidden, self.n_outputs_], activations, dropouts
+        if anew:
+            self.network_ = build(*architecture, self._loss_layer(), dtype=X.dtype, random_state=random_state)
+            self._architecture = architecture
+            self.n_layers_ = len(architecture[0])
+            self.t_ = self.n_iter_ = 0
+        elif architecture != self._architecture:
+            raise ValueError("hidden_layer_sizes, activation and dropout must be what they were when training began")
+        samples = Samples(X, self._targets(y, X.dtype), checked_weights(self._loss_weights(y, weights), X))
+        if in_batches:
+            scored = self._validation(*validation) if is_given else None
+            if self.early_stopping and scored is None:
+                samples, scored = self._held_out(samples, weights, random_state, incremental=incremental)
+            self._train_in_batches(samples, scored, random_state, anew=anew, incremental=incremental)
+        else:
+            _lbfgs.train(self, samples)
+        if not all(np.isfinite(param).all() for param in self.network_.params):
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+                "preprocessed."
+            )
+        return self
+
+    def _train_in_batches(
+        self, samples: Samples, validation: Samples | None, random_state: Any, *, anew: bool, incremental: bool
+    ) -> None:
+        _stochastic.begin(self, anew=anew, scores=validation is not None)
+        if not incremental or not hasattr(self, "_optimizer"):
+            self._optimizer = _optimizers.make(self)
+        if incremental and self.early_stopping and self.stopped_early_:
+            warnings.warn(
+                "Training has stopped early, and this call of partial_fit trains nothing; early_stopping=False goes on",
+                stacklevel=2,
+            )
+            return
+        self.stopped_early_ = False
+        loop = _stochastic.Loop(self, samples, validation, random_state, () if incremental else self.callbacks)
+        ended = loop.run(1 if incremental else self.max_iter)
+        if self.stopped_early_ or (self.early_stopping and not incremental):
+            for param, best in zip(self.network_.params, self._best_params, strict=True):
+                np.copyto(param, best)
+        if not ended and not incremental:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
+                "converged yet.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        """X in the network's dtype, dense in C order or CSR; y as an array."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=(np.float64, np.float32) if reset else self.network_.params[0].dtype,
+            order="C",
+            multi_output=True,
+            y_numeric=is_regressor(self),
+            reset=reset,
+        )
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _validation(self, X: Any, y: Any, sample_weight: Any) -> Samples:
+        """The validation set that was given."""
+        if X is None or y is None:
+            raise ValueError("X_val and y_val are given together, and sample_weight_val with them")
+        X, y = self._checked(X, y, reset=False)
+        return Samples(X, self._targets(y, X.dtype), checked_weights(sample_weight, X))
+
+    def _held_out(
+        self, samples: Samples, weights: Array | None, random_state: Any, *, incremental: bool
+    ) -> tuple[Samples, Samples]:
+        """Those to train on, and those to score on, which count by `weights`.
+
+        ``partial_fit`` holds out the same rows whenever it is given as many, and so never trains on those of the same
+        data.
+        """
+        stratify = None
+        if incremental:
+            if not hasattr(self, "_held_out_seed"):
+                self._held_out_seed = random_state.randint(np.iinfo(np.int32).max)
+            random_state = self._held_out_seed
+        elif self.out_activation_ == "logistic" and self.n_outputs_ == 1:
+            stratify = samples.targets  # two classes are shared out; scikit-learn does not do so with more
+        train, held = hold_out(len(samples), self.validation_fraction, random_state, stratify)
+        scored = Samples(samples.X, samples.targets, weights)
+        return samples.take(train).checked("to train on"), scored.take(held).checked("to score on")
+
+    def _training_network(self) -> Sequential:
+        """The network with scikit-learn's loss, on the same arrays.
+
+        Its layers are copies, so that those of `network_` hold no samples, for a pickle to carry about.
+        """
+        layers, loss_layer = map(copy.copy, self.network_.layers), copy.copy(self.network_.loss_layer)
+        loss, gradient = self._loss_scales()
+        return Sequential(list(layers), loss_layer if loss == gradient == 1 else Scaled(loss_layer, loss, gradient))
+
+    def _outputs(self, X: Any) -> Array:
+        """The network's outputs, ``(N, outputs)``, before the output activation."""
+        check_is_fitted(self, "network_")
+        X = validate_data(self, X, accept_sparse="csr", dtype=self.network_.params[0].dtype, order="C", reset=False)
+        return outputs_of(self.network_, X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

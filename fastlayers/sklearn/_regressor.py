@@ -1,0 +1,169 @@
+"""`MLPRegressor`."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+
+from ..layers import MeanSquaredError
+from ._documentation import documented
+from ._losses import PoissonWithLoss
+from ._parameters import CONSTRAINTS
+from ._perceptron import Perceptron, has_partial_fit
+
+Array = NDArray[Any]
+
+__all__ = ["MLPRegressor"]
+
+
+@documented
+class MLPRegressor(RegressorMixin, Perceptron):
+    """A regression by a multi-layer perceptron, of one output or several.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "poisson"}, default "squared_error"
+        Half the squared error; or half the Poisson deviance of the outputs' exponential, for y that is not negative.
+    <parameters>
+
+    Attributes
+    ----------
+    <attributes>
+
+    See Also
+    --------
+    MLPClassifier : classes in place of numbers.
+    sklearn.neural_network.MLPRegressor : the one that this takes the place of.
+
+    Notes
+    -----
+    <notes>
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> X, y = make_regression(n_samples=200, n_features=5, random_state=0)
+    >>> regressor = MLPRegressor(hidden_layer_sizes=(16,), solver="lbfgs", tol=1, random_state=0)
+    >>> regressor.fit(X, y).score(X, y) > 0.99
+    True
+    """
+
+    _parameter_constraints = CONSTRAINTS | {"loss": [StrOptions({"squared_error", "poisson"})]}
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: Any = 0.0,
+        callbacks: Any = (),
+    ) -> None:
+        self._keep(locals())
+
+    def _learn_targets(self, y: Array, *, anew: bool, incremental: bool) -> None:
+        if self.loss == "poisson" and not y.min() >= 0:
+            raise ValueError(f"y must not be negative for loss='poisson', but there is {y.min()}")
+        outputs = 1 if y.ndim == 1 else y.shape[1]
+        if not anew and outputs != self.n_outputs_:
+            raise ValueError(f"y must have {self.n_outputs_} outputs, as before, not {outputs}")
+        self.n_outputs_ = outputs
+        self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
+
+    def _targets(self, y: Array, dtype: Any) -> Array:
+        return np.ascontiguousarray(y.reshape(len(y), -1), dtype)
+
+    def _loss_layer(self) -> Any:
+        return PoissonWithLoss() if self.loss == "poisson" else MeanSquaredError()
+
+    def _loss_scales(self) -> tuple[float, float]:
+        # MeanSquaredError is the mean over the outputs of the square: its gradient is to be that of half their sum.
+        return (1, 1) if self.loss == "poisson" else (0.5, 0.5 * self.n_outputs_)
+
+    def _expected(self, outputs: Array) -> Array:
+        """The numbers that outputs amount to, ``(N, outputs)``."""
+        return np.exp(outputs) if self.out_activation_ == "exp" else outputs
+
+    def _score(self, outputs: Array, targets: Array, weights: Array | None) -> float:
+        expected = self._expected(outputs)
+        if not np.isfinite(expected).all():  # the exponential overflows where the output does not
+            return float("nan")
+        return float(r2_score(targets, expected, sample_weight=weights))
+
+    @available_if(has_partial_fit)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train on X and y once more, batch by batch; with ``early_stopping`` an epoch of one training (see the Notes).
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val
+            As for `fit`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit` does.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
+
+    def predict(self, X: Any) -> Array:
+        """The numbers of each sample.
+
+        Parameters
+        ----------
+        X : array_like or sparse matrix
+            ``(N, D)``.
+
+        Returns
+        -------
+        ndarray
+            ``(N,)``, or ``(N, outputs)`` of several; of the dtype that was trained in.
+        """
+        expected = self._expected(self._outputs(X))
+        return expected.ravel() if self.n_outputs_ == 1 else expected
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = self.loss == "poisson"
+        return tags
