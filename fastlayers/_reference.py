@@ -412,6 +412,7 @@ def momentum_update(
         for param, velocity, step, ahead in zip(params, v, steps, aheads, strict=True):
             velocity *= momentum
             velocity -= step
+            velocity[_is_subnormal(velocity)] = 0
             if nesterov:
                 np.multiply(velocity, momentum, out=ahead)
                 ahead -= step
@@ -450,7 +451,8 @@ def adam_update(
         for param, grad, mean, mean_square in zip(params, grads, m, v, strict=True):
             grad = grad.astype(np.result_type(grad, param), copy=False)  # the square of an int8 is not an int8
             least = max(eps, float(np.finfo(param.dtype).smallest_subnormal))  # float16 has no 1e-8
-            new_mean = mean + (1 - beta1) * (grad - mean)
+            new_mean = np.asarray(mean + (1 - beta1) * (grad - mean))
+            new_mean[_is_subnormal(new_mean)] = 0
             new_mean_square = mean_square + (1 - beta2) * (grad * grad - mean_square)
             step = lr * (new_mean * scale1) / (np.sqrt(new_mean_square * scale2) + least)
             if shrink and _decays(param):
@@ -460,6 +462,16 @@ def adam_update(
             mean[...] = new_mean
             mean_square[...] = new_mean_square
             param -= step
+
+
+def _is_subnormal(state: Array) -> Array:
+    """Where a state that shrinks step by step is about to stay for good, at ten times the time that a step takes.
+
+    float16 is spared: its subnormal numbers begin at 6e-5, and are steps like others.
+    """
+    least = 0.0 if state.dtype == np.float16 else np.finfo(state.dtype).tiny
+    subnormal: Array = np.abs(state) < least
+    return subnormal
 
 
 def _effective(params: list[Array], grads: list[Array], weight_decay: float, clip_norm: float | None) -> list[Array]:

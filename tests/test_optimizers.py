@@ -126,6 +126,25 @@ def test_zero_gradients_change_nothing(make, formula, dtype):
     zoo.assert_same(param, np.array([1.0, 2.0], dtype))
 
 
+@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize(("make", "name"), [(fl.Momentum, "v"), (fl.Adam, "m")])
+def test_what_is_no_longer_moved_comes_to_rest(make, name, dtype):
+    """A state that shrinks to nine tenths with each step would end as a subnormal number, and be slow for ever."""
+    params, optimizer = [np.ones((2, 3), dtype)], make(0.1)
+    optimizer.update(params, [np.full((2, 3), 1e-3, dtype)])
+    steps = int(np.log(np.finfo(dtype).tiny) / np.log(0.9)) + 1
+    for _ in range(steps):
+        optimizer.update(params, [np.zeros((2, 3), dtype)])
+    zoo.assert_same(getattr(optimizer, name)[0], np.zeros((2, 3), dtype))
+
+
+@pytest.mark.parametrize("make", [fl.Momentum, fl.Adam])
+def test_float16_moves_by_subnormal_steps(make):
+    param, optimizer = np.zeros(3, np.float16), make(0.1)
+    optimizer.update([param], [np.full(3, 1e-4, np.float16)])
+    assert (param < 0).all()
+
+
 @every_optimizer
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, np.longdouble, np.int8, np.uint8, np.int64, np.bool_])
 def test_gradients_of_another_dtype(make, formula, dtype):
