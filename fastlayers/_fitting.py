@@ -149,7 +149,7 @@ def _epoch(
     step, optimizer, before = training.network.train_step, training.optimizer, training.step
     losses: list[Any] = []
     counted = _counted(data.weights, order, batch_size, len(data.x))
-    for (x, t, weights), counts in zip(_batches(data, order, batch_size, part_of), counted, strict=False):
+    for (x, t, weights), counts in zip(batches(data, order, batch_size, part_of), counted, strict=False):
         if not counts:
             losses.append(0.0)  # there is nothing to learn, and its mean loss would be 0 / 0
         elif weights is None:
@@ -165,8 +165,8 @@ def _epoch(
     return _mean(training.network.loss_layer, losses, _shares(data.weights, order, batch_size, len(data.x)))
 
 
-def _batches(
-    data: Samples, order: Array | None, batch_size: int, part_of: PartOf | None
+def batches(
+    data: Samples, order: Array | None, batch_size: int, part_of: PartOf | None = None
 ) -> Iterator[tuple[Array, Array, Array | None]]:
     """Every batch, or a part of each, in the form that the kernels take as it is; the last may be smaller."""
     if part_of is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
+
+from .. import _fitting
 
 Array = NDArray[Any]
 
@@ -48,12 +51,14 @@ class Samples:
         weights = None if self.weights is None else self.weights.take(rows)
         return Samples(self.X[rows], self.targets.take(rows, axis=0), weights)
 
-    def batch(self, rows: Array) -> tuple[Array, Array, Array | None]:
-        """X, targets and weights of some rows, X as an array."""
-        X = self.X
-        # `take` of an array costs half of what indexing it does.
-        X = X.take(rows, axis=0) if type(X) is np.ndarray else dense(X[rows])
-        return X, self.targets.take(rows, axis=0), None if self.weights is None else self.weights.take(rows)
+    def batches(self, order: Array, batch_size: int) -> Iterator[tuple[Array, Array, Array | None]]:
+        """X as an array, targets and weights, of the rows of each batch in turn."""
+        if type(self.X) is np.ndarray:
+            yield from _fitting.batches(_fitting.Samples(self.X, self.targets, self.weights), order, batch_size)
+            return
+        for start in range(0, len(order), batch_size):
+            batch = self.take(order[start : start + batch_size])
+            yield dense(batch.X), batch.targets, batch.weights
 
     def checked(self, purpose: str) -> Samples:
         """These; ValueError if none of them counts."""

@@ -112,14 +112,13 @@ class Loop:
 
     def _epoch(self) -> float:
         """Train on each batch once; the mean loss of the samples, each from before its batch's update."""
-        network, optimizer, batch, training = self.network, self.optimizer, self.samples.batch, self.training
+        network, optimizer, training = self.network, self.optimizer, self.training
         alpha, after_step = float(self.estimator.alpha), self.called["on_step_end"]
         params, weights = network.params, [layer.W.reshape(-1) for layer in affine_layers(network)]
         if self.estimator.shuffle:
             self.order = self.order[self.random_state.permutation(len(self.order))]
         total, seen = 0.0, 0
-        for start in range(0, len(self.order), self.batch_size):
-            x, targets, sample_weight = batch(self.order[start : start + self.batch_size])
+        for x, targets, sample_weight in self.samples.batches(self.order, self.batch_size):
             count = len(x) if sample_weight is None else float(sample_weight.sum())
             if count == 0:  # no sample of this batch counts
                 continue
