@@ -57,7 +57,13 @@ class History:
         return min(found, key=lambda epoch: losses[epoch], default=None)
 
     def as_dict(self) -> dict[str, list[float]]:
-        """The lists by name, but those that are empty: ``pandas.DataFrame`` takes it. They are copies."""
+        """The lists by name, but those that are empty.
+
+        Returns
+        -------
+        dict of str to list of float
+            Copies; ``pandas.DataFrame`` takes it.
+        """
         lists = {entry.name: list(getattr(self, entry.name)) for entry in fields(self)}
         return {name: values for name, values in lists.items() if values}
 

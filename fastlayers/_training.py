@@ -58,7 +58,13 @@ class Training:
         self.stop = False
 
     def say(self, line: str) -> None:
-        """Print a line on standard output, above the progress bar if there is one."""
+        """Print a line on standard output, above the progress bar if there is one.
+
+        Parameters
+        ----------
+        line : str
+            Without its end.
+        """
         self.progress.say(line)
 
 

@@ -33,7 +33,7 @@ class DataError(ValueError):
 class Split:
     """Images and their classes.
 
-    Attributes
+    Parameters
     ----------
     x : ndarray of float
         ``(N, D)``, each row one image's pixels, from 0 to 1.
@@ -49,10 +49,12 @@ class Split:
 class Dataset:
     """Images to train on, and others to test on.
 
-    Attributes
+    Parameters
     ----------
     name : str
+        What the images are, as ``"digits"``.
     train, test : Split
+        Of as many pixels each.
     """
 
     name: str
@@ -77,6 +79,11 @@ def load_digits(dtype: DTypeLike = np.float32) -> Dataset:
     ----------
     dtype : dtype, default float32
         Of the pixels.
+
+    Returns
+    -------
+    Dataset
+        1,438 images to train on, 359 to test on, pixels from 0 to 1.
 
     Raises
     ------
@@ -107,6 +114,11 @@ def load_idx(folder: str | os.PathLike[str], dtype: DTypeLike = np.float32) -> D
     dtype : dtype, default float32
         Of the pixels.
 
+    Returns
+    -------
+    Dataset
+        Pixels from 0 to 1; its name is the folder's.
+
     Raises
     ------
     DataError
@@ -121,7 +133,27 @@ def load_idx(folder: str | os.PathLike[str], dtype: DTypeLike = np.float32) -> D
 def load_idx_split(
     folder: str | os.PathLike[str], part: Literal["train", "t10k"], dtype: DTypeLike = np.float32
 ) -> Split:
-    """One half of `load_idx`: the training images, or the test images."""
+    """Read one half of `load_idx`: the training images, or the test images.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        As for `load_idx`.
+    part : {"train", "t10k"}
+        Which half: what the files' names begin with.
+    dtype : dtype, default float32
+        Of the pixels.
+
+    Returns
+    -------
+    Split
+        Pixels from 0 to 1.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, damaged, or does not fit the other, or there is no image.
+    """
     images_path, labels_path = (_find(Path(folder), f"{part}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
     images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
     if len(images) != len(labels):
@@ -144,6 +176,11 @@ def read_idx(path: str | os.PathLike[str], ndim: int) -> NDArray[np.uint8]:
         Unpacked as it is read where its name ends in ``.gz``.
     ndim : int
         How many dimensions it must have: 3 for images, 1 for labels.
+
+    Returns
+    -------
+    ndarray of uint8
+        Of the file's shape, read-only.
 
     Raises
     ------

@@ -130,8 +130,10 @@ def affine(
         Makes the weights: called as ``init((inputs, outputs), rng=rng, dtype=dtype)``.
     bias : bool, default True
         False for a layer without one.
-    rng, dtype
+    rng : optional
         As for `he_normal`.
+    dtype : dtype, default float32
+        A floating one.
 
     Returns
     -------

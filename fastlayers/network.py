@@ -77,7 +77,22 @@ class Sequential(Portable):
         return y if type(y) is np.ndarray else np.asarray(y)
 
     def loss(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """The loss of what `predict` gives for x against labels or targets t; weights are for a loss that takes any."""
+        """The loss of what `predict` gives for x.
+
+        Parameters
+        ----------
+        x : array_like
+            ``(N, ...)``, or one sample ``(D,)``.
+        t : array_like
+            The labels or targets that the loss takes.
+        sample_weight : array_like, optional
+            ``(N,)``, how much each sample counts, for a loss that takes it.
+
+        Returns
+        -------
+        float
+            Or what else the loss layer's forward gives.
+        """
         return loss_of(self.loss_layer, self.predict(x), t, sample_weight)
 
     def accuracy(self, x: ArrayLike, t: ArrayLike) -> float:
@@ -110,9 +125,15 @@ class Sequential(Portable):
     def gradient(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, list[Array]]:
         """The loss in training, and its gradient with respect to each of `params`, by backpropagation.
 
+        Parameters
+        ----------
+        x, t, sample_weight : array_like
+            A batch, as for `loss`.
+
         Returns
         -------
         loss : float
+            As `loss` gives it, with what is dropped in training.
         grads : list of ndarray
             Aligned with `params`.
         """
@@ -127,6 +148,15 @@ class Sequential(Portable):
         self, x: ArrayLike, t: ArrayLike, optimizer: Optimizer, sample_weight: ArrayLike | None = None
     ) -> float:
         """One step: forward, loss, backward, and the optimizer's update of `params` in place.
+
+        Parameters
+        ----------
+        x, t : array_like
+            A batch, as for `loss`.
+        optimizer : object
+            With ``update(params, grads)``, as those of the package have it.
+        sample_weight : array_like, optional
+            As for `loss`.
 
         Returns
         -------

@@ -70,6 +70,7 @@ class Portable:
         Parameters
         ----------
         path : str or path-like
+            The file's name.
 
         Returns
         -------
@@ -118,6 +119,7 @@ class Portable:
         Parameters
         ----------
         path : str or path-like
+            The file's name.
 
         Returns
         -------

@@ -77,7 +77,6 @@ def mean_squared_error(
     half the sum, that is ``reduction="sum"`` halved. Saitoh, *Deep Learning from Scratch*, section 4.2.1; Bishop,
     *Pattern Recognition and Machine Learning*, section 3.1.1.
 
-
     Examples
     --------
     >>> mean_squared_error([[1.0], [3.0]], [0.0, 0.0])
@@ -158,7 +157,6 @@ def sigmoid_cross_entropy(
     :math:`|x| q + \log(1 + e^{-|x|})`, q the target of the side that x is not on: nothing overflows, and no digit is
     lost where the right side dominates. Saitoh, *Deep Learning from Scratch 2*, section 4.2.4; Bishop, *Pattern
     Recognition and Machine Learning*, section 4.3.2.
-
 
     Examples
     --------

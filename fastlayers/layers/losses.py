@@ -50,19 +50,19 @@ class SoftmaxWithLoss(_Loss):
 
     Parameters
     ----------
-    weight, ignore_index, label_smoothing, reduction
-        As for `fastlayers.softmax_cross_entropy`; they may be set later too.
+    weight : array_like, optional
+        ``(C,)``, how much each class counts.
+    ignore_index : int, optional
+        The label whose samples do not count.
+    label_smoothing : float, default 0.0
+        How much of each target is spread over all classes.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        What the loss is.
 
     Attributes
     ----------
-    weight : array_like or None
-        ``(C,)``, how much each class counts.
-    ignore_index : int or None
-        The label whose samples do not count.
-    label_smoothing : float
-        How much of each target is spread over all classes.
-    reduction : str
-        What the loss is: ``"mean"``, ``"sum"`` or ``"none"``.
+    weight, ignore_index, label_smoothing, reduction
+        As given; they may be set later too.
     loss : float, ndarray or None
         That of the last forward; with ``"none"`` of the labels' shape.
     y : ndarray or None
@@ -148,7 +148,18 @@ class SigmoidWithLoss(_Loss):
 
     @staticmethod
     def accuracy(x: ArrayLike, t: ArrayLike) -> float:
-        """The fraction of logits x on the side that t says: above 0 for a t above 1/2. Of nothing: nan."""
+        """The fraction of logits x on the side that t says: above 0 for a t above 1/2.
+
+        Parameters
+        ----------
+        x, t : array_like
+            As for `fastlayers.sigmoid_cross_entropy`.
+
+        Returns
+        -------
+        float
+            From 0 to 1; nan of nothing.
+        """
         pairs = _contract.logits_and_sides(x, t)
         return float(np.mean((pairs[0] > 0) == pairs[1])) if pairs[0].size else float("nan")
 

@@ -17,12 +17,14 @@ def share(n: int, rank: int, size: int) -> slice:
     Parameters
     ----------
     n : int
+        How many there are.
     rank, size : int
         Which rank, of how many.
 
     Returns
     -------
     slice
+        Of a sequence of n.
 
     Examples
     --------

@@ -33,6 +33,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     class_weight : dict, list of dict, "balanced" or None, default None
         What each class counts in the loss, as for scikit-learn's other classifiers; a list for several labels.
         Scores count samples by their sample weights alone. "balanced" needs all of y: it is not for ``partial_fit``.
+    <callbacks>
 
     Attributes
     ----------
@@ -141,14 +142,19 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
         Parameters
         ----------
-        X, y, sample_weight, X_val, y_val, sample_weight_val
+        X, y : array_like
+            As for `fit`.
+        sample_weight : array_like, optional
             As for `fit`.
         classes : array_like, optional
             All classes that will be seen; needed at the first call.
+        X_val, y_val, sample_weight_val : array_like, optional
+            As for `fit`.
 
         Returns
         -------
-        self
+        self : object
+            The estimator itself.
 
         Raises
         ------

@@ -60,6 +60,9 @@ max_fun : int, default 15000
     Evaluations of the loss at most, of "lbfgs".
 dropout : float or sequence of float, default 0.0
     Which part of a hidden layer's activations is dropped in training, in all layers or in each. Not for "lbfgs".
+"""
+
+CALLBACKS = """
 callbacks : list, default ()
     As for `Sequential.fit`: called after each epoch. Not for "lbfgs", and not by ``partial_fit``.
 """
@@ -107,12 +110,12 @@ back, `stopped_early_` is True, and further calls train nothing. Samples to scor
 out: the same rows whenever a call has as many, so that no row of the same data is both trained and scored on.
 """
 
-_PLACES = {"<parameters>": PARAMETERS, "<attributes>": ATTRIBUTES, "<notes>": NOTES}
+_PLACES = {"<parameters>": PARAMETERS, "<callbacks>": CALLBACKS, "<attributes>": ATTRIBUTES, "<notes>": NOTES}
 
 
 def documented(cls: T) -> T:
     """Fill the places of a class's docstring."""
     if cls.__doc__ is not None:  # as it is under python -OO
         lines = inspect.cleandoc(cls.__doc__).splitlines()
-        cls.__doc__ = "\n".join(_PLACES.get(line, line).strip("\n") for line in lines)
+        cls.__doc__ = "\n".join([*(_PLACES.get(line, line).strip("\n") for line in lines), ""])
     return cls

@@ -103,7 +103,8 @@ class Perceptron(Parameters, BaseEstimator, ABC):
 
         Returns
         -------
-        self
+        self : object
+            The estimator itself.
 
         Raises
         ------

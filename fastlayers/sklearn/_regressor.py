@@ -31,6 +31,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
     loss : {"squared_error", "poisson"}, default "squared_error"
         Half the squared error; or half the Poisson deviance of the outputs' exponential, for y that is not negative.
     <parameters>
+    <callbacks>
 
     Attributes
     ----------
@@ -133,12 +134,15 @@ class MLPRegressor(RegressorMixin, Perceptron):
 
         Parameters
         ----------
-        X, y, sample_weight, X_val, y_val, sample_weight_val
+        X, y : array_like
+            As for `fit`.
+        sample_weight, X_val, y_val, sample_weight_val : array_like, optional
             As for `fit`.
 
         Returns
         -------
-        self
+        self : object
+            The estimator itself.
 
         Raises
         ------
