@@ -21,8 +21,10 @@ ROOT = Path(__file__).resolve().parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 BUILD = PROJECT["build-system"]["requires"]
 TEST = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["test"]]
+GROUPS = PROJECT["dependency-groups"]
 REQUIRE_KERNELS = {"FASTLAYERS_REQUIRE_KERNELS": "1"}
-NOT_COPIED = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "*.so", "*.pyd", "*.c")
+BUILT = ("build", "dist", "*.egg-info", "__pycache__", "*.so", "*.pyd", "*.c", "_build", "gallery", "generated")
+NOT_COPIED = shutil.ignore_patterns(".*", *BUILT)
 # The first NumPy 2 that has a wheel for a Python.
 OLDEST_NUMPY = {(3, 11): "2.0.0", (3, 12): "2.0.0", (3, 13): "2.1.0", (3, 14): "2.3.2"}
 
@@ -157,6 +159,24 @@ def installation(session: nox.Session) -> None:
 def installations(session: nox.Session) -> None:
     """The same on each CPython that this machine has."""
     install_in_every_way(session)
+
+
+# Documentation
+
+PAGES = ROOT / "build" / "docs"
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, into build/docs: a warning, an example that fails or a dead link fails it; needs npm."""
+    install(session, "demo,mpi,onnx,safetensors,sklearn", *GROUPS["docs"])
+    checkout = Path(session.create_tmp()).resolve() / "checkout"
+    shutil.rmtree(PAGES, ignore_errors=True)
+    sphinx = ["sphinx-build", "--quiet", "--fail-on-warning", "--keep-going", "-d", str(checkout / "doctrees")]
+    with session.chdir(checkout):  # Python runs scripts, and no `-m`: it is the installed package that is imported
+        session.run(*sphinx, "-b", "html", "docs", str(PAGES))
+        session.run(*sphinx, "-b", "doctest", "docs", str(checkout / "doctest"))
+    session.run("python", "docs/links.py", str(PAGES))
 
 
 # Coverage

@@ -1,0 +1,43 @@
+"""What Sphinx does for these pages alone: it asks that every public name is in the reference."""
+
+import importlib
+import inspect
+import pkgutil
+
+from sphinx.util import logging
+
+import fastlayers
+
+# Every name of `reference` is one of fastlayers, as its page says; fastlayers offers what the others have.
+TWINS = {"reference", "functional", "layers", "network", "optimizers"}
+
+
+def public_names():
+    """The full name of all that the package offers: what stands in the ``__all__`` of each public module."""
+    modules = [info.name for info in pkgutil.iter_modules(fastlayers.__path__) if not info.name.startswith("_")]
+    for module in ["", *(f".{name}" for name in modules if name not in TWINS)]:
+        room = importlib.import_module(f"fastlayers{module}")
+        for name in getattr(room, "__all__", []):
+            if not inspect.ismodule(getattr(room, name)) and not name.startswith("_"):
+                yield f"fastlayers{module}.{name}"
+
+
+def imports():
+    """What the examples of the docstrings, which stand in their modules, need not import."""
+    names = (name.rpartition(".") for name in public_names())
+    return "\n".join(["import numpy as np", *(f"from {module} import {name}" for module, _, name in names)])
+
+
+def check_reference(app, env):
+    """Warn, which fails the build, of each public name that no page describes."""
+    described = {name for name, *_ in env.domains["py"].get_objects()}
+    top = {getattr(fastlayers, name.rpartition(".")[2], None): name for name in described}
+    for name in public_names():
+        module, _, short = name.rpartition(".")
+        thing = getattr(importlib.import_module(module), short)
+        if name not in described and thing not in top:
+            logging.getLogger(__name__).warning("the public name %s is not in the reference", name)
+
+
+def setup(app):
+    app.connect("env-check-consistency", check_reference)
