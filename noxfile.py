@@ -179,6 +179,15 @@ def docs(session: nox.Session) -> None:
     session.run("python", "docs/links.py", str(PAGES))
 
 
+@nox.session
+def docs_browser(session: nox.Session) -> None:
+    """What `docs` built, in a real browser; needs Chromium (Debian: apt-get install chromium)."""
+    if not PAGES.is_dir():
+        session.error(f"{PAGES} is not there: run nox -s docs first")
+    session.install(*GROUPS["docs-browser"])
+    session.run("pytest", "-q", "-p", "no:cacheprovider", "docs/test_browser.py", *session.posargs)
+
+
 # Coverage
 
 
