@@ -31,11 +31,12 @@ def write_images(folder: Path) -> Path:
     return folder
 
 
-def environment() -> dict[str, str]:
-    """A fixed width for argparse, and no setting of the machine's own."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("FASTLAYERS_")}
+def environment(**variables: str) -> dict[str, str]:
+    """A fixed width for argparse, these variables, and no setting of the machine's own."""
+    settings = "FASTLAYERS_", "NO_COLOR", "FORCE_COLOR"
+    own = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
     places = [*filter(None, [own.get("PYTHONPATH")]), str(Path(fastlayers.__file__).parents[1])]
-    return {**own, "COLUMNS": "100", "PYTHONPATH": os.pathsep.join(places)}
+    return {**own, "COLUMNS": "100", "TERM": "xterm", "PYTHONPATH": os.pathsep.join(places), **variables}
 
 
 def run(*args: str | Path, command: list[str] = COMMAND) -> subprocess.CompletedProcess[str]:
@@ -86,20 +87,24 @@ def wait_for(process: subprocess.Popen[str], text: str, times: int = 1) -> None:
     raise AssertionError(f"ended without {text!r}")
 
 
-def on_terminal(*command: str) -> tuple[str, str]:
-    """Run a process whose standard error is a terminal of 100 columns: its output, and what is seen."""
+def on_terminal(
+    *command: str, stdout: bool = False, status: int = 0, columns: int = 100, **variables: str
+) -> tuple[str, str]:
+    """Run a process whose standard error is a terminal, standard output too if asked: its output, and what is seen."""
     import pty  # not everywhere
     import termios
 
     master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, (24, 100))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave, text=True, env=environment()) as process:
+    termios.tcsetwinsize(slave, (24, columns))
+    env = environment(**variables)
+    del env["COLUMNS"]  # of which the terminal knows better
+    out = slave if stdout else subprocess.PIPE
+    with subprocess.Popen(command, stdout=out, stderr=slave, text=True, env=env) as process:
         os.close(slave)
         seen = _read_terminal(master)
-        assert process.stdout is not None
-        out = process.stdout.read()
-    assert process.returncode == 0, seen
-    return out, seen
+        printed = process.stdout.read() if process.stdout is not None else ""
+    assert process.returncode == status, seen
+    return printed, seen.replace("\r\n", "\n")
 
 
 def _read_terminal(master: int) -> str:

@@ -11,7 +11,15 @@ import pytest
 pytest.importorskip("pip", reason="the installs are made with pip")
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ["setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md"]
+SOURCES = [
+    "setup.py",
+    "pyproject.toml",
+    "MANIFEST.in",
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "_fastlayers_command.py",
+]
 
 
 @pytest.fixture
@@ -66,6 +74,14 @@ def test_without_a_compiler_the_reference_answers(checkout, tmp_path):
     report = "\n".join(report)
     assert "The compiled kernels are not there" in report
     assert "install a C compiler" in report
+
+    script = next(target.glob("*/fastlayers*"))  # bin/fastlayers, Scripts/fastlayers.exe
+    for backend, status, error in [("fast", 2, "unknown FASTLAYERS_BACKEND 'fast'"), ("cython", 1, "the compiled")]:
+        env = {**os.environ, "PYTHONPATH": str(target), "FASTLAYERS_BACKEND": backend}
+        told = subprocess.run([script, "info"], env=env, capture_output=True, text=True)
+        assert (told.returncode, told.stdout) == (status, "")
+        assert told.stderr.startswith(f"fastlayers: error: {error}")
+        assert told.stderr.count("\n") == 1
 
     info = python(target, "-m", "fastlayers", "info")
     assert info.returncode == 0, info.stderr
