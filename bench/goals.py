@@ -16,7 +16,8 @@ import fastlayers
 from fastlayers import functional
 from fastlayers.command import cases
 from fastlayers.command.agreement import several
-from fastlayers.command.table import fastest, human
+from fastlayers.command.table import fastest
+from fastlayers.command.terminal import human
 
 OURS = "fastlayers"
 AGAIN = 3  # so many of a sweep's lowest are timed again: the least of many ratios is the one that noise hit most

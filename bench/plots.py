@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from fastlayers.command.table import human
+from fastlayers.command.terminal import human
 
 DPI = 120
 # Of Okabe and Ito, which colour-blind readers can tell apart; one colour a contender throughout.

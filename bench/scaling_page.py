@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from fastlayers.command.table import human
+from fastlayers.command.terminal import human
 
 DPI = 120
 COLOURS = dict(

@@ -264,11 +264,8 @@ def config() -> dict[str, Any]:
     }
 
 
-def show_config() -> None:
-    """Print version, backend, instruction set in use and those built, threads, OpenMP or not, NumPy and its BLAS.
-
-    Where the kernels are not there, it says why and how to get them.
-    """
+def described() -> tuple[list[tuple[str, str]], str]:
+    """The rows that `show_config` prints, and how to get the kernels where they are not there, else nothing."""
     c = config()
     rows = {
         "fastlayers": c["fastlayers"],
@@ -280,12 +277,21 @@ def show_config() -> None:
         "numpy": f"{c['numpy']}, BLAS {c['blas']}",
         "python": f"{c['python']}, {c['machine']}",
     }
-    for name, value in rows.items():
+    failures = [("not loaded", f"{level}: {reason}") for level, reason in c["not loaded"].items()]
+    note = f"The compiled kernels are not there, so the NumPy reference answers. To get them,\n{HOW_TO_BUILD}."
+    return [*rows.items(), *failures], note if _compiled is None else ""
+
+
+def show_config() -> None:
+    """Print version, backend, instruction set in use and those built, threads, OpenMP or not, NumPy and its BLAS.
+
+    Where the kernels are not there, it says why and how to get them.
+    """
+    rows, note = described()
+    for name, value in rows:
         print(f"{name:<16} {value}")
-    for level, reason in c["not loaded"].items():
-        print(f"{'not loaded':<16} {level}: {reason}")
-    if _compiled is None:
-        print(f"\nThe compiled kernels are not there, so the NumPy reference answers. To get them,\n{HOW_TO_BUILD}.")
+    if note:
+        print(f"\n{note}")
 
 
 # The environment, read once

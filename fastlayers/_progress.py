@@ -28,7 +28,7 @@ class Progress:
 
     def __init__(self, total: int, label: str, wanted: bool | None = None) -> None:
         self._bar: Any = None
-        if sys.stderr is None or not (_on_terminal() if wanted is None else wanted):
+        if sys.stderr is None or not (on_terminal(sys.stderr) if wanted is None else wanted):
             return
         try:
             tqdm = require("tqdm", "tqdm", "the progress bar", "demo").tqdm
@@ -68,7 +68,7 @@ class Progress:
             self._bar.refresh()
 
 
-def _on_terminal() -> bool:
-    """Whether standard error is a terminal; what stands in its place may not know, and it may be closed."""
-    isatty = getattr(sys.stderr, "isatty", None)
-    return isatty is not None and not getattr(sys.stderr, "closed", False) and bool(isatty())
+def on_terminal(stream: Any) -> bool:
+    """Whether a stream is a terminal; what stands in its place may not know, and it may be closed."""
+    isatty = getattr(stream, "isatty", None)
+    return isatty is not None and not getattr(stream, "closed", False) and bool(isatty())

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from . import datasets
-from ._backend import get_num_threads, set_num_threads, show_config, use_backend
+from ._backend import config, described, get_num_threads, set_num_threads, use_backend
 from ._files import check_writable
-from .command import ranks, report, training
+from .command import documents, ranks, report, training
 from .command.options import parser
+from .command.saver import Saver
+from .command.terminal import PLAIN, Style, colour_asked_for, tell
 from .formats import ModelFileError
 from .mpi import RankError
 from .network import Sequential
 
 _FAILED, _INTERRUPTED, _BROKEN_PIPE = 1, 130, 141
-_BETWEEN_SAVES = 1.0  # seconds: a tiny network has thousands of epochs a minute, and each save waits for the disk
 
 
 class InputError(ValueError):
@@ -50,17 +52,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return ranks.run(lambda: _run(words))  # before they are understood: what is wrong with them is told once
     except ImportError as error:
-        return _fail(str(error))
+        return _fail(str(error), words)
 
 
 def _run(words: Sequence[str]) -> int:
     try:
-        args = parser({"train": _train, "predict": _predict, "bench": _bench, "info": _info}).parse_args(words)
-        command: Callable[[argparse.Namespace], None] = args.command
+        args = _parser(words).parse_args(words)
         # A file name may hold bytes that are no text in the terminal's encoding.
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
-        command(args)
+        # A program reads standard output then: what is for people goes where its progress bar is.
+        with contextlib.redirect_stdout(sys.stderr) if args.json else contextlib.nullcontext():
+            document = args.command(args, _style(sys.stdout, words))
+        if args.json:
+            print(documents.dumps(document))
         print(end="", flush=True)
     except KeyboardInterrupt as error:
         return _interrupted(error)
@@ -69,18 +74,18 @@ def _run(words: Sequence[str]) -> int:
         return _BROKEN_PIPE
     except OSError as error:
         _discard_stdout()
-        return _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error), words)
     except MemoryError as error:
-        return _fail(f"not enough memory: {error}")
+        return _fail(f"not enough memory: {error}", words)
     except (ImportError, *_OWN_ERRORS) as error:
-        return _fail(str(error))
+        return _fail(str(error), words)
     return 0
 
 
-# The commands
+# The commands: each prints its text, and gives the document for --json
 
 
-def _train(args: argparse.Namespace) -> None:
+def _train(args: argparse.Namespace, style: Style) -> documents.Document:
     comm = ranks.communicator() if args.mpi else None
     if comm is not None and comm.rank:
         args.save = args.plot = None  # rank 0 writes them
@@ -88,35 +93,36 @@ def _train(args: argparse.Namespace) -> None:
     backends = _backends(args.backend)
     settings = _settings(args)
     data = _load(args.idx, settings.dtype)
-    print(report.describe(data, settings), flush=True)
+    print(report.describe(data, settings, style), flush=True)
     runs = []
-    saver = _Saver(args.save)
+    saver = Saver(args.save)
     try:
         for backend in backends:
             processes = "" if comm is None else f", {comm.size} process(es)"
-            print(f"\n{backend}, at most {get_num_threads()} thread(s){processes}", flush=True)
-            runs.append(training.train(data, settings, backend, saver, comm))
+            print(f"\n{style.bold(backend)}, at most {get_num_threads()} thread(s){processes}", flush=True)
+            runs.append(training.train(data, settings, backend, saver, comm, style))
     except KeyboardInterrupt as error:
         if saver.epochs:
             error.add_note(f"{args.save} has the network after {saver.epochs} epoch(s)")
         raise
-    print(f"\n{report.summary(runs)}")
+    print(f"\n{report.summary(runs, style)}")
     if len(runs) == 2:
-        print(f"\n{report.comparison(*runs)}")
+        print(f"\n{report.comparison(runs[0], runs[1], style)}")
     if args.save is not None:
         runs[-1].network.save(args.save)
         print(f"\nnetwork trained on {runs[-1].backend} saved in {args.save}")
     if args.plot is not None:
         report.plot(args.plot, report.title(data, settings), runs)
         print(f"\ncurves drawn in {args.plot}")
+    return documents.training(data, settings, runs, 1 if comm is None else comm.size)
 
 
-def _predict(args: argparse.Namespace) -> None:
+def _predict(args: argparse.Namespace, style: Style) -> documents.Document:
     network = Sequential.load(args.model)
     weights = [layer.W for layer in network.layers if hasattr(layer, "W")]
     dtype = weights[0].dtype.name
     test = datasets.load_idx_split(args.idx, "t10k", dtype) if args.idx else datasets.load_digits(dtype).test
-    source = args.idx or "the bundled digits"
+    source = str(args.idx or "the bundled digits")
     features, classes = weights[0].shape[0], weights[-1].shape[1]
     if test.x.shape[1] != features:
         hint = "" if args.idx else " (is it a network for other images? then give --idx DIR)"
@@ -128,19 +134,36 @@ def _predict(args: argparse.Namespace) -> None:
             f"{args.model} knows the classes 0 to {classes - 1}, but {source} has the label {test.t.max()}"
         )
     predicted = training.classify(network, test.x)
-    print(f"accuracy {(predicted == test.t).mean():.2%} on {len(test.t):,} test images of {source}\n")
+    accuracy, counts = float((predicted == test.t).mean()), report.confusion(test.t, predicted, classes)
+    print(f"accuracy {style.bold(f'{accuracy:.2%}')} on {len(test.t):,} test images of {source}\n")
     print("rows: the true class; columns: the class predicted\n")
-    print(report.confusion(test.t, predicted, classes))
+    print(report.confusion_table(counts, style))
+    return documents.prediction(args.model, source, accuracy, counts)
 
 
-def _bench(args: argparse.Namespace) -> None:
+def _bench(args: argparse.Namespace, style: Style) -> documents.Document:
     from .command.table import main_table  # imported here: the other commands have no use for it
 
-    main_table(seconds=args.seconds, json=args.json)
+    return main_table(args.seconds, style)
 
 
-def _info(args: argparse.Namespace) -> None:
-    show_config()
+def _info(args: argparse.Namespace, style: Style) -> documents.Document:
+    rows, note = described()
+    print(style.rows(rows), *([style.fold(note)] if note else []), sep="\n\n")
+    return config()
+
+
+_COMMANDS = {"train": _train, "predict": _predict, "bench": _bench, "info": _info}
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    return parser(_COMMANDS, _style(sys.stdout, words), _style(sys.stderr, words))
+
+
+def _style(stream: TextIO, words: Sequence[str]) -> Style:
+    choice = colour_asked_for(words)
+    # mpiexec may give a process a terminal of its own, wherever the output goes in the end.
+    return PLAIN if "--mpi" in words and choice == "auto" else Style.of(stream, choice)
 
 
 # The parts of train
@@ -187,24 +210,6 @@ def _settings(args: argparse.Namespace) -> training.Settings:
     )
 
 
-class _Saver:
-    """Saves the network after an epoch, once a second at most, so that Ctrl-C loses little of the training.
-
-    Where a second backend repeats the training, the file never goes back to a network that has trained for less.
-    """
-
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self.epochs = 0  # of the network in the file
-        self._due = 0.0
-
-    def __call__(self, run: training.Run) -> None:
-        epochs = len(run.train_loss)
-        if self.path is not None and epochs > self.epochs and time.monotonic() >= self._due:
-            run.network.save(self.path)
-            self.epochs, self._due = epochs, time.monotonic() + _BETWEEN_SAVES
-
-
 def _load(folder: Path | None, dtype: str) -> datasets.Dataset:
     return datasets.load_digits(dtype) if folder is None else datasets.load_idx(folder, dtype)
 
@@ -212,15 +217,15 @@ def _load(folder: Path | None, dtype: str) -> datasets.Dataset:
 # Errors
 
 
-def _fail(message: str) -> int:
-    print(f"fastlayers: error: {' '.join(message.split())}", file=sys.stderr)
+def _fail(message: str, words: Sequence[str]) -> int:
+    tell(_style(sys.stderr, words).error(message))
     return _FAILED
 
 
 def _interrupted(error: KeyboardInterrupt) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends anyway: a second one could only add a traceback
     _discard_stdout()
-    print("; ".join(["fastlayers: interrupted", *getattr(error, "__notes__", [])]), file=sys.stderr)
+    tell("; ".join(["fastlayers: interrupted", *getattr(error, "__notes__", [])]) + "\n")
     return _INTERRUPTED
 
 

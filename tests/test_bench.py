@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from fastlayers import _backend, functional, optimizers
-from fastlayers.command import agreement, cases, table
+from fastlayers import _backend, cli, functional, optimizers
+from fastlayers.command import agreement, cases, table, terminal
 
 SMALL = list(cases.rows(table.SMALLEST_TABLE))
 CALLS = [row for row in SMALL if isinstance(row[0], cases.Case)]
@@ -161,7 +161,7 @@ def test_table_has_every_case(capsys):
 
 
 def test_json_parses(capsys):
-    table.main_table(seconds=0.5, json=True)
+    assert cli.main(["bench", "--json", "--seconds", "0.5"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["config"]["numpy"] == np.__version__
     assert {row["kernel"] for row in printed["seconds"]} == {
@@ -188,7 +188,8 @@ def test_interrupt_is_not_swallowed(monkeypatch):
         (999.7e-9, "1.00 us"),
         (1.234e-3, "1.23 ms"),
         (2, "2.00 s"),
+        (12345.6, "12346 s"),
     ],
 )
 def test_human(seconds, text):
-    assert table.human(seconds) == text
+    assert terminal.human(seconds) == text

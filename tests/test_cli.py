@@ -43,7 +43,7 @@ def test_help() -> None:
     assert "train a network" in succeed("--help")
     for command in ("train", "predict", "bench", "info"):
         assert command in succeed("--help")
-        assert succeed(command, "--help").startswith(f"usage: fastlayers {command}")
+        assert f"\nusage: fastlayers {command} [-h]" in succeed(command, "--help")
     assert "fastlayers train --hidden 256 128" in succeed("train", "--help")
 
 
@@ -65,6 +65,7 @@ def test_info() -> None:
         (["train", "--seed", "-1"], "--seed: '-1' is not a whole number from 0"),
         (["train", "--lr", "nan"], "--lr: 'nan' is not a number above 0"),
         (["train", "--lr", "-1"], "--lr: '-1' is not a number above 0"),
+        (["info", "--color", "pink"], "--color: invalid choice: 'pink'"),
         (["train", "--optimizer", "sgdd"], "invalid choice: 'sgdd'"),
         (["train", "--plot", "curves.jpg"], "--plot: 'curves.jpg' does not end in .png"),
         (["train", "--epoch", "3"], "unrecognized arguments"),

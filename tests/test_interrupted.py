@@ -13,7 +13,7 @@ from commands import FEW, started, succeed, wait_for, write_images
 from model_files import same, tiny
 
 import fastlayers as fl
-from fastlayers import cli
+from fastlayers.command import saver as saving
 from fastlayers.command.training import Run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -84,24 +84,26 @@ def test_again_and_again(images: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def saver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> cli._Saver:
-    monkeypatch.setattr(cli, "_BETWEEN_SAVES", 0.0)
-    return cli._Saver(tmp_path / "m.npz")
+def saver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> saving.Saver:
+    monkeypatch.setattr(saving, "_BETWEEN_SAVES", 0.0)
+    return saving.Saver(tmp_path / "m.npz")
 
 
 def after(epochs: int, seed: int) -> Run:
     return Run("reference", tiny(seed=seed), train_loss=[0.5] * epochs)
 
 
-def test_the_file_never_goes_back_to_a_network_that_learned_for_less(saver: cli._Saver, tmp_path: Path) -> None:
+def test_the_file_never_goes_back_to_a_network_that_learned_for_less(saver: saving.Saver, tmp_path: Path) -> None:
     """As the second backend's would be, of the two that a training repeats."""
     for epochs, seed, saved in [(1, 1, 1), (2, 2, 2), (1, 3, 2), (2, 4, 2), (3, 5, 5)]:
         saver(after(epochs, seed))
         assert same(fl.Sequential.load(tmp_path / "m.npz"), tiny(seed=saved))
 
 
-def test_not_every_epoch_waits_for_the_disk(saver: cli._Saver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_BETWEEN_SAVES", 1e6)
+def test_not_every_epoch_waits_for_the_disk(
+    saver: saving.Saver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saving, "_BETWEEN_SAVES", 1e6)
     for epochs in range(1, 9):
         saver(after(epochs, seed=epochs))
     assert same(fl.Sequential.load(tmp_path / "m.npz"), tiny(seed=1))

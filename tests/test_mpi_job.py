@@ -6,6 +6,7 @@ They are skipped where there is no mpi4py or no ``mpiexec``, unless ``FASTLAYERS
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -133,6 +134,13 @@ def test_the_command_gives_what_it_gives_alone(images: Path, tmp_path: Path) -> 
     assert sorted(tmp_path.iterdir()) == [alone, together]
 
 
+def test_the_command_for_a_program(images: Path) -> None:
+    status, out, errors = finished(*COMMAND, "train", "--mpi", "--idx", str(images), *FEW, "--json")
+    assert status == 0, errors
+    assert json.loads(out)["training"]["processes"] == 2
+    assert errors.count("epoch 2/2") == len(json.loads(out)["runs"])
+
+
 def test_the_command_on_one_rank(images: Path) -> None:
     """Without ``mpiexec`` too."""
     pytest.importorskip("mpi4py")
@@ -145,6 +153,7 @@ def test_the_command_on_one_rank(images: Path) -> None:
         (["--epochs", "0"], 2, "fastlayers: error: argument --epochs: '0' is not a whole number"),
         (["--idx", "missing"], 1, "fastlayers: error: missing is not a folder"),
         (["--lr", "1e30", "--epochs", "50"], 1, "fastlayers: error: training diverged: the loss is"),
+        (["--lr", "1e30", "--epochs", "50", "--json"], 1, "fastlayers: error: training diverged: the loss is"),
     ],
 )
 def test_an_error_of_all_ranks_is_told_once(images: Path, args: list[str], expected: int, message: str) -> None:
@@ -154,6 +163,28 @@ def test_an_error_of_all_ranks_is_told_once(images: Path, args: list[str], expec
     assert errors.count("fastlayers: error: ") == 1
     assert errors.count(message) == 1
     assert "Traceback" not in errors
+
+
+FAILS_LATE = """
+import sys
+from fastlayers import cli
+from fastlayers.command import report, training
+
+def fail(*runs):
+    raise training.DivergedError("late")
+
+report.summary = fail
+sys.exit(cli.main())
+"""
+
+
+def test_an_error_of_one_rank_is_a_line_below_what_it_has_not_said(images: Path) -> None:
+    """With --json, all that it says besides goes to standard error."""
+    args = ["train", "--mpi", *FEW, "--backend", "reference", "--idx", str(images), "--json"]
+    status, _, errors = finished(*COMMAND, *args, ":", "-n", "1", sys.executable, "-c", FAILS_LATE, *args, ranks=1)
+    assert status == 1
+    assert "rank 1: fastlayers: error: late\n" in errors
+    assert errors.count("epoch 2/2") == 1
 
 
 def test_an_error_of_one_rank_ends_the_job(images: Path) -> None:

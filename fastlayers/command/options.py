@@ -6,97 +6,90 @@ import argparse
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .._version import __version__
 from . import training
+from .layout import Formatter
+from .manual import AFTER, BEFORE, SUMMARIES
+from .terminal import COLOURS, PLAIN, Style
 
-Command = Callable[[argparse.Namespace], None]
+Command = Callable[..., Any]
 
 _USAGE = 2
 
-_OVERVIEW = """\
-examples:
-  fastlayers train                     train on the bundled digits, on both backends
-  fastlayers train --save digits.npz   and keep the network
-  fastlayers predict digits.npz        which digits it takes for which
-  fastlayers info                      are the compiled kernels there?
-
-'fastlayers COMMAND --help' explains a command and its options.
-"""
-
-_TRAIN = """\
-examples:
-  fastlayers train
-      a network with one hidden layer of 50 neurons learns scikit-learn's 8x8 digits,
-      first in plain NumPy, then on the compiled kernels
-  fastlayers train --hidden 256 128 --optimizer adam --plot curves.png
-      two hidden layers; the loss and the accuracy are drawn over the epochs
-  fastlayers train --idx DIR --epochs 10 --lr 0.1 --save model.npz
-      images in the MNIST format (also Fashion-MNIST, KMNIST) from a folder
-  mpiexec -n 4 fastlayers train --mpi --idx DIR --batch-size 1024
-      the same training on four processes, each with a quarter of every batch
-
-Defaults are in parentheses.
-"""
-
-_PREDICT = """\
-examples:
-  fastlayers predict digits.npz              a network that was trained on the digits
-  fastlayers predict model.npz --idx DIR     one that was trained with --idx DIR
-"""
-
 
 class _Parser(argparse.ArgumentParser):
+    """A parser whose help is a manual page, and whose errors are one line.
+
+    Parameters
+    ----------
+    summary : str
+        What the command does, in a few words.
+    out, err : Style
+        Of standard output and standard error.
+    """
+
+    def __init__(self, summary: str, out: Style, err: Style, **options: Any) -> None:
+        super().__init__(formatter_class=Formatter, allow_abbrev=False, **options)
+        self.color = False  # Python 3.14's own colours: a page looks the same on every Python
+        self.summary, self.out, self.err = summary, out, err
+
+    def format_help(self) -> str:
+        name = self._get_formatter()
+        name.add_text(f"{self.prog} - {self.summary}")
+        return self.out.page(f"{name.format_help()}\n{super().format_help()}")
+
     def error(self, message: str) -> NoReturn:
-        self.exit(_USAGE, f"fastlayers: error: {message} (see {self.prog} --help)\n")
+        self.exit(_USAGE, self.err.error(f"{message} (see {self.prog} --help)"))
 
 
-def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
+def parser(commands: Mapping[str, Command], out: Style = PLAIN, err: Style = PLAIN) -> argparse.ArgumentParser:
     """Build the parser of the whole command.
 
     Parameters
     ----------
     commands : mapping of str to callable
         What runs for each of ``train``, ``predict``, ``bench``, ``info``; it becomes ``args.command``.
+    out, err : Style, optional
+        How the help on standard output is shown, and the errors on standard error.
     """
     top = _Parser(
-        prog="fastlayers",
-        description="Train small neural networks on the CPU, and see what the compiled kernels bring.",
-        epilog=_OVERVIEW,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        "small neural networks on the CPU, fast", out, err, prog="fastlayers", description=BEFORE[""], epilog=AFTER[""]
     )
     top.add_argument("--version", action="version", version=f"fastlayers {__version__}")
+    _add_color(top)
     added = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def add(name: str, summary: str, epilog: str = "") -> argparse.ArgumentParser:
+    def add(name: str) -> argparse.ArgumentParser:
         command = added.add_parser(
             name,
-            help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
-            epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
+            summary=SUMMARIES[name],
+            out=out,
+            err=err,
+            help=SUMMARIES[name],
+            description=BEFORE[name],
+            epilog=AFTER[name],
         )
-        command.set_defaults(command=commands[name])
+        _add_color(command)
+        command.set_defaults(command=commands[name], json=False)
         return command
 
-    _add_train_options(add("train", "train a network on images, on one backend or on both", _TRAIN))
-    predict = add("predict", "test a saved network: its accuracy, and which classes it mixes up", _PREDICT)
-    predict.add_argument("model", metavar="MODEL.npz", type=Path, help="a file that 'fastlayers train --save' wrote")
-    _add_idx(predict)
-    bench = add("bench", "time every kernel on both backends, size by size")
-    bench.add_argument("--seconds", type=_positive, default=60.0, help="about how long it may take (%(default)g)")
-    bench.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    add("info", "show version, backend, instruction set, threads, and NumPy's BLAS")
+    _add_train_options(add("train"))
+    _add_predict_options(add("predict"))
+    bench = add("bench")
+    bench.add_argument(
+        "--seconds", type=_positive, metavar="N", default=60.0, help="about how long it may take (%(default)g)"
+    )
+    _add_output(bench.add_argument_group("the output"))
+    _add_output(add("info").add_argument_group("the output"))
     return top
 
 
 def _add_train_options(train: argparse.ArgumentParser) -> None:
     rates = ", ".join(f"{lr:g} for {name}" for name, (_, lr) in training.OPTIMIZERS.items())
     whole = _whole(1)
-    _add_idx(train)
+    _add_idx(train.add_argument_group("the data"))
     network = train.add_argument_group("the network")
     activations, dtypes = list(training.ACTIVATIONS), ["float32", "float64"]
     network.add_argument(
@@ -104,11 +97,13 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
     )
     network.add_argument("--activation", choices=activations, default="relu", help="between two layers (%(default)s)")
     network.add_argument("--dtype", choices=dtypes, default="float32", help="of all arrays (%(default)s)")
-    network.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of weights and batches (%(default)s)")
+    network.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of all that is random (%(default)s)")
     how = train.add_argument_group("the training")
     how.add_argument("--epochs", type=whole, default=30, metavar="N", help="passes over the images (%(default)s)")
     how.add_argument("--batch-size", type=whole, default=100, metavar="N", help="images per step (%(default)s)")
-    how.add_argument("--optimizer", choices=list(training.OPTIMIZERS), default="sgd", help="(%(default)s)")
+    how.add_argument(
+        "--optimizer", choices=list(training.OPTIMIZERS), default="sgd", help="what follows the gradients (%(default)s)"
+    )
     how.add_argument("--lr", type=_positive, metavar="RATE", help=f"learning rate ({rates})")
     machine = train.add_argument_group("the machine")
     machine.add_argument(
@@ -122,9 +117,10 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
     machine.add_argument(
         "--mpi",
         action="store_true",
-        help="share each batch among the processes of mpiexec, on this machine or several; rank 0 prints and saves",
+        help="share each batch among the processes of mpiexec, on this machine or several; rank 0 prints and saves, "
+        "in no colour unless --color says so",
     )
-    output = train.add_argument_group("files to write")
+    output = train.add_argument_group("the output")
     output.add_argument("--plot", type=_png, metavar="FILE.png", help="draw the loss and accuracy curves")
     output.add_argument(
         "--save",
@@ -133,16 +129,43 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
         help="save the network, for 'fastlayers predict': after each epoch, once a second at most, and at the end; "
         "Ctrl-C keeps what was saved last",
     )
+    _add_output(output)
 
 
-def _add_idx(parser: argparse.ArgumentParser) -> None:
+def _add_predict_options(predict: argparse.ArgumentParser) -> None:
+    predict.add_argument("model", metavar="MODEL.npz", type=Path, help="a file that 'fastlayers train --save' wrote")
+    _add_idx(predict.add_argument_group("the data"))
+    _add_output(predict.add_argument_group("the output"))
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--json", action="store_true", help="print JSON on standard output, and all else on standard error"
+    )
+
+
+def _add_color(parser: argparse.ArgumentParser) -> None:
+    """Before or after the name of the command; `colour_asked_for` has read it by then."""
     parser.add_argument(
+        "--color",
+        choices=COLOURS,
+        metavar="WHEN",
+        default="auto",
+        help="auto: on a terminal, unless NO_COLOR is set or TERM is dumb; always: in files and pipes too (auto)",
+    )
+
+
+def _add_idx(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--idx",
         type=Path,
         metavar="DIR",
         help="a folder of images in the MNIST format: train-images-idx3-ubyte, train-labels-idx1-ubyte, "
         "t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each plain or .gz (scikit-learn's bundled digits)",
     )
+
+
+# What an option takes
 
 
 def _whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
@@ -158,14 +181,20 @@ def _whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
     return convert
 
 
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return value
+def _number(fits: Callable[[float], bool], expected: str) -> Callable[[str], float]:
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not fits(value):  # nan fits nowhere
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number {expected}")
+        return value
+
+    return convert
+
+
+_positive = _number(lambda value: 0 < value < math.inf, "above 0")
 
 
 def _png(text: str) -> Path:

@@ -53,6 +53,7 @@ def run(command: Callable[[], int]) -> int:
     if status:
         if rank:
             time.sleep(_GRACE)
-            print(f"rank {rank}: {told.getvalue()}", end="", file=errors, flush=True)
+            line = told.getvalue().splitlines()[-1]  # below what --json has sent there
+            print(f"rank {rank}: {line}", file=errors, flush=True)
         abort(status)
     return status

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 from .._extras import require
 from .._files import atomic_write
 from ..datasets import Dataset
-from .training import Run, Settings
+from .terminal import PLAIN, Style, human
+from .training import Run, Settings, differences
 
 _FIRST_STEPS = 100
 
@@ -23,55 +23,62 @@ def title(data: Dataset, settings: Settings) -> str:
     return f"{data.name}, {'-'.join(str(size) for size in settings.sizes(data))}"
 
 
-def describe(data: Dataset, settings: Settings) -> str:
-    """Tell the data, the network and the training to come, in a line each."""
-    sizes = settings.sizes(data)
-    parameters = sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))
+def describe(data: Dataset, settings: Settings, style: Style = PLAIN) -> str:
+    """Tell the data, the network and the training to come, in a row each."""
+    sizes = "-".join(map(str, settings.sizes(data)))
     rows = {
         "data": f"{data.name}: {len(data.train.t):,} images to train on, {len(data.test.t):,} to test on, "
         f"{data.features} pixels each, {data.classes} classes",
-        "network": f"{'-'.join(map(str, sizes))}, {settings.activation}, {settings.dtype}, {parameters:,} parameters",
+        "network": f"{sizes}, {settings.activation}, {settings.dtype}, {settings.parameters(data):,} parameters",
         "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, {settings.optimizer}, "
         f"learning rate {settings.lr:g}, seed {settings.seed}",
     }
-    return "\n".join(f"{name:<10}{value}" for name, value in rows.items())
+    return style.rows(rows.items())
 
 
-def summary(runs: Sequence[Run]) -> str:
+def summary(runs: Sequence[Run], style: Style = PLAIN) -> str:
     """Tabulate the accuracies and the time per step, in a row for each run."""
-    lines = [f"{'backend':<11}{'train accuracy':>15}{'test accuracy':>15}{'median step':>14}{'mean step':>14}"]
+    heads = f"{'backend':<11}{'train accuracy':>15}{'test accuracy':>15}{'median step':>14}{'mean step':>14}"
+    lines = [style.bold(heads)]
     lines += [
         f"{run.backend:<11}{run.train_accuracy[-1]:>15.2%}{run.test_accuracy[-1]:>15.2%}"
-        f"{_time(run.median):>14}{_time(run.mean):>14}"
+        f"{human(run.median):>14}{human(run.mean):>14}"
         for run in runs
     ]
     return "\n".join(lines)
 
 
-def comparison(reference: Run, compiled: Run) -> str:
+def comparison(reference: Run, compiled: Run, style: Style = PLAIN) -> str:
     """Tell how much faster the compiled run is, and how far apart the two are, in a line each."""
-    differences = [abs(a - b) for a, b in zip(reference.losses, compiled.losses, strict=True)]
-    apart = f"{max(differences):.2g} in all {len(differences):,} steps"
+    apart = differences(reference, compiled)
+    largest = f"{max(apart):.2g} in all {len(apart):,} steps"
     # Rounding errors grow as training goes on, whoever made them: the first steps tell whether the backends agree.
-    if len(differences) > _FIRST_STEPS:
-        apart = f"{max(differences[:_FIRST_STEPS]):.2g} in the first {_FIRST_STEPS} steps, {apart}"
-    return (
-        f"{compiled.backend} takes {_time(compiled.median)} a step, {reference.backend} {_time(reference.median)}: "
-        f"{reference.median / compiled.median:.2f} times as fast\n"
-        f"largest difference of their losses: {apart}"
-    )
+    if len(apart) > _FIRST_STEPS:
+        largest = f"{max(apart[:_FIRST_STEPS]):.2g} in the first {_FIRST_STEPS} steps, {largest}"
+    ratio = reference.median / compiled.median
+    speed = f"{compiled.backend} takes {human(compiled.median)} a step, {reference.backend} {human(reference.median)}: "
+    times = f"{ratio:.2f} times as fast"
+    difference = style.fold(f"largest difference of their losses: {largest}")
+    return f"{style.fold(speed + times).replace(times, style.ratio(times, ratio))}\n{difference}"
 
 
-def confusion(t: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> str:
-    """Tabulate how often each true class (row) was predicted as each class (column)."""
-    counts = np.bincount(t * classes + predicted, minlength=classes**2).reshape(classes, classes)
+def confusion(t: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """Count how often each true class (row) was predicted as each class (column)."""
+    return np.bincount(t * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def confusion_table(counts: NDArray[np.int64], style: Style = PLAIN) -> str:
+    """Tabulate what `confusion` has counted; what is right is in bold."""
+    classes = len(counts)
     width = 2 + max(len(str(counts.max())), len(str(classes - 1)))
     totals = counts.sum(axis=1)
-    lines = [f"{'true':>6} |{''.join(f'{c:>{width}}' for c in range(classes))} |{'right':>9}"]
+    lines = [style.bold(f"{'true':>6} |{''.join(f'{c:>{width}}' for c in range(classes))} |{'right':>9}")]
     lines.append("-" * 7 + "+" + "-" * (width * classes + 1) + "+" + "-" * 9)
     for c in range(classes):
         right = f"{counts[c, c] / totals[c]:9.2%}" if totals[c] else f"{'-':>9}"
-        lines.append(f"{c:>6} |{''.join(f'{n:>{width}}' for n in counts[c])} |{right}")
+        cells = [f"{n:>{width}}" for n in counts[c]]
+        cells[c] = style.bold(cells[c])
+        lines.append(f"{style.bold(f'{c:>6}')} |{''.join(cells)} |{right}")
     return "\n".join(lines)
 
 
@@ -98,7 +105,7 @@ def plot(path: str | os.PathLike[str], heading: str, runs: Sequence[Run]) -> Non
     loss, accuracy = figure.subplots(1, 2)
     for i, run in enumerate(runs):
         style: dict[str, Any] = {"linewidth": 4.5, "alpha": 0.35} if i + 1 < len(runs) else {"linewidth": 1.5}
-        label = f"{run.backend}, {_time(run.median)} a step"
+        label = f"{run.backend}, {human(run.median)} a step"
         epochs = np.arange(1, len(run.train_loss) + 1)
         if len(epochs) == 1:
             style["marker"] = "o"  # a line through one point is not seen
@@ -122,7 +129,3 @@ def plot(path: str | os.PathLike[str], heading: str, runs: Sequence[Run]) -> Non
 def require_plotting() -> Any:
     """Import ``matplotlib.figure``; the ImportError says how to get it."""
     return require("matplotlib.figure", "matplotlib", "--plot", "demo")
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1e6:.1f} us" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import json as _json
 from time import perf_counter
 from typing import Any
 
 from .. import _backend
 from .cases import LARGEST, Call, rows
+from .terminal import PLAIN, Style, human, three_digits
 
 BATCH_SECONDS = 2e-4  # a batch this long, beside which reading the clock costs nothing
 MIN_ROUNDS = 3
 SMALLEST_TABLE = 2**19  # bytes; however little time there is, arrays up to this size are timed: each case has some
+
+# Of each column of numbers: its head and its width.
+_COLUMNS: dict[str, tuple[str, int]] = {
+    "reference": ("reference", 10),
+    "cython": ("compiled", 10),
+    "ratio": ("ratio", 8),
+    "cython out=": ("out=", 9),
+}
 
 
 def fastest(calls: dict[str, Call], seconds: float) -> dict[str, float]:
@@ -34,23 +42,28 @@ def fastest(calls: dict[str, Call], seconds: float) -> dict[str, float]:
     return best
 
 
-def main_table(seconds: float = 60.0, json: bool = False) -> None:
+def main_table(seconds: float = 60.0, style: Style = PLAIN) -> dict[str, Any]:
     """Print a table of both paths: each kernel, size and dtype, then the training steps.
 
     Parameters
     ----------
     seconds : float, default 60
         About how long it takes in all. Less than the default leaves out the largest arrays.
-    json : bool, default False
-        Print one JSON object instead, with times in seconds.
+    style : Style, optional
+        Of standard output.
+
+    Returns
+    -------
+    dict
+        The same for a program, with times in seconds.
     """
     with _backend.use_backend("auto"):
         config = _backend.config()
         compiled = config["backend"] == "cython"
-        if not json:
-            _print_header(config, compiled)
-        results = []
         todo = list(rows(max(LARGEST * seconds / 60, SMALLEST_TABLE)))
+        width = max(len(case.name) + 2 + len(case.label(size)) for case, size, _ in todo)
+        _print_header(config, width, style)
+        results = []
         deadline = perf_counter() + seconds
         for i, (case, size, dtype) in enumerate(todo):
             end = perf_counter() + (deadline - perf_counter()) / (len(todo) - i)
@@ -60,35 +73,38 @@ def main_table(seconds: float = 60.0, json: bool = False) -> None:
             times = fastest(calls, end - perf_counter())
             ratio = {"ratio": times["reference"] / times["cython"]} if compiled else {}
             results.append({"kernel": case.name, "size": case.label(size), "dtype": dtype, **times, **ratio})
-            if not json:
-                _print_row(results[-1])
-        if json:
-            print(_json.dumps({"config": config, "seconds": results}, indent=1))
+            _print_row(results[-1], width, style)
+    return {"config": config, "seconds": results}
 
 
-def _print_header(config: dict[str, Any], compiled: bool) -> None:
-    print(
+def _print_header(config: dict[str, Any], width: int, style: Style) -> None:
+    compiled = config["backend"] == "cython"
+    lines = [
         f"fastlayers {config['fastlayers']}, backend {config['backend']} ({config['instruction set']}), "
-        f"threads {config['threads']}, NumPy {config['numpy']}, BLAS {config['blas']}, {config['machine']}"
-    )
+        f"threads {config['threads']}, NumPy {config['numpy']}, BLAS {config['blas']}, {config['machine']}",
+        "Time of a call, the fastest of many; ratio: how many times the reference's time is the compiled path's; "
+        "out=: the compiled path with its result's array given.",
+    ]
     if not compiled:
-        print("The compiled kernels are not there (`fastlayers info` says why): this is the reference alone.")
-    print("Time of a call, the fastest of many; ratio: how many times the reference's time is the compiled path's.\n")
-    heads = ("reference", "compiled", "ratio", "with out=") if compiled else ("reference",)
-    print(f"{'kernel':<16} {'size':<22} {'dtype':<8}" + "".join(f"{head:>11}" for head in heads), flush=True)
+        lines[1:] = [
+            "The compiled kernels are not there ('fastlayers info' says why): this is the reference alone.",
+            "Time of a call, the fastest of many.",
+        ]
+    cells = {path: head for path, (head, _) in _COLUMNS.items() if compiled or path == "reference"}
+    heads = style.bold(_line("kernel", "size", "dtype", cells, width))
+    print(style.fold("\n".join(lines)), heads, sep="\n\n", flush=True)
 
 
-def _print_row(row: dict[str, Any]) -> None:
-    cells = [human(row[path]) if path in row else "" for path in ("reference", "cython", "cython out=")]
-    cells.insert(2, f"{row['ratio']:.2f}x" if "ratio" in row else "")
-    line = f"{row['kernel']:<16} {row['size']:<22} {row['dtype']:<8}" + "".join(f"{cell:>11}" for cell in cells)
-    print(line.rstrip(), flush=True)
+def _print_row(row: dict[str, Any], width: int, style: Style) -> None:
+    cells = {path: human(row[path]) for path in _COLUMNS if path in row and path != "ratio"}
+    if "ratio" in row:
+        # Colour comes after the padding, which would count its escape sequences.
+        cell = f"{three_digits(row['ratio'])}x".rjust(_COLUMNS["ratio"][1])
+        cells["ratio"] = style.ratio(cell, row["ratio"])
+    print(_line(row["kernel"], row["size"], row["dtype"], cells, width), flush=True)
 
 
-def human(seconds: float) -> str:
-    """Three digits and a unit: ``1.23 us``."""
-    for unit, scale in (("ns", 1e9), ("us", 1e6), ("ms", 1e3)):
-        if seconds * scale < 999.5:
-            value = seconds * scale
-            return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
-    return f"{seconds:.2f} s"
+def _line(kernel: str, size: str, dtype: str, cells: dict[str, str], width: int) -> str:
+    """Lay out a row; kernel and size share a field, so that the table has room in 80 columns."""
+    padded = "".join(cells.get(path, "").rjust(room) for path, (_, room) in _COLUMNS.items())
+    return f"{kernel}{size:>{width - len(kernel)}}  {dtype:<7}{padded}".rstrip()

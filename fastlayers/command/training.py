@@ -23,10 +23,15 @@ from ..layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
 from ..mpi import DataParallel, share
 from ..network import Sequential
 from ..optimizers import SGD, Adam, Momentum
+from .terminal import PLAIN, Style
 
 Array = NDArray[Any]
 
-ACTIVATIONS = {"relu": Relu, "sigmoid": Sigmoid}
+# Each activation with the gain of the weights before it, as `build_network` has it.
+ACTIVATIONS: dict[str, tuple[Any, float]] = {
+    "relu": (Relu, 2.0),
+    "sigmoid": (Sigmoid, 1.0),
+}
 # Each optimizer with the learning rate that it takes where none is given.
 OPTIMIZERS: dict[str, tuple[Any, float]] = {"sgd": (SGD, 0.5), "momentum": (Momentum, 0.1), "adam": (Adam, 0.005)}
 
@@ -51,6 +56,10 @@ class Settings:
     def sizes(self, data: Dataset) -> list[int]:
         """List the widths of the network, from its input to its output."""
         return [data.features, *self.hidden, data.classes]
+
+    def parameters(self, data: Dataset) -> int:
+        """Count the weights and biases."""
+        return sum((inputs + 1) * outputs for inputs, outputs in pairwise(self.sizes(data)))
 
 
 @dataclass
@@ -83,6 +92,17 @@ class Run:
         """Mean seconds per step."""
         return statistics.fmean(self.seconds)
 
+    @property
+    def best(self) -> bool:
+        """Whether the last epoch's test accuracy is above all before it."""
+        *before, last = self.test_accuracy
+        return last > max(before, default=-1.0)
+
+
+def differences(reference: Run, compiled: Run) -> list[float]:
+    """How far apart the losses of two runs are, step by step."""
+    return [abs(a - b) for a, b in zip(reference.losses, compiled.losses, strict=True)]
+
 
 def train(
     data: Dataset,
@@ -90,6 +110,7 @@ def train(
     backend: str,
     after_epoch: Callable[[Run], None] | None = None,
     comm: Any = None,
+    style: Style = PLAIN,
 ) -> Run:
     """Train a network, and print a line for each epoch.
 
@@ -104,6 +125,8 @@ def train(
         Called with the run after each epoch, before its line is printed.
     comm : mpi4py.MPI.Comm, optional
         The ranks that share each batch.
+    style : Style, optional
+        Of standard output.
 
     Returns
     -------
@@ -139,10 +162,12 @@ def train(
             run.test_accuracy.append(accuracy(run.network, data.test, comm))
             if after_epoch is not None:
                 after_epoch(run)
-            progress.say(
+            tested = f"{run.test_accuracy[-1]:.2%}"
+            line = style.fold(
                 f"  epoch {epoch:{len(str(settings.epochs))}}/{settings.epochs}"
-                f"   train loss {run.train_loss[-1]:.4f}   test accuracy {run.test_accuracy[-1]:7.2%}"
+                f"   train loss {run.train_loss[-1]:.4f}   test accuracy {tested:>7}"
             )
+            progress.say(line.replace(tested, style.good(tested)) if run.best else line)
     return run
 
 
@@ -156,15 +181,14 @@ def build_network(data: Dataset, settings: Settings, rng: Generator) -> Sequenti
     under the sigmoid (Glorot and Bengio, "Understanding the difficulty of training deep feedforward
     neural networks", AISTATS 2010, as the book has it). Biases begin at 0.
     """
-    gain = 2.0 if settings.activation == "relu" else 1.0
+    activation, gain = ACTIVATIONS[settings.activation]
     layers: list[Any] = []
     for inputs, outputs in pairwise(settings.sizes(data)):
+        if layers:
+            layers.append(activation())
         W = rng.standard_normal((inputs, outputs)) * math.sqrt(gain / inputs)
-        layers += [
-            Affine(W.astype(settings.dtype), np.zeros(outputs, settings.dtype)),
-            ACTIVATIONS[settings.activation](),
-        ]
-    return Sequential(layers[:-1], SoftmaxWithLoss())
+        layers.append(Affine(W.astype(settings.dtype), np.zeros(outputs, settings.dtype)))
+    return Sequential(layers, SoftmaxWithLoss())
 
 
 def make_optimizer(settings: Settings) -> Optimizer:
