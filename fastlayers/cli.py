@@ -207,6 +207,8 @@ def _settings(args: argparse.Namespace) -> training.Settings:
         lr=training.OPTIMIZERS[args.optimizer][1] if args.lr is None else args.lr,
         dtype=args.dtype,
         seed=args.seed,
+        dropout=args.dropout,
+        weight_decay=args.weight_decay,
     )
 
 

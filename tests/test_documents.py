@@ -69,10 +69,10 @@ def test_train(images: Path) -> None:
         "name": images.name, "features": 36, "classes": 3, "train_images": 120, "test_images": 60
     }  # fmt: skip
     assert trained["network"] == {
-        "sizes": [36, 8, 3], "activation": "relu", "dtype": "float32", "parameters": 36 * 8 + 8 + 27
+        "sizes": [36, 8, 3], "activation": "relu", "dropout": 0.0, "dtype": "float32", "parameters": 36 * 8 + 8 + 27
     }  # fmt: skip
     assert trained["training"].items() >= {
-        "epochs": 3, "batch_size": 32, "optimizer": "sgd", "lr": 0.5, "seed": 4, "processes": 1
+        "epochs": 3, "batch_size": 32, "optimizer": "sgd", "lr": 0.5, "weight_decay": 0.0, "seed": 4, "processes": 1
     }.items()  # fmt: skip
     assert trained["training"]["threads"] >= 1
     (only,) = trained["runs"]

@@ -36,6 +36,7 @@ def training(data: Dataset, settings: Settings, runs: Sequence[Run], processes: 
         "network": {
             "sizes": settings.sizes(data),
             "activation": settings.activation,
+            "dropout": settings.dropout,
             "dtype": settings.dtype,
             "parameters": settings.parameters(data),
         },
@@ -44,6 +45,7 @@ def training(data: Dataset, settings: Settings, runs: Sequence[Run], processes: 
             "batch_size": settings.batch_size,
             "optimizer": settings.optimizer,
             "lr": settings.lr,
+            "weight_decay": settings.weight_decay,
             "seed": settings.seed,
             "threads": get_num_threads(),
             "processes": processes,

@@ -84,8 +84,8 @@ AFTER = {
             "One object, at the end. Keys, with times in seconds:",
             rows={
                 "data": "name, features, classes, train_images, test_images",
-                "network": "sizes, activation, dtype, parameters",
-                "training": "epochs, batch_size, optimizer, lr, seed, threads, processes",
+                "network": "sizes, activation, dropout, dtype, parameters",
+                "training": "epochs, batch_size, optimizer, lr, weight_decay, seed, threads, processes",
                 "runs": "one a backend: backend, steps, median_step, mean_step; and a number an epoch in train_loss, "
                 "train_accuracy, test_accuracy",
                 "comparison": "of two runs: ratio (of the median steps), largest_difference (of the losses); else null",
@@ -104,6 +104,8 @@ AFTER = {
             "    a network with one hidden layer of 50 neurons learns scikit-learn's 8x8 digits",
             "fastlayers train --hidden 256 128 --optimizer adam --plot curves.png",
             "    two hidden layers; the loss and the accuracy are drawn over the epochs",
+            "fastlayers train --activation tanh --dropout 0.2 --weight-decay 1e-4",
+            "    against learning the images by heart",
             "fastlayers train --idx DIR --epochs 10 --lr 0.1 --save model.npz",
             "    images in the MNIST format (also Fashion-MNIST, KMNIST) from a folder",
             "mpiexec -n 4 fastlayers train --mpi --idx DIR --batch-size 1024",

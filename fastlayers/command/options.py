@@ -105,6 +105,20 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
         "--optimizer", choices=list(training.OPTIMIZERS), default="sgd", help="what follows the gradients (%(default)s)"
     )
     how.add_argument("--lr", type=_positive, metavar="RATE", help=f"learning rate ({rates})")
+    how.add_argument(
+        "--dropout",
+        type=_fraction,
+        default=0.0,
+        metavar="P",
+        help="the part of each hidden layer's outputs that a step leaves out at random (%(default)g)",
+    )
+    how.add_argument(
+        "--weight-decay",
+        type=_from_zero,
+        default=0.0,
+        metavar="RATE",
+        help="so much of each weight is added to its gradient; biases do not decay (%(default)g)",
+    )
     machine = train.add_argument_group("the machine")
     machine.add_argument(
         "--backend",
@@ -195,6 +209,8 @@ def _number(fits: Callable[[float], bool], expected: str) -> Callable[[str], flo
 
 
 _positive = _number(lambda value: 0 < value < math.inf, "above 0")
+_from_zero = _number(lambda value: 0 <= value < math.inf, "from 0")
+_fraction = _number(lambda value: 0 <= value < 1, "from 0 to below 1")
 
 
 def _png(text: str) -> Path:

@@ -26,12 +26,15 @@ def title(data: Dataset, settings: Settings) -> str:
 def describe(data: Dataset, settings: Settings, style: Style = PLAIN) -> str:
     """Tell the data, the network and the training to come, in a row each."""
     sizes = "-".join(map(str, settings.sizes(data)))
+    dropout = f", dropout {settings.dropout:g}" if settings.dropout else ""
+    decay = f", weight decay {settings.weight_decay:g}" if settings.weight_decay else ""
     rows = {
         "data": f"{data.name}: {len(data.train.t):,} images to train on, {len(data.test.t):,} to test on, "
         f"{data.features} pixels each, {data.classes} classes",
-        "network": f"{sizes}, {settings.activation}, {settings.dtype}, {settings.parameters(data):,} parameters",
+        "network": f"{sizes}, {settings.activation}{dropout}, {settings.dtype}, "
+        f"{settings.parameters(data):,} parameters",
         "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, {settings.optimizer}, "
-        f"learning rate {settings.lr:g}, seed {settings.seed}",
+        f"learning rate {settings.lr:g}{decay}, seed {settings.seed}",
     }
     return style.rows(rows.items())
 

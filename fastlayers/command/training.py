@@ -19,7 +19,7 @@ from .._evaluation import in_pieces
 from .._progress import Progress
 from .._protocols import Optimizer
 from ..datasets import Dataset, Split
-from ..layers import Affine, Relu, Sigmoid, SoftmaxWithLoss
+from ..layers import Affine, Dropout, LeakyRelu, Relu, Sigmoid, SoftmaxWithLoss, Tanh
 from ..mpi import DataParallel, share
 from ..network import Sequential
 from ..optimizers import SGD, Adam, Momentum
@@ -30,7 +30,9 @@ Array = NDArray[Any]
 # Each activation with the gain of the weights before it, as `build_network` has it.
 ACTIVATIONS: dict[str, tuple[Any, float]] = {
     "relu": (Relu, 2.0),
+    "leaky_relu": (LeakyRelu, 2.0),
     "sigmoid": (Sigmoid, 1.0),
+    "tanh": (Tanh, 1.0),
 }
 # Each optimizer with the learning rate that it takes where none is given.
 OPTIMIZERS: dict[str, tuple[Any, float]] = {"sgd": (SGD, 0.5), "momentum": (Momentum, 0.1), "adam": (Adam, 0.005)}
@@ -52,6 +54,8 @@ class Settings:
     lr: float
     dtype: str
     seed: int
+    dropout: float = 0.0
+    weight_decay: float = 0.0
 
     def sizes(self, data: Dataset) -> list[int]:
         """List the widths of the network, from its input to its output."""
@@ -178,14 +182,15 @@ def build_network(data: Dataset, settings: Settings, rng: Generator) -> Sequenti
     -----
     The standard deviation of the weights keeps that of the activations from layer to layer:
     :math:`\sqrt{2/D}` under ReLU (He et al., "Delving deep into rectifiers", ICCV 2015), :math:`\sqrt{1/D}`
-    under the sigmoid (Glorot and Bengio, "Understanding the difficulty of training deep feedforward
+    under sigmoid and tanh (Glorot and Bengio, "Understanding the difficulty of training deep feedforward
     neural networks", AISTATS 2010, as the book has it). Biases begin at 0.
     """
     activation, gain = ACTIVATIONS[settings.activation]
+    (dropped,) = rng.spawn(1)  # of its own: how much is dropped in a step does not change the next batches
     layers: list[Any] = []
     for inputs, outputs in pairwise(settings.sizes(data)):
         if layers:
-            layers.append(activation())
+            layers += [activation(), *([Dropout(settings.dropout, dropped)] if settings.dropout else [])]
         W = rng.standard_normal((inputs, outputs)) * math.sqrt(gain / inputs)
         layers.append(Affine(W.astype(settings.dtype), np.zeros(outputs, settings.dtype)))
     return Sequential(layers, SoftmaxWithLoss())
@@ -193,7 +198,7 @@ def build_network(data: Dataset, settings: Settings, rng: Generator) -> Sequenti
 
 def make_optimizer(settings: Settings) -> Optimizer:
     """Make a new optimizer with the learning rate of the settings."""
-    optimizer: Optimizer = OPTIMIZERS[settings.optimizer][0](lr=settings.lr)
+    optimizer: Optimizer = OPTIMIZERS[settings.optimizer][0](lr=settings.lr, weight_decay=settings.weight_decay)
     return optimizer
 
 
