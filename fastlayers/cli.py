@@ -1,4 +1,4 @@
-"""The command ``fastlayers``: train, predict, bench, info."""
+"""The command ``fastlayers``: train, predict, bench, info, completion."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TextIO
 from . import datasets
 from ._backend import config, described, get_num_threads, set_num_threads, use_backend
 from ._files import check_writable
-from .command import documents, ranks, report, training
+from .command import completion, documents, ranks, report, training
 from .command.options import parser
 from .command.saver import Saver
 from .command.terminal import PLAIN, Style, colour_asked_for, tell
@@ -153,7 +153,12 @@ def _info(args: argparse.Namespace, style: Style) -> documents.Document:
     return config()
 
 
-_COMMANDS = {"train": _train, "predict": _predict, "bench": _bench, "info": _info}
+def _completion(args: argparse.Namespace, style: Style) -> documents.Document:
+    print(completion.script(_parser([]), args.shell))
+    return {}
+
+
+_COMMANDS = {"train": _train, "predict": _predict, "bench": _bench, "info": _info, "completion": _completion}
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

@@ -41,7 +41,7 @@ def has_kernels() -> bool:
 
 def test_help() -> None:
     assert "train a network" in succeed("--help")
-    for command in ("train", "predict", "bench", "info"):
+    for command in ("train", "predict", "bench", "info", "completion"):
         assert command in succeed("--help")
         assert f"\nusage: fastlayers {command} [-h]" in succeed(command, "--help")
     assert "fastlayers train --hidden 256 128" in succeed("train", "--help")
@@ -68,6 +68,7 @@ def test_info() -> None:
         (["train", "--dropout", "1"], "--dropout: '1' is not a number from 0 to below 1"),
         (["train", "--weight-decay", "-0.1"], "--weight-decay: '-0.1' is not a number from 0"),
         (["info", "--color", "pink"], "--color: invalid choice: 'pink'"),
+        (["completion", "ksh"], "invalid choice: 'ksh'"),
         (["train", "--optimizer", "sgdd"], "invalid choice: 'sgdd'"),
         (["train", "--plot", "curves.jpg"], "--plot: 'curves.jpg' does not end in .png"),
         (["train", "--epoch", "3"], "unrecognized arguments"),

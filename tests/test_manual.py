@@ -29,6 +29,7 @@ SECTIONS = {
                 "json", "examples", "exit status", "environment", "see also"],
     "bench": ["options", "the output", "json", "examples", "exit status", "environment", "see also"],
     "info": ["options", "the output", "json", "exit status", "environment", "see also"],
+    "completion": ["positional arguments", "options", "files", "examples", "exit status", "environment"],
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ SUMMARIES = {
     "predict": "test a saved network, and show which classes it mixes up",
     "bench": "time every kernel on both backends, size by size",
     "info": "show the backend, the instruction set, threads, and the BLAS",
+    "completion": "print a script that teaches a shell the Tab key",
 }
 
 _EXIT_STATUS = section(
@@ -61,6 +62,9 @@ BEFORE = {
         given. For figures that can be compared, leave the machine alone meanwhile, and pin the command to a core."""),
     ),
     "info": "Show which implementation answers and why, as fastlayers.show_config() does.",
+    "completion": paragraph("""
+        Print a script of the shell's own language, made from the command's options as they are in this version: make it
+        again after an update. It needs shtab: pip install 'fastlayers[completion]'."""),
 }
 
 AFTER = {
@@ -165,5 +169,25 @@ AFTER = {
         ),
         _COMMON,
         section("see also", "fastlayers bench --help"),
+    ),
+    "completion": page(
+        section(
+            "files",
+            "Where each shell looks for the script; a new shell has it:",
+            rows={
+                "bash": "~/.local/share/bash-completion/completions/fastlayers, with the package bash-completion",
+                "zsh": "_fastlayers, in a folder of $fpath, before compinit runs",
+                "fish": "~/.config/fish/completions/fastlayers.fish",
+            },
+        ),
+        section(
+            "examples",
+            'eval "$(fastlayers completion bash)"',
+            "    in this shell, or from ~/.bashrc",
+            "fastlayers completion zsh > ~/.zfunc/_fastlayers",
+            "    with fpath+=~/.zfunc before compinit in ~/.zshrc",
+            "fastlayers completion fish > ~/.config/fish/completions/fastlayers.fish",
+        ),
+        _COMMON,
     ),
 }

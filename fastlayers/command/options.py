@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from .._version import __version__
 from . import training
+from .completion import SHELLS
 from .layout import Formatter
 from .manual import AFTER, BEFORE, SUMMARIES
 from .terminal import COLOURS, PLAIN, Style
@@ -50,7 +51,7 @@ def parser(commands: Mapping[str, Command], out: Style = PLAIN, err: Style = PLA
     Parameters
     ----------
     commands : mapping of str to callable
-        What runs for each of ``train``, ``predict``, ``bench``, ``info``; it becomes ``args.command``.
+        What runs for each of ``train``, ``predict``, ``bench``, ``info``, ``completion``; it becomes ``args.command``.
     out, err : Style, optional
         How the help on standard output is shown, and the errors on standard error.
     """
@@ -83,6 +84,7 @@ def parser(commands: Mapping[str, Command], out: Style = PLAIN, err: Style = PLA
     )
     _add_output(bench.add_argument_group("the output"))
     _add_output(add("info").add_argument_group("the output"))
+    add("completion").add_argument("shell", choices=SHELLS, help="whose script it is")
     return top
 
 
