@@ -407,15 +407,15 @@ def momentum_update(
     """
     with np.errstate(all="ignore"):
         grads = _effective(params, grads, weight_decay, clip_norm)
-        steps = [lr * grad for grad in grads]
-        aheads = [np.empty_like(velocity) for velocity in v] if nesterov else v
-        for param, velocity, step, ahead in zip(params, v, steps, aheads, strict=True):
-            velocity *= momentum
-            velocity -= step
-            velocity[_is_subnormal(velocity)] = 0
-            if nesterov:
-                np.multiply(velocity, momentum, out=ahead)
-                ahead -= step
+        news = []
+        for velocity, grad in zip(v, grads, strict=True):
+            step = lr * grad
+            new_velocity = np.asarray(velocity * momentum - step, velocity.dtype)
+            new_velocity[_is_subnormal(new_velocity)] = 0
+            ahead = np.asarray(new_velocity * momentum - step, velocity.dtype) if nesterov else new_velocity
+            news.append((new_velocity, ahead))
+        for param, velocity, (new_velocity, ahead) in zip(params, v, news, strict=True):
+            velocity[...] = new_velocity
             param += ahead
 
 
