@@ -27,6 +27,7 @@ DIRECTIVES = {
     "wraparound": False,
     "cdivision": True,
     "initializedcheck": False,
+    "autotestdict": False,  # the kernels have no doctests, and need no name for them
     "embedsignature": True,
     "freethreading_compatible": True,
 }

@@ -86,18 +86,21 @@ def _state(state: dict[Any, Array], keys: Sequence[Any], params: list[Array]) ->
 def _check(keys: Sequence[Any], params: list[Array], grads: list[Array]) -> None:
     for key, param, grad in zip(keys, params, grads, strict=True):
         _check_updatable("parameter", key, param)
-        if not isinstance(grad, np.ndarray) or grad.dtype.kind not in "biuf":
-            kind = grad.dtype.name if isinstance(grad, np.ndarray) else type(grad).__name__
-            raise TypeError(f"gradient {key!r} must be an ndarray of real numbers, not {kind}")
+        check_ndarray(f"gradient {key!r}", grad, "biuf", "real numbers")
         _arguments.check_unmasked(f"gradient {key!r}", grad)
         if grad.shape != param.shape:
             raise ValueError(f"gradient {key!r} has shape {grad.shape}, but its parameter has shape {param.shape}")
 
 
+def check_ndarray(name: str, value: object, kinds: str, expected: str) -> None:
+    """Where an array is changed in place, or read as it stands, nothing that could be made one will do."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in kinds:
+        kind = value.dtype.name if isinstance(value, np.ndarray) else type(value).__name__
+        raise TypeError(f"{name} must be an ndarray of {expected}, not {kind}")
+
+
 def _check_updatable(what: str, key: Any, array: Array) -> None:
-    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
-        kind = array.dtype.name if isinstance(array, np.ndarray) else type(array).__name__
-        raise TypeError(f"{what} {key!r} must be an ndarray of floats to be updated in place, not {kind}")
+    check_ndarray(f"{what} {key!r}", array, "f", "floats to be updated in place")
     if not array.flags.writeable:
         raise ValueError(f"{what} {key!r} is read-only")
     _arguments.check_unmasked(f"{what} {key!r}", array)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._rules import check_ndarray
+
 Array = NDArray[Any]
 
 __all__ = ["check_gradients", "numerical_gradient"]
@@ -47,9 +49,7 @@ def numerical_gradient(f: Callable[[Array], float], x: Array, *, h: float | None
     >>> numerical_gradient(lambda x: float((x**2).sum()), np.array([3.0, 4.0])).round(6)
     array([6., 8.])
     """
-    if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
-        kind = x.dtype.name if isinstance(x, np.ndarray) else type(x).__name__
-        raise TypeError(f"x must be an ndarray of floats, not {kind}")
+    check_ndarray("x", x, "f", "floats")
     if not x.flags.writeable:
         raise ValueError("x is read-only, but its entries must be changed one at a time")
     if h is not None and not h > 0:

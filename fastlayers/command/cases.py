@@ -213,9 +213,8 @@ def _loss_terms(
     n, classes = x.shape
     if t.ndim == 1:
         t = (np.arange(classes) == t[:, np.newaxis]).astype(x.dtype)
-    if weight is None:
-        weight = np.ones(classes, x.dtype)
-    return 0, weight * ((1 - label_smoothing) * t + label_smoothing / classes) / (n * weight.min())
+    weights: Array = np.ones(classes, x.dtype) if weight is None else weight
+    return 0, weights * ((1 - label_smoothing) * t + label_smoothing / classes) / (n * weights.min())
 
 
 def _weighted_and_smoothed(draw: Draw, size: Shape) -> dict[str, Any]:

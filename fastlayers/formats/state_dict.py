@@ -62,7 +62,7 @@ def _affine(layers: Sequence[Any]) -> Iterator[tuple[int, Affine]]:
             raise TypeError(f"layer {i} is a {type(layer).__name__} with parameters: a state_dict has those of Affine")
 
 
-def _modules(arrays: Mapping[str, object]) -> dict[str, dict[str, str]]:
+def _modules(arrays: Mapping[Any, object]) -> dict[str, dict[str, str]]:
     """The keys ``weight`` and ``bias`` of each module, in the order of the modules."""
     if not isinstance(arrays, Mapping):
         raise TypeError(f"a state_dict is a mapping of names to arrays, not {type(arrays).__name__}")
