@@ -14,7 +14,6 @@ import platform
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -38,16 +37,23 @@ def _is_built(module: str) -> bool:
 _ON_X86_64 = platform.machine().lower() in ("x86_64", "amd64")
 MODULES = _X86_64 if _ON_X86_64 and (_is_built("_x86_64") or not _is_built("_generic")) else _GENERIC
 
-HOW_TO_BUILD = (
+_HOW_TO_BUILD = (
     "install a C compiler (Debian: apt-get install gcc python3-dev; macOS: xcode-select --install; "
     "Windows: Visual Studio Build Tools), then: pip install --force-reinstall --no-cache-dir fastlayers "
     "(from a checkout: pip install .); with FASTLAYERS_REQUIRE_KERNELS=1 the build says why it fails"
 )
-_CHECKOUT = Path(__file__).resolve().parents[1]
-if (_CHECKOUT / "setup.py").is_file():  # Python prefers the folder it is started in to an installed package
-    HOW_TO_BUILD = (
-        f"leave {_CHECKOUT}, whose sources were imported instead of an installed package, "
-        f"or build them in place with: pip install -e .; if that has failed, {HOW_TO_BUILD}"
+
+
+def how_to_build() -> str:
+    """What gives the user kernels, as the end of a sentence."""
+    from pathlib import Path  # a tenth of this package's import, and few ever ask
+
+    checkout = Path(__file__).resolve().parents[1]
+    if not (checkout / "setup.py").is_file():
+        return _HOW_TO_BUILD
+    return (  # Python prefers the folder it is started in to an installed package
+        f"leave {checkout}, whose sources were imported instead of an installed package, "
+        f"or build them in place with: pip install -e .; if that has failed, {_HOW_TO_BUILD}"
     )
 
 
@@ -133,7 +139,7 @@ def set_backend(name: str) -> None:
     global kernels
     _known("backend", name, BACKENDS)
     if name == "cython" and _compiled is None:
-        raise ImportError(f"the compiled kernels are not there: {_why_not()}; to get them, {HOW_TO_BUILD}")
+        raise ImportError(f"the compiled kernels are not there: {_why_not()}; to get them, {how_to_build()}")
     kernels = _DECLINES if name == "reference" or _compiled is None else _compiled
 
 
@@ -278,7 +284,7 @@ def described() -> tuple[list[tuple[str, str]], str]:
         "python": f"{c['python']}, {c['machine']}",
     }
     failures = [("not loaded", f"{level}: {reason}") for level, reason in c["not loaded"].items()]
-    note = f"The compiled kernels are not there, so the NumPy reference answers. To get them,\n{HOW_TO_BUILD}."
+    note = f"The compiled kernels are not there, so the NumPy reference answers. To get them,\n{how_to_build()}."
     return [*rows.items(), *failures], note if _compiled is None else ""
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _arguments
-from ._files import check_writable
 from ._training import Callback, Training
 
 Array = NDArray[Any]
@@ -28,7 +27,7 @@ MONITORS = {"loss": 1, "validation_loss": 1, "validation_accuracy": -1}
 class _Watching(Callback):
     """What watches one of the history's lists for epochs that are better than all before."""
 
-    def __init__(self, monitor: str, min_delta: float) -> None:
+    def __init__(self, monitor: object, min_delta: float) -> None:
         if not isinstance(monitor, str) or monitor not in MONITORS:
             raise ValueError(f"monitor must be one of {', '.join(MONITORS)}, not {monitor!r}")
         self.monitor = monitor
@@ -229,6 +228,8 @@ class Checkpoint(_Watching):
         """See that the file can be written, and that what is watched will be recorded."""
         if self.best_only:
             super().on_fit_begin(training)
+        from ._files import check_writable  # which brings in more of the standard library than all of training
+
         check_writable(self.path)
 
     def on_epoch_end(self, training: Training) -> None:

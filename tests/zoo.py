@@ -33,7 +33,7 @@ def kernels_of(implementation):
         return _backend.load_level(implementation)
     except ImportError as error:
         raise ImportError(
-            f"{implementation} is missing: {error}; to get the kernels, {_backend.HOW_TO_BUILD}"
+            f"{implementation} is missing: {error}; to get the kernels, {_backend.how_to_build()}"
         ) from error
 
 

@@ -1,0 +1,34 @@
+"""What `import fastlayers` brings into a process beside itself and NumPy: only what it uses at once."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import zoo
+
+# These are there first: NumPy's versions differ in what they import, and so do Python's.
+USED_AT_ONCE = ("dataclasses", "importlib.util", "inspect", "numpy.typing", "platform", "re", "time")
+MODULES = f"""
+import {", ".join(USED_AT_ONCE)}, sys
+before = set(sys.modules)
+import fastlayers
+print(fastlayers.get_backend(), *sorted(set(sys.modules) - before))
+"""
+
+
+@pytest.mark.parametrize("backend", ["auto", "reference"])
+def test_what_an_import_brings_in(backend):
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", MODULES],
+        env={**os.environ, "FASTLAYERS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answering, *modules = ran.stdout.split()
+    assert answering == ("cython" if backend == "auto" and zoo.LEVELS else "reference")
+    assert "fastlayers.network" in modules
+    foreign = [name for name in modules if name.split(".")[0] != "fastlayers" and "cython" not in name]
+    assert not foreign, "imported before anything needs them"
+    assert not [name for name in modules if name.startswith(("fastlayers.cli", "fastlayers.command"))]
