@@ -127,7 +127,7 @@ def fit(
             if validation is not None:
                 numbers |= _validated(network, validation)
             if "lr" in recorded:
-                numbers["lr"] = _learning_rate(training)
+                numbers["lr"] = _learning_rate(training.optimizer, training.step)
             numbers["seconds"] = time.perf_counter() - start
             for name, number in numbers.items():
                 getattr(training.history, name).append(number)
@@ -208,8 +208,8 @@ def _shares(weights: Array | None, order: Array | None, batch_size: int, samples
     starts = range(0, samples, batch_size)
     if weights is None:
         return [min(batch_size, samples - start) for start in starts]
-    weights = weights.reshape(samples, -1).sum(axis=1, dtype=float)
-    sums: list[float] = np.add.reduceat(weights if order is None else weights[order], starts).tolist()
+    of_samples = np.asarray(weights.reshape(samples, -1).sum(axis=1, dtype=float))
+    sums: list[float] = np.add.reduceat(of_samples if order is None else of_samples[order], starts).tolist()
     return sums
 
 
@@ -237,10 +237,10 @@ def _validated(network: Any, data: Samples) -> dict[str, float]:
     return numbers
 
 
-def _learning_rate(training: Training) -> float:
+def _learning_rate(optimizer: Any, step: int) -> float:
     """That of the last step: a schedule is asked for it."""
-    lr: Any = training.optimizer.lr  # type: ignore[attr-defined]  # seen to be there
-    return float(lr(getattr(training.optimizer, "t", training.step) - 1) if callable(lr) else lr)
+    lr = optimizer.lr
+    return float(optimizer.lr(getattr(optimizer, "t", step) - 1) if callable(lr) else lr)
 
 
 def _call(called: list[Hook], training: Training) -> None:

@@ -8,9 +8,9 @@ import pytest
 import zoo
 
 # These are there first: NumPy's versions differ in what they import, and so do Python's.
-USED_AT_ONCE = ("dataclasses", "importlib.util", "inspect", "numpy.typing", "platform", "re", "time")
+USED_AT_ONCE = ("__future__", "dataclasses", "importlib.util", "inspect", "numpy.typing", "platform", "re", "time")
 MODULES = f"""
-import {", ".join(USED_AT_ONCE)}, sys
+import sys, {", ".join(USED_AT_ONCE)}
 before = set(sys.modules)
 import fastlayers
 print(fastlayers.get_backend(), *sorted(set(sys.modules) - before))

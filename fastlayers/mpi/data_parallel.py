@@ -211,7 +211,7 @@ class DataParallel:
         whole = sharing.of_one_length(arrays)
         part = sharing.share(len(whole[0]), self.comm.rank, self.comm.size)
         parts = tuple(array[part] for array in whole)
-        return parts if len(parts) > 1 else parts[0]
+        return parts[0] if len(parts) == 1 else parts
 
     def batches(
         self, *arrays: ArrayLike, batch_size: int = 32, rng: Any = None, shuffle: bool = True

@@ -139,10 +139,9 @@ class Loop:
     def _compare(self) -> dict[str, float]:
         """See whether this epoch was better than the best; what the validation set has to say, if there is one."""
         estimator, validation = self.estimator, self.validation
-        numbers = {}
+        numbers, score = {}, float("nan")
         if validation is not None:
             outputs = outputs_of(estimator.network_, validation.X)
-            score = float("nan")
             if np.isfinite(outputs).all():
                 score = estimator._score(outputs, validation.targets, validation.weights)
             if estimator.verbose:
