@@ -79,6 +79,8 @@ class BuildKernels(build_ext):
         name = ext.name.rpartition(".")[2]
         msvc = self.compiler.compiler_type == "msvc"
         flags, levels = (MSVC_FLAGS, MSVC_LEVELS) if msvc else (UNIX_FLAGS, UNIX_LEVELS)
+        if not msvc:  # else what a loop needs of it would be found by luck, where another module has brought it in
+            ext.libraries = [*ext.libraries, "m"]
         ext.extra_compile_args = [*ext.extra_compile_args, *flags, *levels.get(name, []), *LAST_FLAGS]
         super().build_extension(ext)
 

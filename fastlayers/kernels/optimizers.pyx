@@ -9,7 +9,7 @@ holds for all of them, and `factors` are its numbers.
 from cpython.list cimport PyList_AsTuple, PyList_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.float cimport DBL_EPSILON, DBL_MIN, FLT_EPSILON, FLT_MIN
-from libc.math cimport pow, sqrt, sqrtf
+from libc.math cimport sqrt, sqrtf
 
 
 cdef inline floating square_root(floating x) noexcept nogil:
@@ -218,7 +218,7 @@ def momentum_update(params, grads, v, lr, momentum, nesterov=False, weight_decay
 def adam_update(params, grads, m, v, lr, beta1, beta2, eps, t, weight_decay=0.0, clip_norm=None, decoupled=False):
     """Update lists of plain parameters and moments in place; None when done."""
     cdef Rule rule
-    cdef double step
+    cdef double step, left_1, left_2
     cdef tuple held_m = held(m), held_v = held(v)
     if held_m is None or held_v is None or not begin_rule(&rule, adam_task, 4, lr, weight_decay, clip_norm):
         return NotImplemented
@@ -230,6 +230,7 @@ def adam_update(params, grads, m, v, lr, beta1, beta2, eps, t, weight_decay=0.0,
     if not step > 0:  # none that there is: the reference says what is wrong with it
         return NotImplemented
     rule.factors[1], rule.factors[2], rule.factors[3] = beta1, beta2, eps
-    rule.factors[4], rule.factors[5] = 1 / (1 - pow(beta1, step)), 1 / (1 - pow(beta2, step))
+    left_1, left_2 = 1 - beta1**t, 1 - beta2**t  # Python's: the C library's pow would tie a wheel to a new one
+    rule.factors[4], rule.factors[5] = 1 / left_1, 1 / left_2
     rule.decoupled = decoupled
     return update(&rule, held(params), held(grads), held_m, held_v)
