@@ -1,0 +1,102 @@
+"""What the sessions of noxfile.py share: where things are, what is installed, how an installation is tested."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = ROOT / ".ci"
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+BUILD = PROJECT["build-system"]["requires"]
+TEST = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["test"]]
+REQUIRE_KERNELS = {"FASTLAYERS_REQUIRE_KERNELS": "1"}
+NO_COMPILER = {"CC": "no-such-compiler", "CXX": "no-such-compiler", "FASTLAYERS_REQUIRE_KERNELS": "0"}
+BUILT = ("build", "dist", "*.egg-info", "__pycache__", "*.so", "*.pyd", "*.c", "_build", "gallery", "generated")
+NOT_COPIED = shutil.ignore_patterns(".*", *BUILT)
+# The first NumPy 2 that has a wheel for a Python.
+OLDEST_NUMPY = {(3, 11): "2.0.0", (3, 12): "2.0.0", (3, 13): "2.1.0", (3, 14): "2.3.2"}
+
+
+def copy_of_checkout(session: nox.Session) -> Path:
+    """A copy to build in, since a build writes beside the sources."""
+    folder = Path(session.create_tmp()).resolve() / "checkout"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT, folder, ignore=NOT_COPIED)
+    return folder
+
+
+def install(session: nox.Session, extras: str, *others: str) -> None:
+    """Install the package with its kernels."""
+    session.install(f"{copy_of_checkout(session)}[{extras}]", *others, env=REQUIRE_KERNELS)
+
+
+def group(name: str) -> list[str]:
+    """The requirements of one of the dependency groups."""
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+def interpreters() -> Iterator[tuple[str, str]]:
+    """The version and path of each CPython from 3.11 on that is on the PATH or was built by pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    folders = [*pyenv.glob("versions/3.*/bin"), *map(Path, os.environ["PATH"].split(os.pathsep))]
+    ask = "import platform, sys; print(platform.python_version(), sys.implementation.name, sys.executable)"
+    versions = set()
+    for folder, minor in product(folders, range(11, 15)):
+        path = folder / f"python3.{minor}"
+        if path.is_file():
+            answer = subprocess.run([path, "-I", "-c", ask], capture_output=True, text=True, check=False).stdout.split()
+            if answer and answer[1] == "cpython" and answer[0] not in versions:  # none from one that cannot run
+                versions.add(answer[0])
+                yield answer[0], answer[2]
+
+
+def suite(session: nox.Session, source: Path, *before: str, kernels: bool = True, **env: str) -> None:
+    """The tests (or those of the arguments) of `source` on the installed package; run from elsewhere."""
+    tests = [str(source / test) for test in session.posargs or ["tests"]]
+    check = ["python", str(SCRIPTS / "kernels.py"), *([] if kernels else ["--none"])]
+    env = {"PYTHONDONTWRITEBYTECODE": None, "FASTLAYERS_TEST_PURE": None if kernels else "1", **env}
+    with session.chdir(session.create_tmp()):
+        session.run(*check, env=env)
+        pytest = ["pytest", "-q", "-p", "no:cacheprovider", "-c", str(source / "pyproject.toml"), *tests]
+        session.run(*before, *pytest, env=env, external=bool(before))
+
+
+def build(session: nox.Session, folder: Path) -> None:
+    """An sdist and a wheel of it into a folder, checked."""
+    session.install(*BUILD, *group("wheel"))
+    with session.chdir(copy_of_checkout(session)):
+        session.run("python", str(SCRIPTS / "wheel.py"), str(folder), env=REQUIRE_KERNELS)
+
+
+def install_in_every_way(session: nox.Session, folder: Path) -> None:
+    """The wheel on the newest NumPy, read-only, on the oldest NumPy; the sdist without a compiler."""
+    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    unpacked = Path(session.create_tmp()).resolve() / "sdist"
+    shutil.unpack_archive(sdist, unpacked)
+    source = unpacked / sdist.name.removesuffix(".tar.gz")
+    anew = ["--force-reinstall", "--no-deps"]
+    session.install(*TEST)
+
+    session.log("a wheel, and the newest NumPy")
+    session.install(*anew, str(wheel))
+    suite(session, source)
+
+    session.log("a package directory that cannot be written to")
+    where = "import pathlib, fastlayers; print(pathlib.Path(fastlayers.__file__).parent)"
+    package = session.run("python", "-P", "-c", where, silent=True).strip()
+    suite(session, source, "sh", str(SCRIPTS / "read-only"), package)
+
+    version = session.run("python", "-c", "import sys; print(*sys.version_info[:2])", silent=True).split()
+    oldest = OLDEST_NUMPY[tuple(map(int, version))]
+    session.log(f"NumPy {oldest}")
+    session.install(f"numpy=={oldest}", "--only-binary", "numpy")
+    suite(session, source)
+
+    session.log("the sdist, without a compiler")
+    session.install(*anew, str(sdist), env=NO_COMPILER)
+    suite(session, source, kernels=False)

@@ -1,0 +1,49 @@
+"""Build an sdist, and from it a wheel; repair it, strip it, check both: ``python .ci/wheel.py FOLDER``.
+
+From the project's root, with what the build requires and the dependency group "wheel"; both are left in FOLDER, and
+nothing beside the sources. On Linux the wheel names the oldest C library that has all which its modules ask for.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+LARGEST = 1_000_000  # bytes
+NEWEST_C_LIBRARY = (2, 28)  # of Debian 10, RHEL 8 and all later ones
+
+
+def run(*command: str | Path) -> None:
+    subprocess.run([*map(str, command)], check=True)
+
+
+def repaired(wheel: Path, folder: Path) -> Path:
+    """The wheel for every Linux that it runs on, without symbols that only a debugger reads; elsewhere as it is."""
+    if sys.platform == "linux":
+        run("auditwheel", "repair", "--strip", "--wheel-dir", folder, wheel)
+        (wheel,) = folder.glob("*linux*.whl")
+        needs = min((int(a), int(b)) for a, b in re.findall(r"manylinux_(\d+)_(\d+)_", wheel.name))
+        assert needs <= NEWEST_C_LIBRARY, f"{wheel.name} needs a C library newer than {NEWEST_C_LIBRARY}"
+        return wheel
+    return shutil.move(wheel, folder / wheel.name)
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in (*folder.glob("*.tar.gz"), *folder.glob("*.whl")):
+        old.unlink()
+    with tempfile.TemporaryDirectory() as built:
+        run(sys.executable, "-m", "build", "--quiet", "--no-isolation", "--outdir", built, ".")
+        (sdist,), (wheel,) = Path(built).glob("*.tar.gz"), Path(built).glob("*.whl")
+        wheel = repaired(wheel, folder)
+        sdist = shutil.move(sdist, folder / sdist.name)
+    run("check-wheel-contents", wheel)
+    run("twine", "check", "--strict", sdist, wheel)
+    size = wheel.stat().st_size
+    print(f"{wheel.name}: {size:,} bytes")
+    assert size < LARGEST, f"{wheel.name} is larger than {LARGEST:,} bytes"
+
+
+main(Path(sys.argv[1]).resolve())
