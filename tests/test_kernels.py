@@ -162,3 +162,24 @@ for which in range(lists):
 """
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+
+@pytest.mark.parametrize("eps", [1e-8, 1e-3, 1e-99, 1.0, 0.0, 1e-200, 1e200])
+@pytest.mark.parametrize("scale", [1.0, 1e-8, 1e-100, 1e-140, 1e-160, 1e-200, 1e-300, 1e100, 1e150, 1e160, 1e300])
+def test_adam_in_float64_at_every_scale(level, scale, eps):
+    """Kernels may divide and take roots by way of estimates: not where these have no way to the result."""
+    rng, odd = np.random.default_rng(0), np.array([0, -0.0, np.inf, -np.inf, np.nan, 5e-324, 1e-310, 1e308])
+    with np.errstate(all="ignore"):
+        for n in (1, 7, 8, 9, 100, 1003):
+            param, grad, m = (rng.standard_normal(n) * scale for _ in range(3))
+            v = np.abs(rng.standard_normal(n)) * scale * min(scale, 1e150)
+            if n > 100:
+                grad[:64], m[:64], v[:64] = np.repeat(odd, 8), np.tile(odd, 8), np.abs(np.tile(odd, 8))
+            for start in (param, np.zeros(n)):
+                ours, true = ([a.copy() for a in (start, grad, m, v)] for _ in range(2))
+                assert level.adam_update(*[[a] for a in ours], 0.01, 0.9, 0.999, eps, 3) is None
+                _reference.adam_update(*[[a] for a in true], 0.01, 0.9, 0.999, eps, 3)
+                for a, b in zip(ours, true, strict=True):
+                    tiny = float(np.finfo(float).tiny)
+                    np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-14 * scale if a is ours[0] else tiny)

@@ -8,21 +8,6 @@ holds for all of them, and `factors` are its numbers.
 
 from cpython.list cimport PyList_AsTuple, PyList_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.float cimport DBL_EPSILON, DBL_MIN, FLT_EPSILON, FLT_MIN
-from libc.math cimport sqrt, sqrtf
-
-
-cdef inline floating square_root(floating x) noexcept nogil:
-    if floating is float:
-        return sqrtf(x)
-    else:
-        return sqrt(x)
-
-
-cdef inline floating at_rest(floating x) noexcept nogil:
-    """x, or 0 where it is subnormal: a state that shrinks step by step would stay there, at ten times the time."""
-    cdef floating least = FLT_MIN if floating is float else DBL_MIN
-    return 0 if -least < x < least else x
 
 
 cdef void sgd_loop(floating *param, const floating *grad, const double *factors, Py_ssize_t n) noexcept nogil:
@@ -49,22 +34,6 @@ cdef void momentum_loop(
             param[i] += velocity[i]
 
 
-cdef void adam_loop(
-    floating *param, const floating *grad, floating *m, floating *v, const double *factors, Py_ssize_t n
-) noexcept nogil:
-    cdef floating lr = <floating> factors[0]
-    # Not 0: a unit that is never active divides 0 by it.
-    cdef double least = FLT_MIN * FLT_EPSILON if floating is float else DBL_MIN * DBL_EPSILON
-    cdef floating eps = <floating> max(factors[3], least)
-    cdef floating gain1 = <floating> (1 - factors[1]), gain2 = <floating> (1 - factors[2])
-    cdef floating scale1 = <floating> factors[4], scale2 = <floating> factors[5]
-    cdef Py_ssize_t i
-    for i in range(n):
-        m[i] = at_rest(m[i] + gain1 * (grad[i] - m[i]))
-        v[i] += gain2 * (grad[i] * grad[i] - v[i])
-        param[i] -= lr * (m[i] * scale1) / (square_root(v[i] * scale2) + eps)
-
-
 cdef void sgd_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     if work.typenum == NPY_FLOAT:
         sgd_loop(<float *> work.y + start, <const float *> work.x + start, work.factors, stop - start)
@@ -82,19 +51,6 @@ cdef void momentum_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noe
         momentum_loop(
             <double *> work.y + start, <const double *> work.x + start, <double *> work.dx + start,
             work.factors, stop - start,
-        )
-
-
-cdef void adam_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    if work.typenum == NPY_FLOAT:
-        adam_loop(
-            <float *> work.y + start, <const float *> work.x + start, <float *> work.mask + start,
-            <float *> work.dx + start, work.factors, stop - start,
-        )
-    else:
-        adam_loop(
-            <double *> work.y + start, <const double *> work.x + start, <double *> work.mask + start,
-            <double *> work.dx + start, work.factors, stop - start,
         )
 
 
