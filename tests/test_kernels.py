@@ -164,7 +164,6 @@ for which in range(lists):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-
 @pytest.mark.parametrize("eps", [1e-8, 1e-3, 1e-99, 1.0, 0.0, 1e-200, 1e200])
 @pytest.mark.parametrize("scale", [1.0, 1e-8, 1e-100, 1e-140, 1e-160, 1e-200, 1e-300, 1e100, 1e150, 1e160, 1e300])
 def test_adam_in_float64_at_every_scale(level, scale, eps):
