@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..network import Sequential
 
 Array = NDArray[Any]
 
-__all__ = ["ACTIVATIONS", "affine_layers", "build", "outputs_of"]
+__all__ = ["ACTIVATIONS", "affine_layers", "build", "outputs_of", "pack", "put_gradients_in"]
 
 ACTIVATIONS: dict[str, type[Any] | None] = {
     "identity": None,
@@ -78,6 +78,34 @@ def build(
 def affine_layers(network: Sequential) -> list[Any]:
     """The layers that have parameters, in order."""
     return [layer for layer in network.layers if isinstance(layer, Affine)]
+
+
+def pack(network: Sequential) -> list[Array]:
+    """Lay all weights side by side in one array ``(1, n)``, and all biases in another, of which the layers' are parts.
+
+    So an update is a matter of two arrays, however many layers there are; and one of two axes still decays.
+    """
+    layers = affine_layers(network)
+    weights = np.concatenate([layer.W.reshape(-1) for layer in layers])
+    biases = np.concatenate([layer.b for layer in layers])
+    for layer, (W, b) in zip(layers, _parts(layers, weights, biases), strict=True):
+        layer.W, layer.b = W, b
+    return [weights[np.newaxis], biases]
+
+
+def put_gradients_in(network: Sequential, weights: Array, biases: Array) -> None:
+    """Have the layers leave their gradients side by side, as `pack` lays the parameters."""
+    layers = affine_layers(network)
+    for layer, (dW, db) in zip(layers, _parts(layers, weights.reshape(-1), biases), strict=True):
+        layer.put_gradients_in(dW, db)
+
+
+def _parts(layers: Sequence[Any], weights: Array, biases: Array) -> Iterator[tuple[Array, Array]]:
+    """Each layer's part of two flat arrays, in the shapes of its parameters."""
+    i = j = 0
+    for layer in layers:
+        i, j = i + layer.W.size, j + layer.b.size
+        yield weights[i - layer.W.size : i].reshape(layer.W.shape), biases[j - layer.b.size : j]
 
 
 def outputs_of(network: Sequential, X: Any) -> Array:

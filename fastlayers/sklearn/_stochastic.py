@@ -19,7 +19,7 @@ from .._progress import Progress
 from .._training import HOOKS, Training, hooks, listeners
 from ..network import Sequential
 from . import _optimizers
-from ._network import affine_layers, outputs_of
+from ._network import outputs_of, pack, put_gradients_in
 from ._samples import Samples
 
 __all__ = ["Loop", "begin"]
@@ -66,7 +66,10 @@ class Loop:
         callbacks: Any = (),
     ) -> None:
         self.estimator = estimator
+        self.params = pack(estimator.network_)
+        self.grads = [np.zeros_like(param) for param in self.params]
         self.network: Sequential = estimator._training_network()
+        put_gradients_in(self.network, *self.grads)
         self.optimizer: Any = estimator._optimizer
         self.samples = samples
         self.validation = validation
@@ -114,7 +117,7 @@ class Loop:
         """Train on each batch once; the mean loss of the samples, each from before its batch's update."""
         network, optimizer, training = self.network, self.optimizer, self.training
         alpha, after_step = float(self.estimator.alpha), self.called["on_step_end"]
-        params, weights = network.params, [layer.W.reshape(-1) for layer in affine_layers(network)]
+        params, grads, weights = self.params, self.grads, self.params[0].reshape(-1)
         if self.estimator.shuffle:
             self.order = self.order[self.random_state.permutation(len(self.order))]
         total, seen = 0.0, 0
@@ -122,9 +125,9 @@ class Loop:
             count = len(x) if sample_weight is None else float(sample_weight.sum())
             if count == 0:  # no sample of this batch counts
                 continue
-            loss, grads = network.gradient(x, targets, sample_weight)
+            loss, _ = network.gradient(x, targets, sample_weight)
             if alpha:
-                loss += 0.5 * alpha / count * float(sum([W.dot(W) for W in weights]))
+                loss += 0.5 * alpha / count * float(weights.dot(weights))
             optimizer.weight_decay = alpha / count
             optimizer.update(params, grads)
             total += loss * len(x)
