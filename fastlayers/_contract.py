@@ -285,10 +285,13 @@ def _number_or_array(name: str, value: Any) -> Any:
     return number(name, value) if isinstance(value, numbers.Real) else real(name, value)
 
 
-def gradient_of_loss(dout: Any, loss: Any, ndim: int) -> Any:
-    """The gradient for a loss: a number, or one for each of several losses, to go with a dx of `ndim` axes."""
+def gradient_of_loss(dout: Any, loss: Any, ndim: int, axis: int) -> Any:
+    """The gradient for a loss: a number, or one for each of several losses, to go with a dx of `ndim` axes.
+
+    `axis` is the one of dx that the losses may lack.
+    """
     if np.ndim(loss) == 0 or np.ndim(dout) == 0:
         return number("dout", dout)
     dout = real("dout", dout)
     same_shape("dout", dout, "the loss", loss)
-    return np.expand_dims(dout, min(ndim - 1, 1)) if dout.ndim == ndim - 1 else dout
+    return np.expand_dims(dout, min(ndim - 1, axis)) if dout.ndim == ndim - 1 else dout

@@ -98,15 +98,17 @@ def fit(
     shuffle: bool,
     progress: bool | None,
     part_of: PartOf | None = None,
+    draw: Callable[[int], Array] | None = None,
 ) -> History:
-    """Train a network, as `Sequential.fit` says; with `part_of`, on that part of each batch."""
+    """Train a network, as `Sequential.fit` says; with `part_of`, on that part of each batch, in the order of `draw`."""
     epochs = _arguments.count("epochs", epochs)
     batch_size = min(_arguments.count("batch_size", batch_size), len(data.x))
     if isinstance(optimizer, type) or not callable(getattr(optimizer, "update", None)):
         raise TypeError(f"optimizer must have update(params, grads), as SGD() has, not {kind(optimizer)}")
     listening = listeners(callbacks)
     called = {name: hooks(listening, name) for name in HOOKS}
-    generator = np.random.default_rng(rng) if shuffle else None
+    if shuffle and draw is None:
+        draw = np.random.default_rng(rng).permutation
     recorded = {"loss", "seconds"} | ({"lr"} if getattr(optimizer, "lr", None) is not None else set())
     # What does not fit is found before anything is trained.
     _check_labels(network, data.t)
@@ -122,7 +124,7 @@ def fit(
             if training.stop:
                 break
             training.epoch, start = epoch, time.perf_counter()
-            order = None if generator is None else generator.permutation(len(data.x))
+            order = draw(len(data.x)) if shuffle and draw is not None else None
             numbers = {"loss": _epoch(training, data, order, batch_size, called["on_step_end"], part_of)}
             if validation is not None:
                 numbers |= _validated(network, validation)
@@ -148,9 +150,10 @@ def _epoch(
     """Train on each batch; the mean loss of the samples."""
     step, optimizer, before = training.network.train_step, training.optimizer, training.step
     losses: list[Any] = []
-    counted = _counted(data.weights, order, batch_size, len(data.x))
-    for (x, t, weights), counts in zip(batches(data, order, batch_size, part_of), counted, strict=False):
-        if not counts:
+    counts = _counts(training.network.loss_layer, data)
+    counted = _counted(counts, order, batch_size, len(data.x))
+    for (x, t, weights), is_counted in zip(batches(data, order, batch_size, part_of), counted, strict=False):
+        if not is_counted:
             losses.append(0.0)  # there is nothing to learn, and its mean loss would be 0 / 0
         elif weights is None:
             losses.append(step(x, t, optimizer))
@@ -162,7 +165,7 @@ def _epoch(
             if training.stop:
                 break
     training.step, training.loss = before + len(losses), losses[-1]
-    return _mean(training.network.loss_layer, losses, _shares(data.weights, order, batch_size, len(data.x)))
+    return _mean(training.network.loss_layer, losses, _shares(counts, order, batch_size, len(data.x)))
 
 
 def batches(
@@ -190,6 +193,20 @@ def _gathered(array: Array | None, order: Array | None, which: slice) -> Any:
         return None
     part = array[which] if order is None else array.take(order[which], axis=0)
     return np.require(part, part.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def _counts(loss_layer: Any, data: Samples) -> Array | None:
+    """How much each sample counts in a mean: by its weight, and by that of its label, if it is not ignored."""
+    if not isinstance(loss_layer, SoftmaxWithLoss) or data.t.ndim != 1:
+        return data.weights
+    if loss_layer.weight is None and loss_layer.ignore_index is None:
+        return data.weights
+    counts = np.ones(len(data.t)) if data.weights is None else data.weights.astype(float)
+    if loss_layer.weight is not None:
+        counts *= np.take(_arguments.real("weight", loss_layer.weight), data.t, mode="clip")
+    if loss_layer.ignore_index is not None:
+        counts[data.t == loss_layer.ignore_index] = 0
+    return counts
 
 
 def _counted(weights: Array | None, order: Array | None, batch_size: int, samples: int) -> Iterable[bool]:
@@ -230,7 +247,7 @@ def _validated(network: Any, data: Samples) -> dict[str, float]:
     """What the history has of validation data."""
     scores = _evaluation.in_pieces(network.predict, data.x)
     loss = _evaluation.loss_of(network.loss_layer, scores, data.t, data.weights)
-    shares = _shares(data.weights, None, len(data.x), len(data.x))
+    shares = _shares(_counts(network.loss_layer, data), None, len(data.x), len(data.x))
     numbers = {"validation_loss": _mean(network.loss_layer, [loss], shares)}
     if _evaluation.classifies(network.loss_layer, scores):
         numbers["validation_accuracy"] = _evaluation.accuracy_of(network.loss_layer, scores, data.t)
@@ -240,7 +257,7 @@ def _validated(network: Any, data: Samples) -> dict[str, float]:
 def _learning_rate(optimizer: Any, step: int) -> float:
     """That of the last step: a schedule is asked for it."""
     lr = optimizer.lr
-    return float(optimizer.lr(getattr(optimizer, "t", step) - 1) if callable(lr) else lr)
+    return float(optimizer.lr(max(getattr(optimizer, "t", step) - 1, 0)) if callable(lr) else lr)
 
 
 def _call(called: list[Hook], training: Training) -> None:

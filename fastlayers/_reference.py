@@ -449,11 +449,11 @@ def adam_update(
     with np.errstate(all="ignore"):
         grads = _effective(params, grads, 0.0 if decoupled else weight_decay, clip_norm)
         for param, grad, mean, mean_square in zip(params, grads, m, v, strict=True):
-            grad = grad.astype(np.result_type(grad, param), copy=False)  # the square of an int8 is not an int8
             least = max(eps, float(np.finfo(param.dtype).smallest_subnormal))  # float16 has no 1e-8
             new_mean = np.asarray(mean + (1 - beta1) * (grad - mean))
             new_mean[_is_subnormal(new_mean)] = 0
-            new_mean_square = mean_square + (1 - beta2) * (grad * grad - mean_square)
+            new_mean_square = np.asarray(mean_square + (1 - beta2) * (grad * grad - mean_square))
+            new_mean_square[_is_subnormal(new_mean_square)] = 0
             step = lr * (new_mean * scale1) / (np.sqrt(new_mean_square * scale2) + least)
             if shrink and _decays(param):
                 step += shrink * param
@@ -485,8 +485,10 @@ def _effective(params: list[Array], grads: list[Array], weight_decay: float, cli
     effective = []
     for param, grad in zip(params, grads, strict=True):
         decays = weight_decay != 0 and _decays(param)
+        # In the wider dtype: the square of an int8 is not an int8, and a small step is none in float16.
+        grad = grad.astype(np.result_type(grad, param), copy=False)
         if decays or scale != 1:
-            grad = scale * grad.astype(np.result_type(grad, param), copy=False)
+            grad = scale * grad
         if decays:
             grad = grad + weight_decay * param
         effective.append(grad)

@@ -180,7 +180,7 @@ def _prepare(args: argparse.Namespace) -> None:
         set_num_threads(args.threads)
     if args.plot is not None:
         report.require_plotting()
-    if args.plot is not None and args.plot == args.save:
+    if None not in (args.plot, args.save) and os.path.realpath(args.plot) == os.path.realpath(args.save):
         raise InputError(f"--plot and --save name the same file, {args.save}")
     for path in (args.plot, args.save):
         if path is not None:

@@ -33,8 +33,7 @@ class Rank:
         return found
 
     def bcast(self, thing: Any, root: int = 0) -> Any:
-        found = self.allgather(thing if self.rank == root else None)[root]
-        return thing if self.rank == root else copy.deepcopy(found)
+        return copy.deepcopy(self.allgather(thing if self.rank == root else None)[root])  # on the root too, as mpi4py
 
     def Bcast(self, buffer: np.ndarray, root: int = 0) -> None:
         np.copyto(buffer, self.allgather(buffer)[root])

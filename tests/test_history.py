@@ -23,6 +23,19 @@ def test_the_loss_is_that_of_a_sample_whatever_the_layer_reduces_it_to(reduction
     assert history.validation_loss == pytest.approx(true, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    "options", [{"weight": [1, 9, 2]}, {"ignore_index": 1}, {"weight": [1, 9, 2], "ignore_index": 0}]
+)
+def test_the_loss_counts_classes_as_the_loss_layer_does(options):
+    t = np.where(np.arange(len(X)) < 16, options.get("ignore_index", 0), np.arange(len(X)) % 3)
+    net = network(loss=fl.SoftmaxWithLoss(**options))
+    for weights in (None, WEIGHTS):
+        given = {"optimizer": fl.SGD(0), "shuffle": False, "sample_weight": weights}
+        history = net.fit(X, t, 2, 16, validation_data=(X, t), **given)
+        assert history.loss == pytest.approx([net.loss(X, t, weights)] * 2, rel=1e-12)
+        assert history.validation_loss == pytest.approx([net.loss(X, t)] * 2, rel=1e-12)
+
+
 def test_validation_is_what_the_network_says_of_the_data():
     net, seen = network(), []
     x, t, weights = X[:20], LABELS[:20], WEIGHTS[:20]

@@ -133,6 +133,13 @@ def test_attributes_of_the_layer():
     assert layer.t is t
 
 
+def test_gradient_of_each_loss_of_several_axes():
+    y, t = zoo.numbers((4, 3, 1), np.float64), zoo.numbers((4, 3), np.float64, 1)
+    layer, dout = fl.MeanSquaredError(reduction="none"), np.arange(12.0).reshape(4, 3)
+    assert layer.forward(y, t).shape == (4, 3)
+    np.testing.assert_allclose(layer.backward(dout)[..., 0], 2 * dout * (y[..., 0] - t))
+
+
 A = np.ones((2, 3))
 BAD = {
     "shapes differ": zoo.Bad("mean_squared_error", (A, A.T), ValueError, ("t of shape (3, 2)", "y of shape (2, 3)")),

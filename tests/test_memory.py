@@ -1,5 +1,6 @@
 """A layer's memory: used again where it is free and as it was, left to its layer, and never written beyond."""
 
+import contextlib
 import copy
 import gc
 import pickle
@@ -180,3 +181,44 @@ def test_a_callback_that_changes_the_input_meanwhile(implementation, name):
                 assert x.dtype == np.int8
         finalizer.detach()
     gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", ["Relu", "LeakyRelu", "Sigmoid", "Tanh", "Dropout"])
+@pytest.mark.usefixtures("implementation")
+def test_an_input_that_a_callback_makes_another_type(name):
+    """In the midst of a call: as many numbers as before, in half of their memory."""
+    layer, n = getattr(fl, name)(), 1_000_000
+    x = np.ones(n)
+
+    def change(_):
+        x.dtype = np.float32
+        x.resize(n, refcheck=False)
+
+    first = layer.forward(np.ones(10))
+    watcher = weakref.ref(first, change)
+    del first
+    layer.out = None  # what Sigmoid and Tanh hold
+    layer.forward(np.ones(11))
+    layer.out = None
+    assert layer.forward(x).shape == (n,)
+    del watcher
+
+
+@pytest.mark.usefixtures("implementation")
+def test_gradient_buffers_that_a_callback_resizes():
+    """Nothing is written where they were."""
+    n = 500_000
+    layer, dW, db = fl.Affine(np.ones((1, n)), np.ones(n)), np.zeros((1, n)), np.zeros(n)
+    layer.put_gradients_in(dW, db)
+    layer.forward(np.ones((2, 1)))
+    dx = layer.backward(np.ones((2, n)))
+    watcher = weakref.ref(dx, lambda _: db.resize(1, refcheck=False))
+    del dx
+    for rows in (3, 1):
+        layer.forward(np.ones((rows, 1)))
+        layer.db = None
+        with contextlib.suppress(ValueError):  # db no longer fits
+            layer.backward(np.ones((rows, n)))
+    assert db.size == 1
+    del watcher

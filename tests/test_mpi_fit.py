@@ -97,3 +97,15 @@ def test_an_argument_that_is_wrong_raises_on_every_rank():
             DataParallel(network(), comm).fit(X, T, batch_size=0)
 
     results_on_ranks(2, fit)
+
+
+def test_rank_0s_generator_goes_on():
+    """From epoch to epoch, and from one fit to the next, as it does where one process trains."""
+
+    def orders(comm):
+        net, rng = DataParallel(network(), comm), np.random.default_rng(3)
+        rows = np.arange(53.0)[:, np.newaxis] * np.ones(FEATURES)
+        return [[x[:, 0].tolist() for x, _ in net.batches(rows, T, batch_size=10, rng=rng)] for _ in range(3)]
+
+    for first, second, third in results_on_ranks(2, orders):
+        assert first != second != third != first

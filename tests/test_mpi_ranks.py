@@ -88,6 +88,39 @@ def test_ranks_drop_apart():
     assert owner.random() == np.random.default_rng(5).random(), "the generator that was given has been drawn from"
 
 
+def test_layers_that_share_a_generator_go_on_to():
+    def work(comm):
+        rng = np.random.default_rng(5)
+        layers = [fl.Dropout(0.5, rng), fl.Affine(np.ones((8, 8))), fl.Dropout(0.5, rng), fl.Affine(np.ones((8, 2)))]
+        net = DataParallel(fl.Sequential(layers, fl.SoftmaxWithLoss()), comm)
+        net.gradient(np.ones((4, 8)), [0, 1, 0, 1])
+        return net.layers[0].mask.tolist(), net.layers[2].mask.tolist()
+
+    for first, second in results_on_ranks(3, work):
+        assert first != second
+
+
+class Halved(fl.SoftmaxWithLoss):
+    """Made from one of ours, but no longer what its ``reduction`` says."""
+
+    def forward(self, x, t, sample_weight=None):
+        return super().forward(x, t, sample_weight) / 2
+
+    def backward(self, dout=1):
+        return super().backward(dout / 2)
+
+
+def test_a_loss_made_from_one_of_ours_is_taken_as_a_mean_of_its_own():
+    x, t = np.random.default_rng(1).standard_normal((9, 3)), np.arange(9) % 2
+    expected, _ = fl.Sequential([fl.Affine(np.ones((3, 2)), np.arange(2.0))], Halved()).gradient(x, t)
+
+    def work(comm):
+        net = DataParallel(fl.Sequential([fl.Affine(np.ones((3, 2)), np.arange(2.0))], Halved()), comm)
+        return net.gradient(*net.shard(x, t))[0]
+
+    assert results_on_ranks(2, work) == pytest.approx([expected] * 2)
+
+
 # What a rank does by itself
 
 

@@ -127,7 +127,9 @@ def test_zero_gradients_change_nothing(make, formula, dtype):
 
 
 @pytest.mark.parametrize("dtype", zoo.FAST)
-@pytest.mark.parametrize(("make", "name"), [(fl.Momentum, "v"), (fl.Adam, "m")])
+@pytest.mark.parametrize(
+    ("make", "name"), [(fl.Momentum, "v"), (fl.Adam, "m"), (lambda lr: fl.Adam(lr, beta2=0.9), "v")]
+)
 def test_what_is_no_longer_moved_comes_to_rest(make, name, dtype):
     """A state that shrinks to nine tenths with each step would end as a subnormal number, and be slow for ever."""
     params, optimizer = [np.ones((2, 3), dtype)], make(0.1)
@@ -263,3 +265,26 @@ def test_a_parameter_that_another_thread_changes_meanwhile():
         fl.SGD(0.1).update([large, small], [large, small.view(np.float32)])
     thread.join()
     assert small.nbytes == 4 << 18
+
+
+@pytest.mark.parametrize("make", [fl.SGD, fl.Momentum])
+def test_small_steps_of_float16_gradients_are_taken(make):
+    param = np.zeros((2, 3), np.float32)
+    make(1e-4).update([param], [np.full((2, 3), 1e-4, np.float16)])
+    np.testing.assert_allclose(param, -1e-8, rtol=1e-3)
+
+
+@pytest.mark.parametrize("make", [lambda: fl.SGD(0.1, weight_decay=0.1), fl.Momentum, fl.Adam, fl.AdamW])
+def test_parameters_that_share_memory_are_updated_as_in_the_reference(make):
+    """Every step is worked out before any is written."""
+    ours, true = ([np.ones((2, 3)), np.full((2, 3), 0.5)] for _ in range(2))
+    twin = getattr(fl.reference, type(make()).__name__)
+    for params, optimizer in ((ours, make()), (true, twin(**{k: v for k, v in vars(make()).items() if k in KNOWN}))):
+        tied, grad = params
+        for _ in range(3):
+            optimizer.update([tied, tied, grad], [grad, grad * 2, tied])
+    for a, b in zip(ours, true, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-14)
+
+
+KNOWN = ("lr", "momentum", "beta1", "beta2", "eps", "weight_decay")

@@ -452,7 +452,7 @@ def test_later_data_that_does_not_fit(iris):
         quick(MLPRegressor).partial_fit(X, X[:, :2]).partial_fit(X, y)
     with pytest.raises(ValueError, match="warm_start can only be used where `y` has the same classes"):
         quick(warm_start=True).fit(X, y).fit(X[:100], y[:100])
-    with pytest.raises(ValueError, match="activation and dropout must be what they were when training began"):
+    with pytest.raises(ValueError, match="dropout and loss must be what they were when training began"):
         quick().fit(X, y).set_params(dropout=0.5).partial_fit(X, y)
     with pytest.raises(AttributeError, match="partial_fit"):
         quick(solver="lbfgs").partial_fit  # noqa: B018

@@ -133,6 +133,14 @@ def test_names_that_differ_in_numbers_are_counted(name: str) -> None:
     assert [param[0, 0] for param in net.params] == [*range(12)]
 
 
+def test_numbered_names_keep_to_their_places_among_others() -> None:
+    net, weights = twelve()
+    names = ["first", *(f"hidden.{i}" for i in range(10)), "out"]
+    arrays = {f"{name}.weight": array for name, array in zip(names, weights, strict=True)}
+    net.load_state_dict({key: arrays[key] for key in ["first.weight", *sorted(arrays)[1:-1], "out.weight"]})
+    assert [param[0, 0] for param in net.params] == [*range(12)]
+
+
 def test_other_names_are_in_the_order_of_the_dict() -> None:
     net, weights = twelve()
     net.load_state_dict({f"{letter}.weight": array for letter, array in zip("lkjihgfedcba", weights, strict=True)})

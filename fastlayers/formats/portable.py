@@ -200,8 +200,8 @@ class Portable:
     def load_state_dict(self, arrays: Mapping[str, ArrayLike]) -> None:
         """Copy the parameters of PyTorch's linear layers into this network's affine layers, in place.
 
-        The modules go to the affine layers in the dict's order, whatever they are called. Where their names differ
-        in numbers alone (``fc1``, ``fc2``, ``fc10``) they go by these: a file may have sorted them by name.
+        The modules go to the affine layers in the dict's order, whatever they are called. Those whose names differ
+        in numbers alone (``fc1``, ``fc2``, ``fc10``) go by these: a file may have sorted them by name.
 
         Parameters
         ----------

@@ -75,12 +75,21 @@ def _modules(arrays: Mapping[Any, object]) -> dict[str, dict[str, str]]:
     for keys in modules.values():
         if "weight" not in keys:
             raise ValueError(f"the key {keys['bias']!r} is there without the weight that goes with it")
-    # What was read from a file is in the order of its names, 10 before 2. Where only numbers tell the modules apart,
-    # as in PyTorch's Sequential, they are counted; where it is words, the dict's order is all there is.
-    words = {re.sub(r"\d+", "#", module) for module in modules}
-    if len(words) == 1:
-        return dict(sorted(modules.items(), key=lambda item: [int(n) for n in re.findall(r"\d+", item[0])]))
-    return modules
+    # What was read from a file is in the order of its names, 10 before 2. Where only numbers tell modules apart, as in
+    # PyTorch's Sequential, they are counted; where it is words, the dict's order is all there is.
+    alike: dict[str, list[str]] = {}
+    for module in modules:
+        alike.setdefault(_words_of(module), []).append(module)
+    counted = {words: iter(sorted(names, key=_numbers_of)) for words, names in alike.items()}
+    return {name: modules[name] for name in [next(counted[_words_of(module)]) for module in modules]}
+
+
+def _words_of(module: str) -> str:
+    return re.sub(r"\d+", "#", module)
+
+
+def _numbers_of(module: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", module)]
 
 
 def _copy(name: str, param: Array, key: str, value: ArrayLike, *, transposed: bool = False) -> tuple[Array, Array]:

@@ -18,7 +18,7 @@ cdef extern from * nogil:
 
     static inline __m512d fl_adam_step(__m512d a, __m512d x, __m512d eps) {
         /* a / (sqrt(x) + eps), eps from 1e-100 to 1e100, x not negative. */
-        const __m512d one = _mm512_set1_pd(1.0), half = _mm512_set1_pd(0.5), end = _mm512_set1_pd(1e300);
+        const __m512d one = _mm512_set1_pd(1.0), half = _mm512_set1_pd(0.5), end = _mm512_set1_pd(1e200);
         /* 0 has an infinite estimate; what is below 1e-250 has a root that is nothing beside eps. */
         const __m512d safe = _mm512_max_pd(_mm512_set1_pd(1e-250), x), size = _mm512_abs_pd(a);
         /* The residual of a small number is subnormal, which takes the processor hundreds of cycles. */
@@ -57,6 +57,7 @@ cdef extern from * nogil:
             m = _mm512_fmadd_pd(gain1, _mm512_sub_pd(g, m), m);
             m = _mm512_mask_mov_pd(m, _mm512_cmp_pd_mask(_mm512_abs_pd(m), least, _CMP_LT_OQ), _mm512_setzero_pd());
             v = _mm512_fmadd_pd(gain2, _mm512_fmsub_pd(g, g, v), v);
+            v = _mm512_mask_mov_pd(v, _mm512_cmp_pd_mask(_mm512_abs_pd(v), least, _CMP_LT_OQ), _mm512_setzero_pd());
             p = _mm512_sub_pd(
                 p, fl_adam_step(_mm512_mul_pd(rate, _mm512_mul_pd(m, scale1)), _mm512_mul_pd(v, scale2), eps)
             );
@@ -107,7 +108,7 @@ cdef void adam_loop(
             return
     for i in range(n):
         m[i] = at_rest(m[i] + gain1 * (grad[i] - m[i]))
-        v[i] += gain2 * (grad[i] * grad[i] - v[i])
+        v[i] = at_rest(v[i] + gain2 * (grad[i] * grad[i] - v[i]))
         param[i] -= lr * (m[i] * scale1) / (square_root(v[i] * scale2) + eps)
 
 

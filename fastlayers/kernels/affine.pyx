@@ -166,9 +166,9 @@ def affine_forward(x, W, b=None, out=None):
     work.t = NULL
     if b is not None:
         work.t = data_of(&work, b)
-    if is_changed(x, rows * inputs) or is_changed(W, inputs * columns):
+    if is_changed(x, typenum, rows * inputs) or is_changed(W, typenum, inputs * columns):
         return NotImplemented
-    if b is not None and is_changed(b, columns):
+    if is_changed(out, typenum, rows * columns) or b is not None and is_changed(b, typenum, columns):
         return NotImplemented
     if rows == 1 and is_small(W, typenum):
         if run_row(&work):
@@ -239,7 +239,14 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
     x_data, W_data = data_of(&work, x), data_of(&work, W)
     dW_data = data_of(&work, dW)
     dx_data = data_of(&work, dx) if with_dx else NULL
-    if is_changed(dout, rows * columns) or is_changed(x, rows * inputs) or is_changed(W, inputs * columns):
+    if (
+        is_changed(dout, typenum, rows * columns)
+        or is_changed(x, typenum, rows * inputs)
+        or is_changed(W, typenum, inputs * columns)
+        or is_changed(dW, typenum, inputs * columns)
+        or is_changed(db, typenum, columns)
+        or with_dx and is_changed(dx, typenum, rows * inputs)
+    ):
         return NotImplemented
     if rows * inputs * columns >= WORTH_PINNING:
         _pinned = pinned(&work)

@@ -87,10 +87,10 @@ cdef inline Py_ssize_t size_of(object a) noexcept:
     return size
 
 
-cdef inline bint is_changed(object a, Py_ssize_t size) noexcept:
-    """Whether an array has another size than when it was asked: what a `Recycler` drops may have a weak
-    reference, whose callback may do anything to an input while memory is had for a result."""
-    return size_of(a) != size
+cdef inline bint is_changed(object a, int typenum, Py_ssize_t size) noexcept:
+    """Whether an array has another type, layout or size than when it was asked: what a `Recycler` drops may have a
+    weak reference, whose callback may do anything to an input while memory is had for a result."""
+    return order_of(a, typenum) == 0 or size_of(a) != size
 
 
 cdef inline bint is_given(object out) noexcept:

@@ -23,7 +23,7 @@ cdef object elementwise(Task task, object x, object out, const double *factors, 
     work.factors = factors
     work.x = data_of(&work, x)
     work.y = data_of(&work, out)
-    if is_changed(x, n) or is_changed(out, n):
+    if is_changed(x, typenum, n) or is_changed(out, typenum, n):
         return NotImplemented
     run(task, &work, n, cost)
     return out
@@ -51,7 +51,7 @@ cdef object elementwise_gradient(Task task, object dout, object kept, int kept_t
     work.x = data_of(&work, dout)
     work.t = data_of(&work, kept)
     work.y = data_of(&work, out)
-    if is_changed(dout, n) or is_changed(kept, n) or is_changed(out, n):
+    if is_changed(dout, typenum, n) or is_changed(kept, kept_type, n) or is_changed(out, typenum, n):
         return NotImplemented
     run(task, &work, n, 1)
     return out
@@ -103,11 +103,11 @@ cdef object elementwise_with_mask(
     work.x = data_of(&work, x)
     work.y = data_of(&work, y)
     work.mask = data_of(&work, mask)
-    if is_changed(x, n) or is_changed(y, n) or is_changed(mask, n):
+    if is_changed(x, typenum, n) or is_changed(y, typenum, n) or is_changed(mask, NPY_BOOL, n):
         return NotImplemented
     if draws is not None:
         work.t = data_of(&work, draws)
-        if is_changed(draws, n):
+        if is_changed(draws, NPY_FLOAT, n):
             return NotImplemented
     run(task, &work, n, cost)
     return y, mask

@@ -74,9 +74,9 @@ cdef inline bint fits_state(object state, object param, object grad, int typenum
 
 cdef bint are_updatable(tuple params, tuple grads, tuple first, tuple second) noexcept:
     """Whether these are plain arrays that belong together; `first` and `second`, of state, may be None."""
-    cdef Py_ssize_t i, n = PyTuple_GET_SIZE(params)
+    cdef Py_ssize_t i, j, n = PyTuple_GET_SIZE(params)
     cdef int typenum, order
-    cdef object param, grad, state
+    cdef object param, grad, state, other, other_grad
     if PyTuple_GET_SIZE(grads) != n:
         return False
     if first is not None and PyTuple_GET_SIZE(first) != n or second is not None and PyTuple_GET_SIZE(second) != n:
@@ -91,6 +91,10 @@ cdef bint are_updatable(tuple params, tuple grads, tuple first, tuple second) no
         order &= order_of(grad, typenum)
         if not apart_or_same(param, grad):
             return False
+        for j in range(i):  # the reference works out every step before it writes any
+            other, other_grad = <object> PyTuple_GET_ITEM(params, j), <object> PyTuple_GET_ITEM(grads, j)
+            if not (apart(param, other) and apart(param, other_grad) and apart(grad, other)):
+                return False
         if first is not None:
             state = <object> PyTuple_GET_ITEM(first, i)
             if not fits_state(state, param, grad, typenum, order):
@@ -110,6 +114,7 @@ cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple sec
     cdef Py_ssize_t i, n, size = 0
     cdef Work *works
     cdef list _pinned
+    cdef int collects
     if params is None or grads is None or not are_updatable(params, grads, first, second):
         return NotImplemented
     n = PyTuple_GET_SIZE(params)
@@ -134,7 +139,12 @@ cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple sec
                 works[i].mask = works[i].dx
                 works[i].dx = data_of(&works[i], <object> PyTuple_GET_ITEM(second, i))
         if size >= WORTH_RELEASING // rule.cost:  # `run` holds one parameter's arrays where they are, and here are many
-            _pinned = [pinned(&works[i]) for i in range(n)]
+            collects = PyGC_Disable()  # until all are pinned, as in `pinned`
+            try:
+                _pinned = [pinned(&works[i]) for i in range(n)]
+            finally:
+                if collects:
+                    PyGC_Enable()
         if rule.clip_norm != INFINITY:
             clip(rule, works, n)
         for i in range(n):
@@ -181,6 +191,8 @@ def adam_update(params, grads, m, v, lr, beta1, beta2, eps, t, weight_decay=0.0,
     if not isinstance(eps, float) or not isinstance(decoupled, bool):
         return NotImplemented
     if not (is_fraction(beta1) and is_fraction(beta2) and (type(t) is int or type(t) is float)):
+        return NotImplemented
+    if type(t) is int and t > 1 << 60:
         return NotImplemented
     step = t
     if not step > 0:  # none that there is: the reference says what is wrong with it

@@ -78,19 +78,33 @@ cdef bint are_paired(object x, object t) noexcept:
     return True
 
 
-cdef double sum_of_sample_weights(const Work *work) noexcept nogil:
+# Whether the targets are what a loss can be held against.
+ctypedef bint (*Examine)(const Work *work) noexcept nogil
+
+
+cdef double divisor_of_pairs(const Work *work) noexcept nogil:
+    """What the losses are divided by: in a mean the number of numbers, each times the weight of its sample."""
     cdef double total = 0, lost = 0
     cdef Py_ssize_t row
+    if loss_of(work).reduction != MEAN:
+        return 1
+    if loss_of(work).sample_weights == NULL:
+        return <double> work.rows * work.columns
     for row in range(work.rows):
         add_exactly(&total, &lost, number_at(loss_of(work).sample_weights, work.typenum, row))
-    return exact(total, lost)
+    return exact(total, lost) * work.columns
 
 
 cdef bint prepare_pairs(
-    Work *work, Loss *loss, double *factors, object x, object t, object sample_weight, object reduction
+    Work *work, Loss *loss, double *factors, object x, object t, object sample_weight, object reduction, Examine examine
 ) except -1:
-    """Fill in the work for numbers x and targets t; False where they, or the options, are not plain or do not fit."""
+    """Fill in the work for numbers x and targets t; False where they, or the options, are not plain or do not fit.
+
+    `examine` looks through the targets, unless it is NULL.
+    """
     cdef int typenum = floating_type(x), target_type
+    cdef bint fit = True
+    cdef list _pinned
     if order_of(x, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or not PyArray_CheckExact(t):
         return False
     target_type = PyArray_TYPE(<ndarray> t)
@@ -113,10 +127,14 @@ cdef bint prepare_pairs(
         if PyArray_NDIM(<ndarray> x) == 0 or not is_plain_vector(sample_weight, typenum, work.rows):
             return False
         loss.sample_weights = data_of(work, sample_weight)
-    if loss.reduction == MEAN:
-        loss.divisor = <double> work.rows if sample_weight is None else sum_of_sample_weights(work)
-        loss.divisor *= work.columns
-    return True
+    if work.rows * work.columns < WORTH_RELEASING:
+        loss.divisor = divisor_of_pairs(work)
+        return examine == NULL or examine(work)
+    _pinned = pinned(work)
+    with nogil:
+        loss.divisor = divisor_of_pairs(work)
+        fit = examine == NULL or examine(work)
+    return fit
 
 
 cdef bint can_go_to(object dx, Work *work, object x, object t, object sample_weight) noexcept:

@@ -24,6 +24,12 @@ cdef bint are_probabilities(const Work *work, const floating *same_type) noexcep
     return True
 
 
+cdef bint targets_are_probabilities(const Work *work) noexcept nogil:
+    if work.typenum == NPY_FLOAT:
+        return are_probabilities(work, <const float *> work.t)
+    return are_probabilities(work, <const double *> work.t)
+
+
 cdef double binary_losses(
     const Work *work,
     const floating *x,
@@ -91,12 +97,10 @@ cdef bint prepare_binary(
     Work *work, Loss *loss, double *factors, object x, object t, object sample_weight, object reduction
 ) except -1:
     """As `prepare_pairs`; False also where a target is no probability."""
-    if not prepare_pairs(work, loss, factors, x, t, sample_weight, reduction):
+    if not prepare_pairs(work, loss, factors, x, t, sample_weight, reduction, targets_are_probabilities):
         return False
     factors[0] = 1 / loss.divisor
-    if work.typenum == NPY_FLOAT:
-        return are_probabilities(work, <const float *> work.t)
-    return are_probabilities(work, <const double *> work.t)
+    return True
 
 
 def sigmoid_cross_entropy(x, t, out=None, sample_weight=None, reduction="mean"):

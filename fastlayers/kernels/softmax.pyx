@@ -231,7 +231,7 @@ def softmax(x, axis=-1, out=None):
     work.rows = size_of(x) // work.columns if work.columns > 0 else 0
     work.x, work.y = data_of(&work, x), data_of(&work, out)
     work.t = work.dx = NULL
-    if is_changed(out, size_of(x)):
+    if is_changed(out, typenum, size_of(x)):
         return NotImplemented
     softmax_rows(&work)
     return out

@@ -29,6 +29,8 @@ cdef extern from "pythread.h" nogil:
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *object)  # Cython's own declaration wants a reference, which would count
+    int PyGC_Enable()
+    int PyGC_Disable()
 
 # The number of threads may be set while others read it, for which no one holds the GIL: it is read and written
 # whole, at the cost of any other number.
@@ -114,13 +116,19 @@ cdef list pinned(const Work *work):
     """References that hold the work's arrays where they are, while another thread may have the GIL.
 
     ``resize(refcheck=False)`` frees memory whoever reads it, but not of an array with a weak reference.
-    One that has a single owner is this call's own.
+    One that has a single owner is this call's own. Before Python 3.12 new objects may begin a collection of garbage,
+    whose finalizers could resize what is not pinned yet: so none is begun meanwhile.
     """
-    cdef list pins = []
-    cdef int i
-    for i in range(work.pinnable):
-        if Py_REFCNT(work.arrays[i]) > 1:
-            pins.append(PyWeakref_NewRef(<object> work.arrays[i], None))
+    cdef list pins
+    cdef int i, collects = PyGC_Disable()
+    try:
+        pins = []
+        for i in range(work.pinnable):
+            if Py_REFCNT(work.arrays[i]) > 1:
+                pins.append(PyWeakref_NewRef(<object> work.arrays[i], None))
+    finally:
+        if collects:
+            PyGC_Enable()
     return pins
 
 

@@ -59,7 +59,7 @@ class LeakyRelu:
     Parameters
     ----------
     negative_slope : float, default 0.01
-        The slope of what is not positive; it may be set later too.
+        The slope of what is not positive; it may be set anew before a forward.
 
     Attributes
     ----------

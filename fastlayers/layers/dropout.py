@@ -21,7 +21,7 @@ class Dropout:
     Parameters
     ----------
     p : float, default 0.5
-        In [0, 1]; it may be set later too.
+        In [0, 1]; it may be set anew before a forward.
     rng : int, numpy.random.Generator or other seed, optional
         What `numpy.random.default_rng` takes: the same seed drops the same values, on both backends. By default
         each layer drops others in each process.
@@ -71,7 +71,7 @@ class Dropout:
 
     def predict(self, x: ArrayLike) -> Array:
         """X itself, as an array: for prediction nothing is dropped."""
-        return x if type(x) is np.ndarray else np.asarray(x)
+        return x if type(x) is np.ndarray else _arguments.real("x", x)
 
     def backward(self, dout: ArrayLike) -> Array:
         """dx, of dout's shape. RuntimeError before forward."""

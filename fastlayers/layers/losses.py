@@ -21,6 +21,7 @@ class _Loss:
 
     _functions: ClassVar[ModuleType] = functional
     _copies: Recycler | None = None  # of dx, for backward
+    _axis: ClassVar[int]  # of dx, which several losses may lack
     # The default, for a subclass whose own __init__ does not call this one's too.
     reduction: Reduction = MEAN
 
@@ -41,7 +42,7 @@ class _Loss:
         if type(dout) is int and dout == 1:
             np.copyto(dx, self._dx)
         else:
-            np.multiply(self._dx, _contract.gradient_of_loss(dout, self.loss, dx.ndim), out=dx)
+            np.multiply(self._dx, _contract.gradient_of_loss(dout, self.loss, dx.ndim, self._axis), out=dx)
         return dx
 
 
@@ -75,6 +76,7 @@ class SoftmaxWithLoss(_Loss):
     fastlayers.softmax_cross_entropy : the function behind it.
     """
 
+    _axis: ClassVar[int] = 1
     _memory: tuple[Recycler | None, ...] | None = None  # of y, dx
     weight: ArrayLike | None = None
     ignore_index: int | None = None
@@ -134,6 +136,7 @@ class SigmoidWithLoss(_Loss):
     fastlayers.sigmoid_cross_entropy : the function behind it.
     """
 
+    _axis: ClassVar[int] = np.iinfo(np.intp).max  # the last
     _memory: tuple[Recycler | None, ...] | None = None  # of y, dx
 
     def __init__(self, *, reduction: Reduction = MEAN) -> None:
@@ -187,6 +190,7 @@ class MeanSquaredError(_Loss):
     fastlayers.mean_squared_error : the function behind it.
     """
 
+    _axis: ClassVar[int] = np.iinfo(np.intp).max  # the last
     _memory: Recycler | None = None  # of dx
 
     def __init__(self, *, reduction: Reduction = MEAN) -> None:

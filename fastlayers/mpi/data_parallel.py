@@ -185,10 +185,11 @@ class DataParallel:
             optimizer=Adam() if optimizer is None else optimizer,
             validation=None if validation_data is None else _fitting.validation_samples(validation_data),
             callbacks=callbacks,
-            rng=sharing.shared_generator(self.comm, rng) if shuffle else None,
+            rng=None,
             shuffle=shuffle,
             progress=progress if self.comm.rank == 0 else False,
             part_of=lambda n: sharing.share(n, self.comm.rank, self.comm.size),
+            draw=sharing.SharedOrder(self.comm, rng).permutation if shuffle else None,
         )
 
     def broadcast(self) -> None:
@@ -236,5 +237,5 @@ class DataParallel:
         """
         whole = sharing.of_one_length(arrays)
         batch_size = _arguments.count("batch_size", batch_size)
-        generator = sharing.shared_generator(self.comm, rng) if shuffle else None
-        yield from sharing.batches(self.comm, whole, batch_size, generator)
+        order = sharing.SharedOrder(self.comm, rng) if shuffle else None
+        yield from sharing.batches(self.comm, whole, batch_size, order)

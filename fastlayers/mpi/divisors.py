@@ -17,9 +17,12 @@ from .. import _arguments, layers
 Array = NDArray[Any]
 
 
-def is_ours(loss: object) -> bool:
-    """Whether a loss is one of the package, or made from one: so it has a ``reduction`` that can be set as it goes."""
-    return any(kind.__module__.startswith("fastlayers.") for kind in type(loss).__mro__)
+OURS = layers.SoftmaxWithLoss, layers.SigmoidWithLoss, layers.MeanSquaredError
+
+
+def is_ours(loss: Any) -> bool:
+    """Whether a loss is what one of the package's layers computes: so its ``reduction`` can be set as it goes."""
+    return any(getattr(type(loss), "forward", None) is kind.forward for kind in OURS)
 
 
 def divisor(loss: Any, samples: int, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
@@ -41,7 +44,7 @@ def divisor(loss: Any, samples: int, t: ArrayLike, sample_weight: ArrayLike | No
     Of labels t with class weights w and sample weights s it is :math:`\sum_n s_n w_{t_n}` over the samples that are
     not ignored, of targets :math:`\sum_n s_n`, and of the losses over elements each counts as often as its sample.
     """
-    if isinstance(loss, layers.SoftmaxWithLoss):
+    if isinstance(loss, layers.SoftmaxWithLoss) and is_ours(loss):
         return _of_softmax(loss, np.asarray(t), sample_weight)
     counted = samples if sample_weight is None else float(np.sum(sample_weight, dtype=np.float64))
     elements = np.size(loss.y) if is_ours(loss) else samples

@@ -34,19 +34,29 @@ def share(n: int, rank: int, size: int) -> slice:
     return slice(n * rank // size, n * (rank + 1) // size)
 
 
-def shared_generator(comm: Any, rng: Any) -> np.random.Generator:
-    """Rank 0's generator, or on another rank a copy of it, which draws the same."""
-    generator = np.random.default_rng(rng)  # on every rank: what is no seed raises on all
-    shared: np.random.Generator = comm.bcast(generator if comm.rank == 0 else None)
-    return shared
+class SharedOrder:
+    """An order of samples for every epoch, which rank 0 draws for all.
+
+    Its own generator goes on from epoch to epoch, as it does where one process trains; no other is drawn from.
+    """
+
+    def __init__(self, comm: Any, rng: Any) -> None:
+        self._comm = comm
+        self._generator = np.random.default_rng(rng)  # on every rank: what is no seed raises on all
+
+    def permutation(self, n: int) -> Array:
+        """The numbers from 0 to n, in the same order on every rank."""
+        order: Array = np.arange(n, dtype=np.int64)
+        if self._comm.rank == 0:
+            order[...] = self._generator.permutation(n)
+        self._comm.Bcast(order, root=0)
+        return order
 
 
-def batches(
-    comm: Any, arrays: list[Array], batch_size: int, generator: np.random.Generator | None
-) -> Iterator[tuple[Array, ...]]:
-    """Each batch's part that is this rank's, over one epoch in the order that the generator draws, if there is one."""
+def batches(comm: Any, arrays: list[Array], batch_size: int, shared: SharedOrder | None) -> Iterator[tuple[Array, ...]]:
+    """Each batch's part that is this rank's, over one epoch in the order that is drawn, if there is one."""
     n = len(arrays[0])
-    order = np.arange(n) if generator is None else generator.permutation(n)
+    order = np.arange(n) if shared is None else shared.permutation(n)
     for start in range(0, n, batch_size):
         batch = order[start : start + batch_size]
         mine = batch[share(len(batch), comm.rank, comm.size)]

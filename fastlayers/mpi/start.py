@@ -51,9 +51,12 @@ def place_gradients(network: Sequential, arrays: Sequence[Array]) -> np.dtype[An
 
 
 def draw_apart(comm: Any, network: Sequential) -> None:
-    """Give a layer that draws at random another generator on each rank but rank 0."""
+    """Give a layer that draws at random another generator on each rank but rank 0; layers that share one go on to."""
+    others: dict[int, np.random.Generator] = {}
     for layer in network.layers if comm.rank else ():
         rng = getattr(layer, "rng", None)
-        if isinstance(rng, np.random.Generator):
+        if isinstance(rng, np.random.Generator) and id(rng) not in others:
             seed = copy.deepcopy(rng).integers(2**63)  # of a copy: its owner may draw from it on every rank alike
-            layer.rng = np.random.default_rng([comm.rank, seed])
+            others[id(rng)] = np.random.default_rng([comm.rank, seed])
+        if isinstance(rng, np.random.Generator):
+            layer.rng = others[id(rng)]

@@ -69,10 +69,11 @@ callbacks : list, default ()
 
 ATTRIBUTES = """
 network_ : Sequential
-    The network that is trained, to save, export, or train further. It holds no samples, and its loss layer has neither
-    the penalty nor scikit-learn's factors.
+    The network that is trained, to save (but not with ``loss="poisson"``), export, or train further. It holds no
+    samples, and its loss layer has neither the penalty nor scikit-learn's factors.
 coefs_, intercepts_ : list of ndarray
-    The network's own arrays: ``(inputs, outputs)`` weights and ``(outputs,)`` biases of each layer.
+    The network's own arrays, until it is trained further: ``(inputs, outputs)`` weights and ``(outputs,)`` biases of
+    each layer.
 loss_ : float
     The loss of the last epoch.
 loss_curve_ : list of float

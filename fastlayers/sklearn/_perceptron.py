@@ -133,13 +133,16 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         self._learn_targets(y, anew=anew, incremental=incremental)
         random_state = check_random_state(self.random_state)
         architecture = [X.shape[1], *hidden, self.n_outputs_], activations, dropouts
+        made_for = *architecture, getattr(self, "loss", None)
         if anew:
             self.network_ = build(*architecture, self._loss_layer(), dtype=X.dtype, random_state=random_state)
-            self._architecture = architecture
+            self._architecture = made_for
             self.n_layers_ = len(architecture[0])
             self.t_ = self.n_iter_ = 0
-        elif architecture != self._architecture:
-            raise ValueError("hidden_layer_sizes, activation and dropout must be what they were when training began")
+        elif made_for != self._architecture:
+            raise ValueError(
+                "hidden_layer_sizes, activation, dropout and loss must be what they were when training began"
+            )
         samples = Samples(X, self._targets(y, X.dtype), checked_weights(self._loss_weights(y, weights), X))
         if in_batches:
             scored = self._validation(*validation) if is_given else None
