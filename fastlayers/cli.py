@@ -180,7 +180,8 @@ def _prepare(args: argparse.Namespace) -> None:
         set_num_threads(args.threads)
     if args.plot is not None:
         report.require_plotting()
-    if None not in (args.plot, args.save) and os.path.realpath(args.plot) == os.path.realpath(args.save):
+    plot, save = (None if path is None else os.path.realpath(path) for path in (args.plot, args.save))
+    if plot is not None and plot == save:
         raise InputError(f"--plot and --save name the same file, {args.save}")
     for path in (args.plot, args.save):
         if path is not None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from parallel_cases import CLASS_WEIGHTS, CLASSES, FEATURES, IGNORED
-from ranks import results_on_ranks
+from ranks import on_ranks, results_on_ranks
 
 import fastlayers as fl
-from fastlayers.mpi import DataParallel
+from fastlayers.mpi import DataParallel, RankError
 
 pytestmark = [pytest.mark.usefixtures("without_mpi4py"), pytest.mark.thread_unsafe(reason="has threads of its own")]
 X, T = np.random.default_rng(4).standard_normal((53, FEATURES)), np.random.default_rng(4).integers(0, CLASSES, 53)
@@ -109,3 +109,33 @@ def test_rank_0s_generator_goes_on():
 
     for first, second, third in results_on_ranks(2, orders):
         assert first != second != third != first
+
+
+DIFFERENT = {
+    "parts of the data": (lambda rank: {"x": X[: 20 + rank], "t": T[: 20 + rank]}, "samples=21, rank 0 20"),
+    "batch size": (lambda rank: {"batch_size": 8 + rank}, "batch_size=9, rank 0 8"),
+    "epochs": (lambda rank: {"epochs": 2 + rank}, "epochs=3, rank 0 2"),
+    "validation": (
+        lambda rank: {"validation_data": (X[:3], T[:3]) if rank else None},
+        "validation samples=3, rank 0 0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "words"), DIFFERENT.values(), ids=DIFFERENT)
+def test_ranks_that_are_asked_for_different_things_all_say_so(given, words):
+    def fit(comm):
+        return DataParallel(network(), comm).fit(**({"x": X, "t": T, "epochs": 1, "batch_size": 8} | given(comm.rank)))
+
+    for error in on_ranks(2, fit):
+        assert isinstance(error, ValueError)
+        assert words in str(error)
+
+
+def test_data_that_is_wrong_on_one_rank_is_told_on_all():
+    def fit(comm):
+        return DataParallel(network(), comm).fit(X, T[: 53 - comm.rank])
+
+    right, wrong = on_ranks(2, fit)
+    assert isinstance(right, RankError)
+    assert isinstance(wrong, ValueError)

@@ -14,7 +14,7 @@ from .._protocols import Optimizer
 from ..network import Sequential
 from ..optimizers import Adam
 from . import sharing, start
-from .job import module
+from .job import agree, module
 from .shared_gradient import SharedGradient
 
 Array = NDArray[Any]
@@ -176,14 +176,33 @@ class DataParallel:
         -------
         History
             That of the training of all ranks, apart from the seconds.
+
+        Raises
+        ------
+        ValueError
+            On every rank, if they were given different numbers of samples or of epochs: parts of the data, say.
+        Exception
+            What is wrong with the data of this rank; a `RankError` on the others.
         """
+        data: _fitting.Samples | None = None
+        validation: _fitting.Samples | None = None
+        error: Exception | None = None
+        try:
+            data = _fitting.samples(x, t, sample_weight)
+            validation = None if validation_data is None else _fitting.validation_samples(validation_data)
+        except Exception as caught:  # it is raised once the others know, who would wait for this rank for ever
+            error = caught
+        agree(self.comm, error)
+        assert data is not None  # or there was an error
+        asked = {"samples": len(data.x), "epochs": epochs, "batch_size": batch_size, "shuffle": shuffle}
+        start.check_same(self.comm, asked | {"validation samples": 0 if validation is None else len(validation.x)})
         return _fitting.fit(
             self,
-            _fitting.samples(x, t, sample_weight),
+            data,
             epochs,
             batch_size,
             optimizer=Adam() if optimizer is None else optimizer,
-            validation=None if validation_data is None else _fitting.validation_samples(validation_data),
+            validation=validation,
             callbacks=callbacks,
             rng=None,
             shuffle=shuffle,

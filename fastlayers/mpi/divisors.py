@@ -47,7 +47,8 @@ def divisor(loss: Any, samples: int, t: ArrayLike, sample_weight: ArrayLike | No
     if isinstance(loss, layers.SoftmaxWithLoss) and is_ours(loss):
         return _of_softmax(loss, np.asarray(t), sample_weight)
     counted = samples if sample_weight is None else float(np.sum(sample_weight, dtype=np.float64))
-    elements = np.size(loss.y) if is_ours(loss) else samples
+    y: Any = loss.y if is_ours(loss) else None
+    elements = samples if y is None else y.size
     return counted * elements / samples
 
 

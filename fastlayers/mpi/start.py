@@ -33,6 +33,17 @@ def check_alike(comm: Any, network: Sequential) -> None:
             raise ValueError(f"the networks of the ranks differ: rank {rank} has {this}, but rank 0 has {other}")
 
 
+def check_same(comm: Any, asked: dict[str, Any]) -> None:
+    """ValueError on every rank where one was asked for something else than rank 0."""
+    found = comm.allgather(asked)
+    for rank, other in enumerate(found):
+        for name, value in found[0].items():
+            if other[name] != value:
+                raise ValueError(
+                    f"the ranks must fit the same: rank {rank} has {name}={other[name]!r}, rank 0 {value!r}"
+                )
+
+
 def place_gradients(network: Sequential, arrays: Sequence[Array]) -> np.dtype[Any] | None:
     """Have the layers write their gradients into the arrays; the dtype that x must have then, or None if they do not.
 
