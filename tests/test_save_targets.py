@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.cp437  # noqa: F401  (zipfile's, which another user may not be able to read)
 import errno
 import os
 import stat
