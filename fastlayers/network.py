@@ -137,11 +137,7 @@ class Sequential(Portable):
         grads : list of ndarray
             Aligned with `params`.
         """
-        y: Any = x
-        for layer in self.layers:
-            y = layer.forward(y)
-        loss = loss_of(self.loss_layer, y, t, sample_weight)
-        self._backward()
+        loss = self._backpropagate(x, t, sample_weight)
         return loss, self._attributes("dW", "db")
 
     def train_step(
@@ -251,6 +247,14 @@ class Sequential(Portable):
             if getattr(layer, "b", None) is not None:
                 found.append(getattr(layer, of_bias))
         return found
+
+    def _backpropagate(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
+        """The loss in training; its gradients are left in the layers."""
+        for layer in self.layers:
+            x = layer.forward(x)
+        loss = loss_of(self.loss_layer, x, t, sample_weight)
+        self._backward()
+        return loss
 
     def _backward(self) -> None:
         """Backpropagate down to the first layer that has parameters; below it no gradient is of use."""

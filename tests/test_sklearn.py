@@ -331,9 +331,9 @@ def test_partial_fit_never_trains_on_what_it_scores_on(iris, monkeypatch, random
     X, y = iris
     X = X + np.arange(150)[:, np.newaxis] * 10.0  # so that a row says which it is
     trained, scored = set(), set()
-    gradient, predict = fl.Sequential.gradient, fl.Sequential.predict
+    gradient, predict = fl.Sequential._backpropagate, fl.Sequential.predict
     monkeypatch.setattr(
-        fl.Sequential, "gradient", lambda *args: trained.update(args[1].mean(axis=1).round()) or gradient(*args)
+        fl.Sequential, "_backpropagate", lambda *args: trained.update(args[1].mean(axis=1).round()) or gradient(*args)
     )
     monkeypatch.setattr(
         fl.Sequential, "predict", lambda *args: scored.update(args[1].mean(axis=1).round()) or predict(*args)
@@ -481,13 +481,13 @@ def test_lbfgs_prints_its_iterations(iris, capsys):
 
 
 def test_an_interrupted_fit_keeps_what_it_has_learned(iris, monkeypatch):
-    def interrupt(network, *args, gradient=fl.Sequential.gradient, steps=[]):  # noqa: B006  (a counter)
+    def interrupt(network, *args, gradient=fl.Sequential._backpropagate, steps=[]):  # noqa: B006  (a counter)
         steps.append(1)
         if len(steps) > 3:
             raise KeyboardInterrupt
         return gradient(network, *args)
 
-    monkeypatch.setattr(fl.Sequential, "gradient", interrupt)
+    monkeypatch.setattr(fl.Sequential, "_backpropagate", interrupt)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         fitted = quick().fit(*iris)
     assert fitted.n_iter_ == len(fitted.loss_curve_) == 3

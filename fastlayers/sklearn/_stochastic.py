@@ -19,7 +19,7 @@ from .._progress import Progress
 from .._training import HOOKS, Training, hooks, listeners
 from ..network import Sequential
 from . import _optimizers
-from ._network import outputs_of, pack, put_gradients_in
+from ._network import aligned, outputs_of, pack, put_gradients_in
 from ._samples import Samples
 
 __all__ = ["Loop", "begin"]
@@ -67,7 +67,7 @@ class Loop:
     ) -> None:
         self.estimator = estimator
         self.params = pack(estimator.network_)
-        self.grads = [np.zeros_like(param) for param in self.params]
+        self.grads = [aligned(np.zeros_like(param)).reshape(param.shape) for param in self.params]
         self.network: Sequential = estimator._training_network()
         put_gradients_in(self.network, *self.grads)
         self.optimizer: Any = estimator._optimizer
@@ -125,7 +125,7 @@ class Loop:
             count = len(x) if sample_weight is None else float(sample_weight.sum())
             if count == 0:  # no sample of this batch counts
                 continue
-            loss, _ = network.gradient(x, targets, sample_weight)
+            loss = network._backpropagate(x, targets, sample_weight)  # the gradients are parts of `grads`
             if alpha:
                 loss += 0.5 * alpha / count * float(weights.dot(weights))
             optimizer.weight_decay = alpha / count
