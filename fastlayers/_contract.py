@@ -294,4 +294,4 @@ def gradient_of_loss(dout: Any, loss: Any, ndim: int, axis: int) -> Any:
         return number("dout", dout)
     dout = real("dout", dout)
     same_shape("dout", dout, "the loss", loss)
-    return np.expand_dims(dout, min(ndim - 1, axis)) if dout.ndim == ndim - 1 else dout
+    return np.expand_dims(dout, axis) if dout.ndim == ndim - 1 else dout

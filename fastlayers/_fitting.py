@@ -257,7 +257,7 @@ def _validated(network: Any, data: Samples) -> dict[str, float]:
 def _learning_rate(optimizer: Any, step: int) -> float:
     """That of the last step: a schedule is asked for it."""
     lr = optimizer.lr
-    return float(optimizer.lr(max(getattr(optimizer, "t", step) - 1, 0)) if callable(lr) else lr)
+    return float(lr(max(getattr(optimizer, "t", step) - 1, 0)) if callable(lr) else lr)
 
 
 def _call(called: list[Hook], training: Training) -> None:

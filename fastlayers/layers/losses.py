@@ -136,7 +136,7 @@ class SigmoidWithLoss(_Loss):
     fastlayers.sigmoid_cross_entropy : the function behind it.
     """
 
-    _axis: ClassVar[int] = np.iinfo(np.intp).max  # the last
+    _axis: ClassVar[int] = -1
     _memory: tuple[Recycler | None, ...] | None = None  # of y, dx
 
     def __init__(self, *, reduction: Reduction = MEAN) -> None:
@@ -190,7 +190,7 @@ class MeanSquaredError(_Loss):
     fastlayers.mean_squared_error : the function behind it.
     """
 
-    _axis: ClassVar[int] = np.iinfo(np.intp).max  # the last
+    _axis: ClassVar[int] = -1
     _memory: Recycler | None = None  # of dx
 
     def __init__(self, *, reduction: Reduction = MEAN) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from ..layers._state import no_forward
+
 Array = NDArray[Any]
 
 __all__ = ["PoissonWithLoss", "Scaled"]
@@ -74,7 +76,5 @@ class PoissonWithLoss:
     def backward(self) -> Array:
         """dx, of x's shape and dtype. RuntimeError before forward."""
         if self._dx is None:
-            raise RuntimeError(
-                "PoissonWithLoss.backward was called before forward: there is nothing to go back through"
-            )
+            raise no_forward(self)
         return self._dx
