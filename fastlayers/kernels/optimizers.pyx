@@ -114,7 +114,6 @@ cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple sec
     cdef Py_ssize_t i, n, size = 0
     cdef Work *works
     cdef list _pinned
-    cdef int collects
     if params is None or grads is None or not are_updatable(params, grads, first, second):
         return NotImplemented
     n = PyTuple_GET_SIZE(params)
@@ -139,12 +138,7 @@ cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple sec
                 works[i].mask = works[i].dx
                 works[i].dx = data_of(&works[i], <object> PyTuple_GET_ITEM(second, i))
         if size >= WORTH_RELEASING // rule.cost:  # `run` holds one parameter's arrays where they are, and here are many
-            collects = PyGC_Disable()  # until all are pinned, as in `pinned`
-            try:
-                _pinned = [pinned(&works[i]) for i in range(n)]
-            finally:
-                if collects:
-                    PyGC_Enable()
+            _pinned = pinned(works, n)
         if rule.clip_norm != INFINITY:
             clip(rule, works, n)
         for i in range(n):

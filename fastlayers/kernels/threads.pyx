@@ -112,20 +112,22 @@ cdef inline char *data_of(Work *work, object array) noexcept:
     return <char *> PyArray_DATA(<ndarray> array)
 
 
-cdef list pinned(const Work *work):
-    """References that hold the work's arrays where they are, while another thread may have the GIL.
+cdef list pinned(const Work *works, Py_ssize_t count=1):
+    """References that hold the arrays of one or several works where they are, while another thread may have the GIL.
 
     ``resize(refcheck=False)`` frees memory whoever reads it, but not of an array with a weak reference.
     One that has a single owner is this call's own. Before Python 3.12 new objects may begin a collection of garbage,
     whose finalizers could resize what is not pinned yet: so none is begun meanwhile.
     """
     cdef list pins
+    cdef Py_ssize_t at
     cdef int i, collects = PyGC_Disable()
     try:
         pins = []
-        for i in range(work.pinnable):
-            if Py_REFCNT(work.arrays[i]) > 1:
-                pins.append(PyWeakref_NewRef(<object> work.arrays[i], None))
+        for at in range(count):
+            for i in range(works[at].pinnable):
+                if Py_REFCNT(works[at].arrays[i]) > 1:
+                    pins.append(PyWeakref_NewRef(<object> works[at].arrays[i], None))
     finally:
         if collects:
             PyGC_Enable()
