@@ -36,6 +36,22 @@ def loss_of(loss_layer: Any, scores: Any, t: ArrayLike, sample_weight: ArrayLike
     return loss
 
 
+def counts_of_labels(
+    loss_layer: SoftmaxWithLoss, t: Array, sample_weight: ArrayLike | None, dtype: Any = np.float64
+) -> Array:
+    """How much each label counts in the mean loss: the weight of its sample times that of its class; ignored, nothing.
+
+    Weights are read in `dtype`. What is no class has another's weight: the loss itself refuses it.
+    """
+    counts = np.ones(t.shape) if sample_weight is None else np.asarray(sample_weight, dtype).astype(np.float64)
+    ignored = np.zeros(t.shape, bool) if loss_layer.ignore_index is None else np.asarray(t == loss_layer.ignore_index)
+    if loss_layer.weight is not None:
+        weight = np.asarray(_arguments.real("weight", loss_layer.weight), dtype)
+        counts[~ignored] *= np.take(weight, t[~ignored], mode="clip")
+    counts[ignored] = 0
+    return counts
+
+
 def classifies(loss_layer: Any, scores: Array) -> bool:
     """Whether `accuracy_of` has a meaning for these."""
     return hasattr(loss_layer, "accuracy") or (isinstance(loss_layer, SoftmaxWithLoss) and scores.ndim == 2)

@@ -17,6 +17,7 @@ from ._progress import Progress
 from ._protocols import Optimizer
 from ._training import HOOKS, Hook, Training, hooks, kind, listeners
 from .layers import Affine, SoftmaxWithLoss
+from .optimizers import Adam
 
 Array = NDArray[Any]
 
@@ -59,8 +60,10 @@ def samples(x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None, 
     return data
 
 
-def validation_samples(data: Any) -> Samples:
-    """What ``validation_data`` holds."""
+def validation_samples(data: Any) -> Samples | None:
+    """What ``validation_data`` holds, if there is any."""
+    if data is None:
+        return None
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
         given = f"{len(data)} of them" if isinstance(data, tuple | list) else kind(data)
         raise TypeError(f"validation_data must be (x, t) or (x, t, sample_weight), not {given}")
@@ -91,7 +94,7 @@ def fit(
     epochs: int,
     batch_size: int,
     *,
-    optimizer: Optimizer,
+    optimizer: Optimizer | None,
     validation: Samples | None,
     callbacks: Iterable[Any],
     rng: Any,
@@ -103,6 +106,7 @@ def fit(
     """Train a network, as `Sequential.fit` says; with `part_of`, on that part of each batch, in the order of `draw`."""
     epochs = _arguments.count("epochs", epochs)
     batch_size = min(_arguments.count("batch_size", batch_size), len(data.x))
+    optimizer = Adam() if optimizer is None else optimizer
     if isinstance(optimizer, type) or not callable(getattr(optimizer, "update", None)):
         raise TypeError(f"optimizer must have update(params, grads), as SGD() has, not {kind(optimizer)}")
     listening = listeners(callbacks)
@@ -201,12 +205,7 @@ def _counts(loss_layer: Any, data: Samples) -> Array | None:
         return data.weights
     if loss_layer.weight is None and loss_layer.ignore_index is None:
         return data.weights
-    counts = np.ones(len(data.t)) if data.weights is None else data.weights.astype(float)
-    if loss_layer.weight is not None:
-        counts *= np.take(_arguments.real("weight", loss_layer.weight), data.t, mode="clip")
-    if loss_layer.ignore_index is not None:
-        counts[data.t == loss_layer.ignore_index] = 0
-    return counts
+    return _evaluation.counts_of_labels(loss_layer, data.t, data.weights)
 
 
 def _counted(weights: Array | None, order: Array | None, batch_size: int, samples: int) -> Iterable[bool]:
@@ -257,7 +256,7 @@ def _validated(network: Any, data: Samples) -> dict[str, float]:
 def _learning_rate(optimizer: Any, step: int) -> float:
     """That of the last step: a schedule is asked for it."""
     lr = optimizer.lr
-    return float(lr(max(getattr(optimizer, "t", step) - 1, 0)) if callable(lr) else lr)
+    return float(optimizer.lr(max(getattr(optimizer, "t", step) - 1, 0)) if callable(lr) else lr)
 
 
 def _call(called: list[Hook], training: Training) -> None:

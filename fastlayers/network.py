@@ -15,7 +15,6 @@ from ._evaluation import accuracy_of, loss_of
 from ._history import History
 from ._protocols import Loss, Optimizer
 from .formats.portable import Portable
-from .optimizers import Adam
 
 Array = NDArray[Any]
 
@@ -230,8 +229,8 @@ class Sequential(Portable):
             _fitting.samples(x, t, sample_weight),
             epochs,
             batch_size,
-            optimizer=Adam() if optimizer is None else optimizer,
-            validation=None if validation_data is None else _fitting.validation_samples(validation_data),
+            optimizer=optimizer,
+            validation=_fitting.validation_samples(validation_data),
             callbacks=callbacks,
             rng=rng,
             shuffle=shuffle,

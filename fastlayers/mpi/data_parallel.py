@@ -12,7 +12,6 @@ from .. import _arguments, _fitting
 from .._history import History
 from .._protocols import Optimizer
 from ..network import Sequential
-from ..optimizers import Adam
 from . import sharing, start
 from .job import agree, module
 from .shared_gradient import SharedGradient
@@ -189,7 +188,7 @@ class DataParallel:
         error: Exception | None = None
         try:
             data = _fitting.samples(x, t, sample_weight)
-            validation = None if validation_data is None else _fitting.validation_samples(validation_data)
+            validation = _fitting.validation_samples(validation_data)
         except Exception as caught:  # it is raised once the others know, who would wait for this rank for ever
             error = caught
         agree(self.comm, error)
@@ -201,7 +200,7 @@ class DataParallel:
             data,
             epochs,
             batch_size,
-            optimizer=Adam() if optimizer is None else optimizer,
+            optimizer=optimizer,
             validation=validation,
             callbacks=callbacks,
             rng=None,

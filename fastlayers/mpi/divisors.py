@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _arguments, layers
+from .._evaluation import counts_of_labels
 
 Array = NDArray[Any]
 
@@ -55,15 +56,10 @@ def divisor(loss: Any, samples: int, t: ArrayLike, sample_weight: ArrayLike | No
 def _of_softmax(loss: layers.SoftmaxWithLoss, t: Array, sample_weight: ArrayLike | None) -> float:
     y = loss.y
     assert y is not None  # it has gone forward
-    has_labels = _arguments.are_labels("x", y, t)
-    shape = t.shape if has_labels else _arguments.labels_shape(y)
-    if sample_weight is None and not (has_labels and (loss.weight is not None or loss.ignore_index is not None)):
-        return float(math.prod(shape))
+    is_weighted = not (sample_weight is None and loss.weight is None and loss.ignore_index is None)
     # The loss reads all weights in the scores' dtype.
-    counts = np.ones(shape, y.dtype) if sample_weight is None else np.asarray(sample_weight, y.dtype)
-    if has_labels:
-        counted = np.ones(shape, bool) if loss.ignore_index is None else np.asarray(t != loss.ignore_index)
-        t, counts = t[counted], counts[counted]
-        if loss.weight is not None:
-            counts = counts.astype(np.float64) * np.asarray(loss.weight, y.dtype)[t]
-    return float(counts.sum(dtype=np.float64))
+    if is_weighted and _arguments.are_labels("x", y, t):
+        return float(counts_of_labels(loss, t, sample_weight, y.dtype).sum())
+    if sample_weight is None:
+        return float(math.prod(_arguments.labels_shape(y)))
+    return float(np.asarray(sample_weight, y.dtype).sum(dtype=np.float64))
