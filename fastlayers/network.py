@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _fitting
 from ._evaluation import accuracy_of, loss_of
 from ._history import History
+from ._own_layers import OWN, prediction
 from ._protocols import Loss, Optimizer
 from .formats.portable import Portable
 
@@ -64,15 +65,12 @@ class Sequential(Portable):
         """The last layer's output, ``(N, C)`` scores for a classifier; the loss layer is left out.
 
         The layers' training state is left alone, so that several threads may predict with one network
-        (of the package's layers; one without ``predict`` has its ``forward`` called).
+        (of the package's layers; one without ``predict``, or with a ``forward`` of a class that is derived from that
+        of ``predict``, has its ``forward`` called).
         """
         y: Any = x
         for layer in self.layers:
-            try:
-                predict = layer.predict
-            except AttributeError:
-                predict = layer.forward
-            y = predict(y)
+            y = layer.predict(y) if type(layer) in OWN else prediction(layer, y)
         return y if type(y) is np.ndarray else np.asarray(y)
 
     def loss(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

@@ -53,6 +53,74 @@ def test_layers_without_predict_have_forward_called():
     assert fl.Sequential([Double(), fl.Relu()], fl.SoftmaxWithLoss()).predict([[1.0, -1.0]]).tolist() == [[2.0, 0.0]]
 
 
+class Doubled(fl.Relu):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+class Tripling:
+    def forward(self, x):
+        return 3 * super().forward(x)
+
+
+class Mixed(Tripling, fl.Relu):
+    pass
+
+
+class Predicting(Doubled):
+    def predict(self, x):
+        return 5 * super().predict(x)
+
+
+class OwnBase:
+    def forward(self, x):
+        return np.asarray(x)
+
+    def predict(self, x):
+        return np.asarray(x)
+
+
+class Own(OwnBase):
+    def forward(self, x):
+        return 7 * np.asarray(x)
+
+
+class StandIn:
+    def __init__(self, layer):
+        self._layer = layer
+
+    def __getattr__(self, name):
+        return getattr(self._layer, name)
+
+
+def patched(layer, name, factor):
+    setattr(layer, name, lambda x: factor * np.asarray(x))
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("layer", "factor"),
+    [
+        (Doubled(), 2),
+        (type("Further", (Doubled,), {})(), 2),
+        (Mixed(), 3),
+        (Predicting(), 5),
+        (Own(), 7),
+        (OwnBase(), 1),
+        (StandIn(Doubled()), 1),
+        (patched(Doubled(), "predict", 11), 11),
+        (patched(OwnBase(), "forward", 13), 13),
+    ],
+)
+def test_whatever_is_most_derived_predicts(layer, factor):
+    """What is trained is what predicts, for a subclass that overrides `forward` alone."""
+    x = np.abs(X[:, 0]).astype(np.float32)
+    W = np.eye(4, dtype=np.float32)
+    net = fl.Sequential([fl.Affine(W), layer], fl.MeanSquaredError())
+    np.testing.assert_array_equal(net.predict(x), factor * x)
+    assert net.loss(x, factor * x) == 0
+
+
 def test_threads_share_a_network(implementation):
     net = network()
     inputs = [RNG.standard_normal((n, 8)) for n in range(1, 9)]
