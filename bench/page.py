@@ -22,6 +22,7 @@ TITLES = {
     8: "Every instruction set",
     9: "Growth with size, and memory",
     10: "A prediction",
+    11: "Mixed dtypes",
 }
 NOTES = {
     1: "Results' arrays are given (`out=`), apart from the layer's.",
@@ -37,6 +38,8 @@ NOTES = {
     "A line without a goal tells the growth of the time over the memory's floor: a kernel's own least, or a copy's "
     "time at that size where it is more.",
     10: "`Sequential.predict` and what others offer for it, each with its own kind of array as input.",
+    11: "A float32 network that is given another dtype, against the same call in float32; layers and losses by hand "
+    "that promote or cast, against the same call in one dtype and a pass of NumPy's over what is cast.",
 }
 PICTURES = {
     "time-per-element": (

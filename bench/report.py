@@ -46,6 +46,7 @@ def main() -> None:
 
     import page
     from goals import Line, Measurement
+    from goals_dtypes import DTYPES
     from goals_kernels import KERNELS
     from goals_machine import MACHINE
     from goals_networks import NETWORKS
@@ -56,7 +57,7 @@ def main() -> None:
     wanted = given.goals or page.TITLES
     lines: list[Line] = []
     times: dict[str, Any] = {}
-    measurements: list[Measurement] = [*KERNELS, *NETWORKS, *MACHINE]
+    measurements: list[Measurement] = [*KERNELS, *NETWORKS, *DTYPES, *MACHINE]
     for measurement in sorted(measurements, key=lambda m: m.goal):
         if measurement.goal in wanted:
             outcome = measurement.measure(QUICK if given.quick else 1.0)

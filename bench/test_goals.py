@@ -9,6 +9,7 @@ import peers
 import predictions
 import pytest
 from goals import Bound, Line, PerElement, Race, Sweep, digits
+from goals_dtypes import AND_A_PASS, DTYPES, ONE_DTYPE
 from goals_kernels import KERNELS
 from goals_machine import MACHINE
 from goals_networks import NETWORKS, TRAINING
@@ -16,7 +17,7 @@ from test_kernels import LARGEST_UNTIMED
 
 from fastlayers.command import cases
 
-RACES = [goal for goal in (*KERNELS, *NETWORKS) if isinstance(goal, Race)]
+RACES = [goal for goal in (*KERNELS, *NETWORKS, *DTYPES) if isinstance(goal, Race)]
 CALLS = [
     *((f"{race.goal} {race.what}", race.calls, race.nbytes) for race in RACES),
     *(
@@ -57,9 +58,9 @@ def test_measurements_in_a_process_of_their_own() -> None:
 
 
 def test_every_goal_is_measured_and_named() -> None:
-    assert {goal.goal for goal in (*KERNELS, *NETWORKS, *MACHINE)} == set(page.TITLES) == set(page.NOTES)
+    assert {goal.goal for goal in (*KERNELS, *NETWORKS, *DTYPES, *MACHINE)} == set(page.TITLES) == set(page.NOTES)
     # a bound on a peer that no one measures would be reported as not installed
-    known = {"np.negative", "np.copyto", "np.dot", "NumPy", *predictions.PREDICTIONS}
+    known = {"np.negative", "np.copyto", "np.dot", "NumPy", ONE_DTYPE, AND_A_PASS, *predictions.PREDICTIONS}
     known |= {bound.peer for race in TRAINING for bound in race.bounds}
     for race in RACES:
         assert {bound.peer for bound in race.bounds if isinstance(bound, Bound)} <= known, race.what

@@ -63,6 +63,8 @@ def _decline(*args: Any, **options: Any) -> Any:
 
 # What a level's module offers, for a process without one: each declines, as a kernel does what it does not take.
 _DECLINES = SimpleNamespace(
+    cast_like=_decline,
+    as_input=_decline,
     relu=_decline,
     relu_forward=_decline,
     relu_backward=_decline,

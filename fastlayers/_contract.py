@@ -43,6 +43,18 @@ Run = Callable[..., Any]
 # What each function asks of its input
 
 
+def cast_like(run: Run, x: ArrayLike, like: Array) -> Array:
+    """x in the dtype of `like`, a floating one; ValueError where a finite number would become infinite."""
+    (x,) = alike(real("x", x))
+    y: Array = run("cast_like", x, like)
+    beyond = np.isinf(y) & np.isfinite(x)
+    if beyond.any():
+        place = tuple(np.argwhere(beyond)[0].tolist())
+        where = ", ".join(map(str, place))
+        raise ValueError(f"x[{where}] is {x[place]}, which is beyond {y.dtype.name}, the dtype of the parameters")
+    return y
+
+
 def relu(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
     (x,) = alike(real("x", x))
     return deliver_one(run("relu", x), out, "y")

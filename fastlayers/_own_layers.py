@@ -1,13 +1,18 @@
-"""What a network knows of this package's layers, and has to find out of a user's.
+"""What a network knows of this package's layers, and has to find out of a user's: the input's dtype, the prediction.
 
-A layer predicts by ``predict``, or by ``forward`` where that is further down the line of inheritance.
+A network has the dtype of its parameters, in which its first layer is given the input; and a layer predicts by
+``predict``, or by ``forward`` where that is further down the line of inheritance.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["OWN", "prediction"]
+import numpy as np
+
+from . import _backend, _contract
+
+__all__ = ["OWN", "as_input", "prediction"]
 
 # The classes of this package that were met as layers, so that one look is enough for each.
 OWN: set[type] = set()
@@ -18,6 +23,42 @@ def is_own(kind: type) -> bool:
     if kind.__module__.partition(".")[0] == __package__ and hasattr(kind, "predict"):
         OWN.add(kind)
     return kind in OWN
+
+
+# The input
+
+
+def as_input(layers: list[Any], x: Any) -> Any:
+    """What the first layer is given for x: x in the dtype of the parameters, where they have one.
+
+    A user's own first layer is given x itself, and so is every one where parameters have several dtypes: these are
+    promoted, as NumPy does.
+    """
+    y = _backend.kernels.as_input(layers, x, OWN)
+    return _as_input(layers, x) if y is NotImplemented else y
+
+
+def _as_input(layers: list[Any], x: Any) -> Any:
+    param = _parameter(layers)
+    if param is None or (isinstance(x, np.ndarray) and x.dtype == param.dtype) or not is_own(type(layers[0])):
+        return x
+    return _contract.cast_like(_backend.run, x, param)
+
+
+def _parameter(layers: list[Any]) -> Any:
+    """The first parameter, where all of them are arrays of its dtype, a floating one; else None."""
+    first = None
+    for layer in layers:
+        for param in (getattr(layer, "W", None), getattr(layer, "b", None)):
+            if param is None:
+                continue
+            first = param if first is None else first
+            if not isinstance(param, np.ndarray) or param.dtype != first.dtype:
+                return None
+    return first if first is not None and first.dtype.kind == "f" else None
+
+
+# The prediction
 
 
 def prediction(layer: Any, x: Any) -> Any:

@@ -24,6 +24,12 @@ Array = NDArray[Any]
 LOG_GUARD = 1e-7
 
 
+def cast_like(x: Array, like: Array) -> Array:
+    """The numbers of x in the dtype of `like`; what is beyond its range becomes infinite."""
+    with np.errstate(over="ignore"):
+        return x.astype(like.dtype, copy=False)
+
+
 def relu(x: Array) -> Array:
     """``y = max(x, 0)`` without the mask, for prediction; else as `relu_forward`."""
     y, _ = relu_forward(x)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _fitting
 from ._evaluation import accuracy_of, loss_of
 from ._history import History
-from ._own_layers import OWN, prediction
+from ._own_layers import OWN, as_input, prediction
 from ._protocols import Loss, Optimizer
 from .formats.portable import Portable
 
@@ -40,6 +40,13 @@ class Sequential(Portable):
         The two arguments.
     history : History or None
         What the last `fit` measured, also where it ended in an exception or was interrupted.
+
+    Notes
+    -----
+    A network has the dtype of its parameters: `predict`, `loss`, `gradient` and all that trains cast x to it, once,
+    whether x is float64, float16, or the uint8 of images. A finite number that is beyond it is a ValueError. Your own
+    layer, where it is the first, is given x as it is; and where parameters have several dtypes, x and they are promoted
+    as NumPy does.
 
     Examples
     --------
@@ -68,7 +75,7 @@ class Sequential(Portable):
         (of the package's layers; one without ``predict``, or with a ``forward`` of a class that is derived from that
         of ``predict``, has its ``forward`` called).
         """
-        y: Any = x
+        y: Any = as_input(self.layers, x)
         for layer in self.layers:
             y = layer.predict(y) if type(layer) in OWN else prediction(layer, y)
         return y if type(y) is np.ndarray else np.asarray(y)
@@ -247,6 +254,7 @@ class Sequential(Portable):
 
     def _backpropagate(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
         """The loss in training; its gradients are left in the layers."""
+        x = as_input(self.layers, x)
         for layer in self.layers:
             x = layer.forward(x)
         loss = loss_of(self.loss_layer, x, t, sample_weight)

@@ -55,7 +55,8 @@ def test_the_kernel_declines_what_is_not_common(level, name, kind):
     args = list(zoo.common_call(name))
     args[0] = zoo.LAYOUTS[kind](args[0]) if kind in zoo.LAYOUTS else args[0].astype(kind)
     before = [np.array(a) for a in args]
-    assert kernel_call(level, name, *args) is NotImplemented
+    promotes = kind in ("float16", "int64") and name in ("affine_forward", "sigmoid_backward", "tanh_backward")
+    assert (kernel_call(level, name, *args) is NotImplemented) != promotes
     for nonsense in (None, 1.0, "text", [1.0, 2.0], (), object()):
         assert kernel_call(level, name, nonsense, *args[1:]) is NotImplemented
     for array, copy in zip(args, before, strict=True):
@@ -133,7 +134,7 @@ def test_the_rule_declines_what_is_not_common_with_nothing_written(level, name, 
             "list": last.tolist(),
         }
         args[which][-1] = odd[kind] if kind in odd else zoo.LAYOUTS[kind](last)
-        takes = kind == "read-only" and which == 1
+        takes = kind in ("read-only", "float16", "other") and which == 1
         before = [a.copy() for a in args[0][:-1]]
         assert (getattr(level, name)(*args) is NotImplemented) != takes
         for array, copy in zip(args[0], before, strict=False):

@@ -140,9 +140,11 @@ def affine_forward(x, W, b=None, out=None):
     cdef int ndim
     cdef Py_ssize_t rows, inputs, columns
     cdef list _pinned
+    cdef tuple operands
     cdef Work work
-    if order_of(x, typenum) == 0 or order_of(W, typenum) == 0:
-        return NotImplemented
+    if order_of(x, typenum) == 0 or order_of(W, typenum) == 0 or (b is not None and order_of(b, typenum) == 0):
+        operands = promoted(x, W, b)
+        return NotImplemented if operands is None else affine_forward(*operands, out)
     ndim = PyArray_NDIM(<ndarray> x)
     if not 1 <= ndim <= 2 or PyArray_NDIM(<ndarray> W) != 2:
         return NotImplemented
@@ -195,9 +197,14 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
     cdef char *dx_data
     cdef char *dW_data
     cdef list _pinned
+    cdef tuple operands
     cdef Work work
-    if order_of(dout, typenum) == 0 or order_of(W, typenum) == 0:
-        return NotImplemented
+    if order_of(dout, typenum) == 0 or order_of(x, typenum) == 0 or order_of(W, typenum) == 0:
+        # Each result has the type of its own operands: that is one for all where it is dout's.
+        operands = promoted(dout, x, W)
+        if operands is None or operands[0] is not dout:
+            return NotImplemented
+        return affine_backward(*operands, need_dx, out)
     if PyArray_NDIM(<ndarray> dout) != 2 or PyArray_NDIM(<ndarray> W) != 2:
         return NotImplemented
     rows = PyArray_DIM(<ndarray> dout, 0)

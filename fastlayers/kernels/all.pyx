@@ -13,6 +13,7 @@ from fastlayers.kernels.math cimport *
 import_array()
 
 include "threads.pyx"
+include "cast.pyx"
 include "elementwise.pyx"
 include "relu.pyx"
 include "leaky_relu.pyx"

@@ -104,6 +104,14 @@ cdef bint prepare(
     return fit
 
 
+cdef tuple in_type_of_scores(object x, object t, object weight, object sample_weight):
+    """Targets of another type than the scores', and weights of another; labels are as they are."""
+    cdef int typenum = floating_type(x)
+    if typenum >= 0 and PyArray_CheckExact(t) and PyArray_NDIM(<ndarray> t) == PyArray_NDIM(<ndarray> x):
+        t = in_type(t, typenum)
+    return t, in_type(weight, typenum), in_type(sample_weight, typenum)
+
+
 cdef object losses_of(Work *work, Loss *loss):
     """Do the work; returns the loss, or the losses of all rows."""
     cdef ndarray row_losses
@@ -127,6 +135,7 @@ def softmax_cross_entropy(
         if not are_scores(x):
             return NotImplemented
         out = new_like(out, x, floating_type(x), NPY_ARRAY_C_CONTIGUOUS)  # before the checks, as below
+    t, weight, sample_weight = in_type_of_scores(x, t, weight, sample_weight)
     if not prepare(&work, &loss, x, t, weight, sample_weight, ignore_index, label_smoothing, reduction):
         return NotImplemented
     if order_of(out, work.typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or not (
@@ -157,6 +166,7 @@ def softmax_with_loss(
     y = new_like(y, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
     dx = new_like(dx, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
     # After the results, because to drop old ones may run any code: what is checked from here on stays so.
+    t, weight, sample_weight = in_type_of_scores(x, t, weight, sample_weight)
     if not prepare(&work, &loss, x, t, weight, sample_weight, ignore_index, label_smoothing, reduction):
         return NotImplemented
     if work.typenum != typenum or not (same_shape(x, y) and same_shape(x, dx)):

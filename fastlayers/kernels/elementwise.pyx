@@ -57,6 +57,18 @@ cdef object elementwise_gradient(Task task, object dout, object kept, int kept_t
     return out
 
 
+cdef object gradient_by_result(Task task, object dout, object y, object out):
+    """The entry of a gradient that is worked out from y, what forward gave; of another type than dout, both promoted."""
+    cdef int typenum = floating_type(dout)
+    cdef tuple operands
+    if typenum < 0 or order_of(y, typenum) == 0:
+        operands = promoted(dout, y, None)
+        if operands is None:
+            return NotImplemented
+        dout, y, _ = operands
+    return elementwise_gradient(task, dout, y, floating_type(dout), out, NULL)
+
+
 cdef object elementwise_with_mask(
     Task task, object x, object draws, object out, const double *factors, Py_ssize_t cost
 ):

@@ -53,7 +53,8 @@ def mean_squared_error(y, t, out=None, sample_weight=None, reduction="mean"):
         if order_of(y, floating_type(y)) & NPY_ARRAY_C_CONTIGUOUS == 0:
             return NotImplemented
         out = new_like(out, y, floating_type(y), NPY_ARRAY_C_CONTIGUOUS)  # before the checks, as in the other losses
-    if not prepare_pairs(&work, &loss, factors, y, t, sample_weight, reduction, NULL):
+    sample_weight = in_type(sample_weight, floating_type(y))
+    if not prepare_pairs(&work, &loss, factors, y, t, sample_weight, reduction, targets_are_in_range):
         return NotImplemented
     if not can_go_to(out, &work, y, t, sample_weight):
         return NotImplemented

@@ -109,13 +109,31 @@ cdef bint are_updatable(tuple params, tuple grads, tuple first, tuple second) no
     return True
 
 
+cdef tuple in_types_of(tuple params, tuple grads):
+    """Gradients of another type than their parameters', each in its parameter's; None where there is none."""
+    cdef list found = []
+    cdef bint differ = False
+    cdef object param, grad, as_param
+    if PyTuple_GET_SIZE(params) != PyTuple_GET_SIZE(grads):
+        return None
+    for param, grad in zip(params, grads):
+        as_param = in_type(grad, floating_type(param))
+        differ |= as_param is not grad
+        found.append(as_param)
+    return tuple(found) if differ else None
+
+
 cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple second):
     """Run a rule over every parameter; NotImplemented where they are not plain. A rule without state gives None."""
     cdef Py_ssize_t i, n, size = 0
     cdef Work *works
     cdef list _pinned
-    if params is None or grads is None or not are_updatable(params, grads, first, second):
+    if params is None or grads is None:
         return NotImplemented
+    if not are_updatable(params, grads, first, second):
+        grads = in_types_of(params, grads)
+        if grads is None or not are_updatable(params, grads, first, second):
+            return NotImplemented
     n = PyTuple_GET_SIZE(params)
     works = <Work *> PyMem_Malloc(max(n, 1) * sizeof(Work))
     if works == NULL:

@@ -16,16 +16,10 @@ cdef inline Py_ssize_t start_of_block(const Work *work, Py_ssize_t block) noexce
 cdef inline const floating *targets_at(
     const Work *work, const floating *same_type, Py_ssize_t start, floating *converted, Py_ssize_t n
 ) noexcept nogil:
-    """The targets from `start` on: where they are, or converted from booleans or integers."""
-    cdef Py_ssize_t j
+    """The targets from `start` on: where they are, or converted from another type."""
     if work.label_type == SOFT_TARGETS:
         return same_type + start
-    if work.label_type == NPY_BOOL:
-        for j in range(n):
-            converted[j] = <floating> (work.t[start + j] != 0)
-    else:
-        for j in range(n):
-            converted[j] = <floating> label_at(work.t, work.label_type, start + j)
+    convert(work.t, work.label_type, converted, start, n)
     return converted
 
 
@@ -58,13 +52,6 @@ cdef inline double sum_of_losses(
     return sum_of(losses, n)
 
 
-cdef inline bint is_target_type(int typenum) noexcept:
-    """Booleans, and integers that `label_at` gives as they are."""
-    return typenum == NPY_BOOL or (
-        NPY_BYTE <= typenum <= NPY_LONGLONG and typenum != NPY_ULONG
-    )
-
-
 cdef bint are_paired(object x, object t) noexcept:
     """Whether t has x's shape, or x's without a last axis of one."""
     cdef int i, ndim = PyArray_NDIM(<ndarray> x)
@@ -80,6 +67,13 @@ cdef bint are_paired(object x, object t) noexcept:
 
 # Whether the targets are what a loss can be held against.
 ctypedef bint (*Examine)(const Work *work) noexcept nogil
+
+
+cdef bint targets_are_in_range(const Work *work) noexcept nogil:
+    """Whether every finite target is finite in the numbers' type."""
+    if work.typenum == NPY_DOUBLE or work.label_type != NPY_DOUBLE:
+        return True
+    return not exceed_float(<const double *> work.t, work.rows * work.columns)
 
 
 cdef double divisor_of_pairs(const Work *work) noexcept nogil:
@@ -100,7 +94,7 @@ cdef bint prepare_pairs(
 ) except -1:
     """Fill in the work for numbers x and targets t; False where they, or the options, are not plain or do not fit.
 
-    `examine` looks through the targets, unless it is NULL.
+    `examine` looks through the targets.
     """
     cdef int typenum = floating_type(x), target_type
     cdef bint fit = True
@@ -110,7 +104,7 @@ cdef bint prepare_pairs(
     target_type = PyArray_TYPE(<ndarray> t)
     if order_of(t, target_type) & NPY_ARRAY_C_CONTIGUOUS == 0 or not are_paired(x, t):
         return False
-    if target_type != typenum and not is_target_type(target_type):
+    if not is_real_type(target_type):
         return False
     begin(work, typenum)
     work.label_type = SOFT_TARGETS if target_type == typenum else target_type
@@ -129,11 +123,11 @@ cdef bint prepare_pairs(
         loss.sample_weights = data_of(work, sample_weight)
     if work.rows * work.columns < WORTH_RELEASING:
         loss.divisor = divisor_of_pairs(work)
-        return examine == NULL or examine(work)
+        return examine(work)
     _pinned = pinned(work)
     with nogil:
         loss.divisor = divisor_of_pairs(work)
-        fit = examine == NULL or examine(work)
+        fit = examine(work)
     return fit
 
 

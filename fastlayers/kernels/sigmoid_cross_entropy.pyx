@@ -7,27 +7,31 @@ Work: x, t, dx, y the probabilities or NULL; `factors[0]` is 1 over the divisor.
 """
 
 
-cdef bint are_probabilities(const Work *work, const floating *same_type) noexcept nogil:
-    """Whether every target lies in [0, 1]."""
-    cdef floating[CHUNK] converted
-    cdef const floating *t
-    cdef Py_ssize_t start = 0, j, n
+cdef bint are_probabilities(const floating *t, Py_ssize_t n) noexcept nogil:
+    """Whether n targets all lie in [0, 1]."""
+    cdef Py_ssize_t j
     cdef int wrong = 0
-    while start < work.rows * work.columns:
-        n = min(CHUNK, work.rows * work.columns - start)
-        t = targets_at(work, same_type, start, &converted[0], n)
-        for j in range(n):
-            wrong |= not (t[j] >= <floating> 0 and t[j] <= <floating> 1)
-        if wrong:
-            return False
-        start += n
-    return True
+    for j in range(n):
+        wrong |= not (t[j] >= <floating> 0 and t[j] <= <floating> 1)
+    return not wrong
 
 
 cdef bint targets_are_probabilities(const Work *work) noexcept nogil:
-    if work.typenum == NPY_FLOAT:
-        return are_probabilities(work, <const float *> work.t)
-    return are_probabilities(work, <const double *> work.t)
+    """The same of every target as it was given: what lies a little above 1 may not in another type."""
+    cdef float[CHUNK] chunk
+    cdef int typenum = work.typenum if work.label_type == SOFT_TARGETS else work.label_type
+    cdef Py_ssize_t start = 0, n
+    while start < work.rows * work.columns:
+        n = min(CHUNK, work.rows * work.columns - start)
+        if typenum == NPY_DOUBLE:
+            if not are_probabilities(<const double *> work.t + start, n):
+                return False
+        else:  # of the other types float32 tells what lies in [0, 1]
+            convert(work.t, typenum, &chunk[0], start, n)
+            if not are_probabilities(&chunk[0], n):
+                return False
+        start += n
+    return True
 
 
 cdef double binary_losses(
@@ -112,6 +116,7 @@ def sigmoid_cross_entropy(x, t, out=None, sample_weight=None, reduction="mean"):
         if order_of(x, floating_type(x)) & NPY_ARRAY_C_CONTIGUOUS == 0:
             return NotImplemented
         out = new_like(out, x, floating_type(x), NPY_ARRAY_C_CONTIGUOUS)  # before the checks, as in the other losses
+    sample_weight = in_type(sample_weight, floating_type(x))
     if not prepare_binary(&work, &loss, factors, x, t, sample_weight, reduction):
         return NotImplemented
     if not can_go_to(out, &work, x, t, sample_weight):
@@ -135,6 +140,7 @@ def sigmoid_with_loss(x, t, out=None, sample_weight=None, reduction="mean"):
         return NotImplemented
     y = new_like(y, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
     dx = new_like(dx, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
+    sample_weight = in_type(sample_weight, floating_type(x))
     if not prepare_binary(&work, &loss, factors, x, t, sample_weight, reduction):
         return NotImplemented
     if work.typenum != typenum or not (same_shape(x, y) and same_shape(x, dx)):
