@@ -33,7 +33,8 @@ ctypedef fused number:
     float
     double
 
-cdef double OVERFLOWS = 3.4028235677973366e+38  # float32's largest number and half a step: from here on it rounds to inf
+# The largest float32 and half a step: from here on a number rounds to infinity.
+cdef double OVERFLOWS = 3.4028235677973366e+38
 
 
 cdef inline bint is_real_type(int typenum) noexcept nogil:
@@ -214,9 +215,9 @@ def cast_like(x, like):
 
 
 def as_input(layers, x, own):
-    """A plain x in the dtype of the parameters of a network's `layers`, whose first must be of one of the classes `own`.
+    """A plain x in the dtype of the parameters of `layers`, the first of which must be of one of the classes `own`.
 
-    x itself where the first parameter has its type already, where there are no parameters, or parameters of several types.
+    x itself where the first parameter has its type already, and where there are none or parameters of several types.
     """
     cdef int typenum = -1, found
     cdef object layer, param

@@ -58,7 +58,7 @@ cdef object elementwise_gradient(Task task, object dout, object kept, int kept_t
 
 
 cdef object gradient_by_result(Task task, object dout, object y, object out):
-    """The entry of a gradient that is worked out from y, what forward gave; of another type than dout, both promoted."""
+    """The entry of a gradient that is worked out from y, what forward gave; two types are promoted."""
     cdef int typenum = floating_type(dout)
     cdef tuple operands
     if typenum < 0 or order_of(y, typenum) == 0:
