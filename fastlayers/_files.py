@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 @contextmanager
@@ -22,7 +26,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Parameters
     ----------
     path : str or path-like
-        The name, taken exactly as given; a symbolic link is followed, and an existing file keeps its mode.
+        The name, taken exactly as given. A symbolic link stays and what it points to is written, whether that is
+        there already or not; an existing file keeps its mode.
 
     Yields
     ------
@@ -32,9 +37,12 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        If the folder or the file that is there cannot be written to, or is not a regular file; it names `path`.
+        If the folder or the file that is there cannot be written to, or is not a regular file, or a symbolic link
+        leads back to itself; it names `path`.
     """
     target = Path(os.path.realpath(path))
+    if target.is_symlink():  # a link that leads somewhere has been followed to its end
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     if target.exists():
         _check_replaceable(target, str(path))
     temporary = target.with_name(f".fastlayers-{secrets.token_hex(8)}.tmp")
@@ -48,7 +56,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         temporary.replace(target)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # in a folder that is none nothing can be deleted; what has failed is told below
+            temporary.unlink(missing_ok=True)
         # A user knows nothing of the temporary file, and a write that fails names none.
         if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(temporary)):
             raise OSError(error.errno, error.strerror, str(path)) from error
@@ -75,14 +84,45 @@ def open_regular(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        If it cannot be opened, or is something else.
+        If it cannot be opened, or is something else; or in place of whatever the block raises, once the system has
+        failed to read from it.
     TypeError
         If `path` is no name.
     """
-    with open(os.fspath(path), "rb", opener=_open_at_once) as file:  # a number would be a file that is open already
+    raw = _Raw(os.fspath(path), opener=_open_at_once)  # a number would be a file that is open already
+    with io.BufferedReader(raw) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "is not a regular file", str(path))
-        yield file
+        try:
+            raw.readinto(bytearray(1))  # what cannot be read at all says so at once
+            raw.seek(0)
+            yield file
+        except Exception as error:
+            if raw.error is not None:
+                raise OSError(raw.error.errno, raw.error.strerror, str(path)) from error
+            raise
+
+
+class _Raw(io.FileIO):
+    """A file that keeps the error of a read that failed: zipfile makes damage of it, or says nothing."""
+
+    error: OSError | None = None
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        with self._kept():
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        with self._kept():
+            return super().readall()
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.error = error
+            raise
 
 
 def _open_at_once(name: str, flags: int) -> int:

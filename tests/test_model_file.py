@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
@@ -13,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zoo
-from model_files import check, members, npy, refusal, rewrite, same, tiny, write_members
+from model_files import check, members, network, npy, refusal, rewrite, same, tiny, write_members
 
 import fastlayers as fl
 
@@ -193,3 +195,38 @@ def test_the_number_of_an_open_file_is_no_name(model: Path) -> None:
         with pytest.raises(TypeError, match="not int"):
             fl.Sequential.load(file.fileno())  # type: ignore[arg-type]  # what a user may do
         assert file.read(2) == b"PK"  # it has not been closed
+
+
+# What the system says
+
+
+@pytest.mark.parametrize("read", ["ZipFile.read", "is_zipfile"])
+def test_an_error_of_the_system_in_the_middle_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    """Of the archive's directory zipfile says nothing, and of a member what it says is taken for damage."""
+    network((50, 50, 2)).save(tmp_path / "m.npz")  # larger than a buffer
+    owner, name = (zipfile.ZipFile, "read") if "." in read else (zipfile, read)
+    right = getattr(owner, name)
+
+    def fail(archive: Any, *args: Any) -> Any:
+        """The same once the file may be written and not read."""
+        only_written = os.open(tmp_path / "m.npz", os.O_WRONLY)
+        os.dup2(only_written, getattr(archive, "fp", archive).fileno())
+        os.close(only_written)
+        return right(archive, *args)
+
+    monkeypatch.setattr(owner, name, fail)
+    with pytest.raises(OSError, match=os.strerror(errno.EBADF)) as caught:
+        fl.Sequential.load(tmp_path / "m.npz")
+    assert (caught.value.errno, caught.value.filename) == (errno.EBADF, str(tmp_path / "m.npz"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a regular file that cannot be read")
+@pytest.mark.parametrize("load", [fl.Sequential.load, fl.Sequential.from_safetensors])
+def test_an_error_of_the_system_is_not_called_damage(load: Callable[[str], object]) -> None:
+    if load == fl.Sequential.from_safetensors:
+        pytest.importorskip("safetensors")
+    with pytest.raises(OSError, match="'/proc/self/mem'") as caught:
+        load("/proc/self/mem")
+    assert caught.value.errno == errno.EIO

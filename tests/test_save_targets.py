@@ -55,6 +55,17 @@ def test_a_symbolic_link_is_followed(tmp_path: Path, there: bool) -> None:
     assert list(real.parent.iterdir()) == [real]
 
 
+@POSIX
+@pytest.mark.parametrize("links", [("m.npz",), ("m.npz", "other")], ids=len)
+def test_a_symbolic_link_that_leads_to_itself(tmp_path: Path, links: tuple[str, ...]) -> None:
+    for link, next_one in zip(links, links[1:] + links[:1], strict=True):
+        (tmp_path / link).symlink_to(next_one)
+    assert refused(tmp_path / "m.npz").errno == errno.ELOOP
+    assert refused(tmp_path / "m.npz" / "in.npz").errno == errno.ELOOP
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(links)
+    assert all((tmp_path / link).is_symlink() for link in links)
+
+
 def refused(path: Path) -> OSError:
     """The error of a save, which is that of a look whether one could save there."""
     with pytest.raises(OSError) as looked:  # noqa: PT011  # for the caller to look at
