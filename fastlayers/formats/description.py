@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -51,7 +52,7 @@ def describe(stack: Sequence[Any], loss: Any) -> tuple[str, dict[str, Array]]:
     TypeError
         If a layer or the loss is not in the tables of `kinds`, or the dtypes are not one of float16, float32, float64.
     ValueError
-        If there are no parameters, or an option has been set to what no layer can have.
+        If there are no parameters, or an option has been set to what `rebuild` refuses.
     """
     described = [_describe(layer) for layer in stack]
     arrays = {
@@ -68,6 +69,7 @@ def describe(stack: Sequence[Any], loss: Any) -> tuple[str, dict[str, Array]]:
         "loss": loss_name,
         "loss_options": kinds.options_of(loss, kinds.LOSSES[loss_name]),
     }
+    kinds.check_weight(header["loss_options"].get("weight"), _last_weights(stack))
     arrays = {name: portable(array) for name, array in arrays.items()}
     header["sha256"] = digest(header, arrays)
     return json.dumps(header), arrays
@@ -80,6 +82,11 @@ def _describe(layer: Any) -> dict[str, Any]:
     if kind.options:
         described["options"] = kinds.options_of(layer, kind)
     return described
+
+
+def _last_weights(stack: Sequence[Any]) -> Array:
+    """W of the last layer that has one: as many outputs as it has, the network has."""
+    return next(np.asarray(layer.W) for layer in reversed(stack) if getattr(layer, "W", None) is not None)
 
 
 def portable(array: Array) -> Array:
@@ -109,7 +116,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     ModelFileError
         In place of whatever the block raises because of what the file holds.
     OSError
-        If the file cannot be opened, or is a pipe or a device.
+        If the file cannot be opened or read, or is a pipe or a device.
     MemoryError
         As the block raises it.
     """
@@ -144,8 +151,10 @@ def rebuild(text: str | bytes, arrays: Mapping[str, Array]) -> tuple[list[Any], 
     header = json.loads(text)
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ModelFileError(f"not a {FORMAT} file (its header does not say so)")
-    if header.get("version") != VERSION:
-        raise ModelFileError(f"of version {header.get('version')!r}; this fastlayers reads version {VERSION}")
+    version = header.get("version")
+    if type(version) is not int or version != VERSION:  # to Python, true is 1
+        raise ModelFileError(f"of version {version!r}; this fastlayers reads version {VERSION}")
+    _check_form(header)
     expected = {f"{i}.{name}" for i, layer in enumerate(header["layers"]) for name in layer["params"]}
     if not expected or set(arrays) != expected:
         raise ModelFileError(f"it holds the arrays {sorted(arrays)}, but its header lists {sorted(expected)}")
@@ -159,9 +168,26 @@ def rebuild(text: str | bytes, arrays: Mapping[str, Array]) -> tuple[list[Any], 
     if header["loss"] not in kinds.LOSSES:
         raise ModelFileError(f"its loss is {header['loss']!r}; expected {', '.join(kinds.LOSSES)}")
     try:
-        return _layers(header["layers"], arrays, header["dtype"]), _loss(header)
+        made, loss = _layers(header["layers"], arrays, header["dtype"]), _loss(header)
+        kinds.check_weight(header.get("loss_options", {}).get("weight"), _last_weights(made))
     except ValueError as error:
         raise ModelFileError(str(error)) from error
+    return made, loss
+
+
+def _check_form(header: Mapping[str, Any]) -> None:
+    """ValueError unless a header and its layers have what `describe` gives them, of the types that it gives."""
+    _check_entries("its header", {"loss_options": {}, **header}, dtype=str, layers=list, loss=str, loss_options=dict)
+    for i, layer in enumerate(header["layers"]):
+        if not isinstance(layer, dict):
+            raise ValueError(f"layer {i} is {reprlib.repr(layer)}; expected dict")
+        _check_entries(f"layer {i}", {"options": {}, **layer}, kind=str, params=list, options=dict)
+
+
+def _check_entries(owner: str, found: Mapping[str, Any], **types: type) -> None:
+    for name, kind in types.items():
+        if not isinstance(found.get(name), kind):
+            raise ValueError(f"{owner} has {name}={reprlib.repr(found.get(name))}; expected {kind.__name__}")
 
 
 def _layers(described: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array], dtype: str) -> list[Any]:
@@ -169,10 +195,11 @@ def _layers(described: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array],
     width: int | None = None
     for i, layer in enumerate(described):
         name, params = layer["kind"], tuple(layer["params"])
-        if name not in kinds.LAYERS or params not in kinds.LAYERS[name].params:
-            raise ModelFileError(
-                f"layer {i} is {name!r} with {list(params)}; expected one of {', '.join(kinds.LAYERS)}"
-            )
+        if name not in kinds.LAYERS:
+            raise ModelFileError(f"layer {i} is {name!r}; expected one of {', '.join(kinds.LAYERS)}")
+        if params not in kinds.LAYERS[name].params:
+            expected = " or ".join(str([*known]) for known in kinds.LAYERS[name].params)
+            raise ModelFileError(f"layer {i} is {name!r} with the parameters {[*params]}; expected {expected}")
         own = [arrays[f"{i}.{param}"] for param in params]
         if own:
             width = kinds.check_shapes(i, [array.shape for array in own], width)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import reprlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,12 +28,15 @@ class Option:
         Of its name and value: what JSON has of it; TypeError or ValueError where it is of no use.
     fits : callable
         Of what JSON has: whether a layer can have it.
+    expected : str
+        What fits, as the end of a sentence.
     read : callable
         Of what JSON has and the dtype of the parameters: the value for the layer.
     """
 
     written: Callable[[str, Any], Any]
     fits: Callable[[Any], bool]
+    expected: str
     read: Callable[[Any, str], Any] = lambda value, dtype: value
 
 
@@ -44,39 +49,49 @@ class Kind:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) is float
+    return type(value) is float and math.isfinite(value)
 
 
 def _is_fraction(value: Any) -> bool:
     return type(value) is float and 0 <= value <= 1
 
 
-def _are_numbers(value: Any) -> bool:
-    return type(value) is list and all(map(_is_number, value))
+def _are_weights(value: Any) -> bool:
+    return type(value) is list and all(_is_number(weight) and weight >= 0 for weight in value)
 
 
 def _written_weights(name: str, weights: Any) -> list[float]:
     return [_arguments.number(name, weight) for weight in weights]
 
 
-_REDUCTION = Option(lambda name, value: value, lambda value: value in _arguments.REDUCTIONS)
+def _weights(value: list[float], dtype: str) -> Array:
+    """In the dtype that no call has to convert."""
+    with np.errstate(over="ignore"):  # `check_weight` refuses what overflows
+        return np.array(value, dtype)
+
+
+_FRACTION = Option(_arguments.number, _is_fraction, "a float from 0 to 1")
+_REDUCTION = Option(
+    lambda name, value: value,
+    lambda value: value in _arguments.REDUCTIONS,
+    f"one of {', '.join(_arguments.REDUCTIONS)}",
+)
 
 LAYERS: Mapping[str, Kind] = {
     "Affine": Kind(params=(("W", "b"), ("W",))),
     "Relu": Kind(),
-    "LeakyRelu": Kind(options={"negative_slope": Option(_arguments.number, _is_number)}),
+    "LeakyRelu": Kind(options={"negative_slope": Option(_arguments.number, _is_number, "a finite float")}),
     "Sigmoid": Kind(),
     "Tanh": Kind(),
     # What it drops is drawn anew: its rng stays behind, and a layer that is read gets a fresh one.
-    "Dropout": Kind(options={"p": Option(_arguments.number, _is_fraction)}),
+    "Dropout": Kind(options={"p": _FRACTION}),
 }
 LOSSES: Mapping[str, Kind] = {
     "SoftmaxWithLoss": Kind(
         options={
-            # In the dtype that no call has to convert.
-            "weight": Option(_written_weights, _are_numbers, lambda value, dtype: np.array(value, dtype)),
-            "ignore_index": Option(_arguments.integer, lambda value: type(value) is int),
-            "label_smoothing": Option(_arguments.number, _is_fraction),
+            "weight": Option(_written_weights, _are_weights, "finite floats from 0, one for each class", _weights),
+            "ignore_index": Option(_arguments.integer, lambda value: type(value) is int, "an integer"),
+            "label_smoothing": _FRACTION,
             "reduction": _REDUCTION,
         }
     ),
@@ -121,7 +136,10 @@ def options_of(layer: Any, kind: Kind) -> dict[str, Any]:
         if value is not None:
             written[name] = option.written(name, value)
             if not option.fits(written[name]):
-                raise ValueError(f"{type(layer).__name__} has {name}={value!r}, which it cannot be made with again")
+                raise ValueError(
+                    f"{type(layer).__name__} has {name}={reprlib.repr(value)}, which it cannot be made with again: "
+                    f"expected {option.expected}"
+                )
     return written
 
 
@@ -134,8 +152,10 @@ def read_options(owner: str, found: Mapping[str, Any], kind: Kind, dtype: str) -
         If there is an option that it does not have, or that does not fit.
     """
     for name, value in found.items():
-        if name not in kind.options or not kind.options[name].fits(value):
-            raise ValueError(f"{owner} has the option {name}={value!r}, which this version does not know")
+        option = kind.options.get(name)
+        if option is None or not option.fits(value):
+            wanted = ", which this version does not know" if option is None else f"; expected {option.expected}"
+            raise ValueError(f"{owner} has the option {name}={reprlib.repr(value)}{wanted}")
     return {name: kind.options[name].read(value, dtype) for name, value in found.items()}
 
 
@@ -179,3 +199,24 @@ def check_shapes(i: int, shapes: Sequence[tuple[int, ...]], width: int | None) -
         inputs = "D" if width is None else width
         raise ValueError(f"layer {i} has parameters of shapes {list(shapes)}; expected W ({inputs}, M) and b (M,)")
     return W[1]
+
+
+def check_weight(weight: list[float] | None, W: Array) -> None:
+    """Check the class weights of a loss against the weights W of the last affine layer, whose dtype they get.
+
+    Raises
+    ------
+    ValueError
+        If there is not one for each output, or one is beyond the dtype.
+    """
+    if weight is None:
+        return
+    if (len(weight),) != W.shape[1:]:
+        raise ValueError(
+            f"its loss has {len(weight)} class weights; expected one for each output of the last affine layer, "
+            f"whose W has shape {W.shape}"
+        )
+    beyond = np.flatnonzero(np.isinf(_weights(weight, W.dtype.name)))
+    if len(beyond):
+        c = beyond[0]
+        raise ValueError(f"its loss has the weight {weight[c]} for class {c}, which {W.dtype.name} cannot hold")

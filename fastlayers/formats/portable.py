@@ -43,9 +43,10 @@ class Portable:
             If a layer or the loss is not one of this package's, or the dtype of the parameters is not one of
             float16, float32, float64 for all.
         ValueError
-            If the network has no parameters, or an option is set to what no layer can have.
+            If the network has no parameters, or an option is set to what no layer can have, or a class weight is
+            negative or not finite, or there is not one for each output.
         OSError
-            If the file cannot be written; a file that was there is as it was.
+            If the file cannot be written, as the system says; a file that was there is as it was.
 
         Examples
         --------
@@ -80,9 +81,10 @@ class Portable:
         Raises
         ------
         fastlayers.formats.ModelFileError
-            A ValueError: the file is damaged, cut off, or not a model that this version reads; it says which.
+            A ValueError: the file is damaged, cut off, or not a model that this version reads, or one of its options
+            or shapes is none that a network can have; it says which.
         OSError
-            If the file cannot be opened, or is a pipe or a device.
+            If the file cannot be opened or read, as the system says; or is a pipe or a device.
         MemoryError
             If there is too little memory for a model of the file's size.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -59,7 +60,7 @@ class LeakyRelu:
     Parameters
     ----------
     negative_slope : float, default 0.01
-        The slope of what is not positive; it may be set anew before a forward.
+        The slope of what is not positive, finite; it may be set anew before a forward.
 
     Attributes
     ----------
@@ -77,6 +78,8 @@ class LeakyRelu:
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = _arguments.number("negative_slope", negative_slope)
+        if not math.isfinite(self.negative_slope):
+            raise ValueError(f"negative_slope must be finite, not {self.negative_slope}")
         self.mask: Array | None = None
         self._memory = recycler(), recycler(), recycler()
 
