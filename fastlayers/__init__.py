@@ -13,8 +13,21 @@ rates, ``fastlayers.initializers`` of weights; the stateless functions behind th
 same names in pure Python; ``fastlayers.testing``, gradient checks; `show_config`, what runs.
 """
 
+try:
+    from ._backend import get_backend, get_num_threads, set_backend, set_num_threads, show_config, use_backend
+except (KeyboardInterrupt, ValueError, ImportError) as error:
+    import sys
+
+    # `python -m fastlayers` imports this before its __main__; until it has, argv[0] is "-m", and the name stands before
+    # what else is in argv.
+    argv = getattr(sys, "argv", [])  # an interpreter that is embedded may have none
+    if argv[:1] != ["-m"] or sys.orig_argv[-len(argv)].removeprefix("-m") != __name__:
+        raise
+    from _fastlayers_command import tell
+
+    sys.exit(tell(error))
+
 from . import callbacks, initializers, reference, schedules, testing
-from ._backend import get_backend, get_num_threads, set_backend, set_num_threads, show_config, use_backend
 from ._history import History
 from ._version import __version__
 from .functional import (

@@ -23,7 +23,7 @@ from .formats import ModelFileError
 from .mpi import RankError
 from .network import Sequential
 
-_FAILED, _INTERRUPTED, _BROKEN_PIPE = 1, 130, 141
+_FAILED, _WRONG_USE, _INTERRUPTED, _BROKEN_PIPE = 1, 2, 130, 141
 
 
 class InputError(ValueError):
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 where it failed, 130 after Ctrl-C, 141 where the reader of its output went away.
+        The exit status: 0, 1 where it failed, 2 where a setting is wrong, 130 after Ctrl-C, 141 after a broken pipe.
     """
     words = sys.argv[1:] if argv is None else argv
     if "--mpi" not in words:
@@ -75,6 +75,8 @@ def _run(words: Sequence[str]) -> int:
     except OSError as error:
         _discard_stdout()
         return _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error), words)
+    except report.SettingError as error:
+        return _fail(str(error), words, _WRONG_USE)
     except MemoryError as error:
         return _fail(f"not enough memory: {error}", words)
     except (ImportError, *_OWN_ERRORS) as error:
@@ -225,9 +227,9 @@ def _load(folder: Path | None, dtype: str) -> datasets.Dataset:
 # Errors
 
 
-def _fail(message: str, words: Sequence[str]) -> int:
+def _fail(message: str, words: Sequence[str], status: int = _FAILED) -> int:
     tell(_style(sys.stderr, words).error(message))
-    return _FAILED
+    return status
 
 
 def _interrupted(error: KeyboardInterrupt) -> int:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import environment, fail, run, succeed
+from commands import COMMAND, environment, fail, run, succeed
 
 import fastlayers
 
@@ -22,11 +22,15 @@ def test_it_is_the_command() -> None:
     assert run("predict", "missing.npz", command=SCRIPT).returncode == 1
 
 
+BOTH = pytest.mark.parametrize("command", [SCRIPT, COMMAND], ids=["fastlayers", "python -m fastlayers"])
+
+
+@BOTH
 @pytest.mark.parametrize("name", ["FASTLAYERS_BACKEND", "FASTLAYERS_ISA", "FASTLAYERS_NUM_THREADS"])
 @pytest.mark.parametrize("args", [["info"], ["train", "--json"], ["--help"]], ids=" ".join)
-def test_an_unknown_setting(name: str, args: list[str]) -> None:
+def test_an_unknown_setting(command: list[str], name: str, args: list[str]) -> None:
     env = environment(**{name: "bad"})
-    done = subprocess.run([*SCRIPT, *args], env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*command, *args], env=env, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"fastlayers: error: unknown {name} 'bad'; known are ")
     assert done.stderr.count("\n") == 1
@@ -36,6 +40,21 @@ def test_an_unknown_setting(name: str, args: list[str]) -> None:
     assert f"\nValueError: unknown {name} 'bad'; known are " in imported.stderr
 
 
+@pytest.mark.parametrize("run_as", [["-m", "other", "fastlayers"], ["-m", "fastlayers_too"], ["-c", "import other"]])
+def test_another_program_gets_the_exception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_as: list[str]) -> None:
+    """Also one that is run as the command is, and whose package imports this one."""
+    for name in ("other", "fastlayers_too"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("import fastlayers\n")
+        (tmp_path / name / "__main__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    env = environment(FASTLAYERS_ISA="bad")
+    done = subprocess.run([sys.executable, "-P", *run_as], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "\nValueError: unknown FASTLAYERS_ISA 'bad'; known are " in done.stderr
+
+
+@BOTH
 @pytest.mark.parametrize(
     ("raised", "status", "line"),
     [
@@ -45,18 +64,19 @@ def test_an_unknown_setting(name: str, args: list[str]) -> None:
     ],
 )
 def test_an_import_that_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: str, status: int, line: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], raised: str, status: int, line: str
 ) -> None:
     (tmp_path / "numpy.py").write_text(f"raise {raised}\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    done = run("info", command=SCRIPT)
+    done = run("info", command=command)
     assert (done.returncode, done.stdout, done.stderr) == (status, "", f"fastlayers: {line}\n")
 
 
-def test_a_bug_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@BOTH
+def test_a_bug_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
     (tmp_path / "numpy.py").write_text("raise RuntimeError('not a user\\'s doing')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    assert run("info", command=SCRIPT).stderr.startswith("Traceback")
+    assert run("info", command=command).stderr.startswith("Traceback")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -43,6 +44,12 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(_USAGE, self.err.error(f"{message} (see {self.prog} --help)"))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is None or file is not sys.stdout:
+            super()._print_message(message, file)
+        else:  # argparse passes over what it cannot write
+            print(end=message, file=file, flush=True)
 
 
 def parser(commands: Mapping[str, Command], out: Style = PLAIN, err: Style = PLAIN) -> argparse.ArgumentParser:

@@ -18,6 +18,10 @@ from .training import Run, Settings, differences
 _FIRST_STEPS = 100
 
 
+class SettingError(ValueError):
+    """An environment variable that cannot be used."""
+
+
 def title(data: Dataset, settings: Settings) -> str:
     """Name the data and the sizes of the network, as ``digits, 64-50-10``."""
     return f"{data.name}, {'-'.join(str(size) for size in settings.sizes(data))}"
@@ -130,5 +134,10 @@ def plot(path: str | os.PathLike[str], heading: str, runs: Sequence[Run]) -> Non
 
 
 def require_plotting() -> Any:
-    """Import ``matplotlib.figure``; the ImportError says how to get it."""
-    return require("matplotlib.figure", "matplotlib", "--plot", "demo")
+    """Import ``matplotlib.figure``; the ImportError says how to get it, a `SettingError` what keeps it from it."""
+    try:
+        return require("matplotlib.figure", "matplotlib", "--plot", "demo")
+    except ValueError as error:
+        if not os.environ.get("MPLBACKEND"):
+            raise
+        raise SettingError(f"unknown MPLBACKEND {os.environ['MPLBACKEND']!r}: matplotlib says: {error}") from error
