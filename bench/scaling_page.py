@@ -23,13 +23,14 @@ RUNNING = (
     "```sh",
     "pip install 'fastlayers[mpi]'                                                   # mpi4py and Open MPI",
     "export OPENBLAS_NUM_THREADS=1 FASTLAYERS_NUM_THREADS=1",
-    "mpiexec -n 2 --bind-to core python -m mpi4py script.py                          # two processes of one machine",
+    "mpiexec -n 2 --bind-to core python script.py                                    # two processes of one machine",
     "mpiexec -n 2 --bind-to core fastlayers train --mpi --idx DIR --batch-size 1024  # the same for the command",
     "mpiexec --host one:4,two:4 -x OPENBLAS_NUM_THREADS -x FASTLAYERS_NUM_THREADS --bind-to core \\",
-    "    python -m mpi4py script.py                                                  # four on each of two machines",
+    "    python script.py                                                            # four on each of two machines",
     "```",
     "",
-    "`mpiexec` has to be that of the MPI which mpi4py finds; else each process is a job of its own, of one rank.\n",
+    "`mpiexec` has to be that of the MPI which mpi4py finds; else each process is a job of its own, of one rank. "
+    "As root, Open MPI wants `mpiexec --allow-run-as-root`.\n",
 )
 Networks = Sequence[tuple[tuple[int, ...], int]]
 

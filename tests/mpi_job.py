@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from typing import Any
 
@@ -103,6 +104,34 @@ def _fail_alone() -> None:
 
 def failing_rank() -> None:
     _fail_alone()
+
+
+def uncaught_step() -> None:
+    """What goes wrong on one rank in a step is raised on all, and no rank catches it."""
+    net, last = DataParallel(network(CASES["labels"])), WORLD.rank == WORLD.size - 1
+    net.train_step(np.ones((4, 5)), np.array([0, 1, 2, 9 if last else 3]), fl.SGD())
+
+
+def failing_callback() -> None:
+    """One rank fails in a fit, between two steps."""
+
+    def fail(training: Any) -> None:
+        if WORLD.rank == WORLD.size - 1:
+            raise ValueError("a fault of one rank's own")
+
+    x, t = np.ones((50, 5)), np.arange(50) % 4
+    DataParallel(network(CASES["labels"])).fit(x, t, epochs=9, callbacks=[fail])
+
+
+def failing_thread() -> None:
+    """An exception in a thread ends that thread alone."""
+    net = DataParallel(network(CASES["labels"]))
+    if WORLD.rank == WORLD.size - 1:
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+    net.train_step(np.ones((4, 5)), np.zeros(4, int), fl.SGD())
+    say("gone on")
 
 
 def failing_block() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 PATIENCE = 20.0  # seconds: a rank that waits for longer waits in vain
-MPI = SimpleNamespace(IN_PLACE=object())
+MPI = SimpleNamespace(IN_PLACE=object(), COMM_WORLD=SimpleNamespace(size=1))
 
 
 class Rank:

@@ -100,14 +100,30 @@ def test_a_failing_step_raises_on_every_rank() -> None:
     assert checked("failing_step", ranks=3) == ["raised on all"]
 
 
-@pytest.mark.parametrize(("name", "options"), [("failing_rank", ["-m", "mpi4py"]), ("failing_block", [])])
-def test_a_failing_rank_ends_the_job(name: str, options: list[str]) -> None:
-    """The others wait for it, and would do so for ever."""
+@pytest.mark.parametrize(
+    ("name", "options", "error"),
+    [
+        ("failing_rank", ["-m", "mpi4py"], "a fault of one rank's own"),
+        ("failing_rank", [], "a fault of one rank's own"),
+        ("failing_block", [], "a fault of one rank's own"),
+        ("failing_callback", [], "a fault of one rank's own"),
+        ("uncaught_step", [], "label 9 at row 3 is outside [0, 4)"),
+    ],
+)
+def test_a_failing_rank_ends_the_job(name: str, options: list[str], error: str) -> None:
+    """The others wait for it, and would do so for ever; or they have learnt of its error, which is what is told."""
     start = time.monotonic()
     status, _, errors = finished(sys.executable, *options, SCRIPT, name)
     assert status == 1
-    assert errors.count("ValueError: a fault of one rank's own") == 1
+    assert errors.count("Traceback") == 1
+    assert errors.count(f"\nValueError: {error}\n") == 1
     assert time.monotonic() - start < LIMIT / 4
+
+
+def test_a_failing_thread_does_not_end_the_job() -> None:
+    status, out, errors = finished(sys.executable, SCRIPT, "failing_thread")
+    assert (status, out) == (0, "gone on\n")
+    assert "ZeroDivisionError" in errors
 
 
 # The command

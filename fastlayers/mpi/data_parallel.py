@@ -13,7 +13,7 @@ from .._history import History
 from .._protocols import Optimizer
 from ..network import Sequential
 from . import sharing, start
-from .job import agree, module
+from .job import abort_on_uncaught, agree, module
 from .shared_gradient import SharedGradient
 
 Array = NDArray[Any]
@@ -24,7 +24,8 @@ class DataParallel:
 
     Every rank has to make one, and to call `gradient`, `train_step`, `fit`, `batches` and `broadcast` as often as
     every other. The parameters become those of rank 0; where a layer draws at random, as `Dropout` does, every other
-    rank's draws become others than rank 0's.
+    rank's draws become others than rank 0's. From then on an exception that nothing catches ends the whole job, after
+    its traceback: the other ranks would wait for this one for ever.
 
     Parameters
     ----------
@@ -57,6 +58,11 @@ class DataParallel:
     The gradients lie in one buffer for each dtype, into which `Affine` layers write by themselves: so from now on their
     ``dW`` and ``db`` are overwritten by every later gradient, and x is read in the parameters' dtype.
 
+    The job is ended by ``COMM_WORLD.Abort`` from ``sys.excepthook``, after the hook that was there before. It is not
+    ended by ``sys.exit``, which is no error to Python, nor by an exception in another thread, nor in an interactive
+    interpreter. ``python -m mpi4py`` ends it for ``sys.exit`` too, and for what goes wrong before there is a
+    `DataParallel`.
+
     Examples
     --------
     The same on any number of ranks::
@@ -71,6 +77,7 @@ class DataParallel:
 
     def __init__(self, network: Sequential, comm: Any = None) -> None:
         self.network = network
+        abort_on_uncaught()
         self.comm = module().COMM_WORLD if comm is None else comm
         start.check_alike(self.comm, network)
         self._shared = SharedGradient(network, self.comm)

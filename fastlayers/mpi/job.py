@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 from .._extras import require
 
 _PURPOSE = "training on several processes"
+_GRACE = 2.0  # seconds that a rank which has learnt of another's error leaves it to say what it was, and to end the job
 
 
 class RankError(RuntimeError):
@@ -43,11 +48,42 @@ def agree(comm: Any, error: Exception | None = None) -> None:
             raise RankError(f"rank {rank} failed with {message}")
 
 
+@functools.cache
+def abort_on_uncaught() -> None:
+    """Have an exception that nothing catches end the whole job, once its traceback is printed.
+
+    It goes before ``sys.excepthook``, once, where there are other ranks. What is no such exception ends nothing: one in
+    another thread, `SystemExit`, or one that an interactive interpreter goes on after.
+    """
+    MPI = module()
+    if MPI.COMM_WORLD.size == 1:
+        return
+    before = sys.excepthook
+
+    def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if hasattr(sys, "ps1") or sys.flags.inspect:
+            before(kind, error, traceback)
+            return
+        if isinstance(error, RankError):
+            time.sleep(_GRACE)
+        try:
+            before(kind, error, traceback)
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                stream.flush()
+        finally:
+            # At once, since the interpreter's exit waits for threads, which may wait for this one.
+            if not MPI.Is_finalized():
+                MPI.COMM_WORLD.Abort(1)
+
+    sys.excepthook = excepthook
+
+
 @contextmanager
 def abort_on_error() -> Iterator[None]:
     """End the whole job when an exception leaves the block, once it has ended this process.
 
-    What ``python -m mpi4py`` does for a script. Without either, the other ranks wait for ever for one that is gone.
+    What ``python -m mpi4py`` does for a script, and `DataParallel` for what comes after it. Without any of them, the
+    other ranks wait for ever for one that is gone.
 
     Raises
     ------
