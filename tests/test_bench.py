@@ -147,6 +147,7 @@ def test_table_has_every_case(capsys):
     table.main_table(seconds=1)
     printed = capsys.readouterr().out
     header, *lines = printed.splitlines()
+    assert max(map(len, [header, *lines])) <= 80
     assert f"threads {_backend.get_num_threads()}" in header
     assert np.__version__ in header
     assert _backend.get_backend() == backend

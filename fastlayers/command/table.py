@@ -7,11 +7,13 @@ from typing import Any
 
 from .. import _backend
 from .cases import LARGEST, Call, rows
-from .terminal import PLAIN, Style, human, three_digits
+from .terminal import PLAIN, Style, fold, human, three_digits
 
 BATCH_SECONDS = 2e-4  # a batch this long, beside which reading the clock costs nothing
 MIN_ROUNDS = 3
 SMALLEST_TABLE = 2**19  # bytes; however little time there is, arrays up to this size are timed: each case has some
+
+_PAGE = 80  # columns, which the rows fit; a file or a pipe has no width of its own
 
 # Of each column of numbers: its head and its width.
 _COLUMNS: dict[str, tuple[str, int]] = {
@@ -92,7 +94,7 @@ def _print_header(config: dict[str, Any], width: int, style: Style) -> None:
         ]
     cells = {path: head for path, (head, _) in _COLUMNS.items() if compiled or path == "reference"}
     heads = style.bold(_line("kernel", "size", "dtype", cells, width))
-    print(style.fold("\n".join(lines)), heads, sep="\n\n", flush=True)
+    print("\n".join(fold(line, style.width or _PAGE) for line in lines), heads, sep="\n\n", flush=True)
 
 
 def _print_row(row: dict[str, Any], width: int, style: Style) -> None:
