@@ -14,11 +14,21 @@ import re
 import shlex
 import sys
 import sysconfig
+import tomllib
+from pathlib import Path
 
-import numpy as np
-from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+
+try:
+    import numpy as np
+    from Cython.Build import cythonize
+except ImportError as error:  # with --no-build-isolation, nothing but what is there
+    project = tomllib.loads(Path(__file__).with_name("pyproject.toml").read_text(encoding="utf-8"))
+    raise SystemExit(
+        f"fastlayers cannot be built ({error}); get what that needs with: "
+        f"pip install {shlex.join(project['build-system']['requires'])}, or leave out --no-build-isolation"
+    ) from None
 
 # Directives stand here and not in the sources: comments do not pass through `include`.
 DIRECTIVES = {

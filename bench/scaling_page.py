@@ -21,7 +21,7 @@ OURS = "#D55E00"
 SHOWN = (2, 4, 8, 16, 64, 256, 1024)
 RUNNING = (
     "```sh",
-    "pip install 'fastlayers[mpi]'                                                   # mpi4py and Open MPI",
+    "pip install '.[mpi]'                                                            # in a checkout: with Open MPI",
     "export OPENBLAS_NUM_THREADS=1 FASTLAYERS_NUM_THREADS=1",
     "mpiexec -n 2 --bind-to core python script.py                                    # two processes of one machine",
     "mpiexec -n 2 --bind-to core fastlayers train --mpi --idx DIR --batch-size 1024  # the same for the command",

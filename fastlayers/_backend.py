@@ -37,24 +37,12 @@ def _is_built(module: str) -> bool:
 _ON_X86_64 = platform.machine().lower() in ("x86_64", "amd64")
 MODULES = _X86_64 if _ON_X86_64 and (_is_built("_x86_64") or not _is_built("_generic")) else _GENERIC
 
-_HOW_TO_BUILD = (
-    "install a C compiler (Debian: apt-get install gcc python3-dev; macOS: xcode-select --install; "
-    "Windows: Visual Studio Build Tools), then: pip install --force-reinstall --no-cache-dir fastlayers "
-    "(from a checkout: pip install .); with FASTLAYERS_REQUIRE_KERNELS=1 the build says why it fails"
-)
-
 
 def how_to_build() -> str:
     """What gives the user kernels, as the end of a sentence."""
-    from pathlib import Path  # a tenth of this package's import, and few ever ask
+    from . import _advice  # which brings in more than all else here, and few ever ask
 
-    checkout = Path(__file__).resolve().parents[1]
-    if not (checkout / "setup.py").is_file():
-        return _HOW_TO_BUILD
-    return (  # Python prefers the folder it is started in to an installed package
-        f"leave {checkout}, whose sources were imported instead of an installed package, "
-        f"or build them in place with: pip install -e .; if that has failed, {_HOW_TO_BUILD}"
-    )
+    return _advice.how_to_build()
 
 
 def _decline(*args: Any, **options: Any) -> Any:
@@ -318,6 +306,10 @@ def _start() -> None:
     if not re.fullmatch("[1-9][0-9]{0,17}", threads):
         raise ValueError(f"unknown FASTLAYERS_NUM_THREADS {threads!r}; known are the whole numbers from 1")
     _load_best(cap)
+    if _compiled is None and backend == "auto":
+        from . import _advice
+
+        _advice.warn_of_hidden_kernels({*_X86_64.values(), *_GENERIC.values()}, stacklevel=4)  # from here to the import
     set_backend(backend)
     set_num_threads(int(threads))
 

@@ -18,17 +18,17 @@ def require(module: str, package: str, purpose: str, extra: str) -> Any:
     purpose : str
         What it is needed for, as the beginning of a sentence.
     extra : str
-        The one of this package's extras that installs it, as ``"demo"``.
+        The one of this package's extras that asks for it, as ``"demo"``.
 
     Raises
     ------
     ImportError
-        If it is not there or does not import; the message names the extra.
+        If it is not there or does not import; the message has the command that installs it.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(
-            f"{purpose} needs {package}, which does not import ({error}); "
-            f"get it with: pip install 'fastlayers[{extra}]'"
-        ) from error
+        from . import _advice
+
+        how = _advice.install(extra, package)
+        raise ImportError(f"{purpose} needs {package}, which does not import ({error}); get it with: {how}") from error

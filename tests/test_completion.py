@@ -140,6 +140,5 @@ def test_without_shtab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shtab.py").write_text("raise ModuleNotFoundError('gone')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     assert fail("completion", "bash").endswith(
-        "'fastlayers completion' needs shtab, which does not import (gone); "
-        "get it with: pip install 'fastlayers[completion]'\n"
+        "'fastlayers completion' needs shtab, which does not import (gone); get it with: pip install 'shtab>=1.13'\n"
     )

