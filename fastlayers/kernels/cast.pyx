@@ -223,6 +223,8 @@ def as_input(layers, x, own):
     cdef object layer, param
     if not PyList_CheckExact(layers) or not PyArray_CheckExact(x):
         return NotImplemented
+    if <list> layers and floating_type(getattr((<list> layers)[0], "W", None)) == PyArray_TYPE(<ndarray> x):
+        return x  # the common case
     for layer in <list> layers:
         for param in (getattr(layer, "W", None), getattr(layer, "b", None)):
             if param is None:
@@ -230,9 +232,7 @@ def as_input(layers, x, own):
             found = floating_type(param)
             if found < 0:
                 return NotImplemented
-            if typenum < 0 and found == PyArray_TYPE(<ndarray> x):
-                return x
-            if typenum >= 0 and found != typenum:
+            if found == PyArray_TYPE(<ndarray> x) if typenum < 0 else found != typenum:
                 return x
             typenum = found
     if typenum < 0:
