@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[Any]
 
 REDUCTIONS = ("mean", "sum", "none")
+_LONGEST = 40  # characters of a value in a message
 
 
 # Numbers
@@ -56,6 +57,12 @@ def check_unmasked(name: str, value: object) -> None:
 def _kind(value: object) -> str:
     """How to name an argument in a message: its type, for an array nothing that the dtype does not say."""
     return "an array" if isinstance(value, np.ndarray) else f"from a {type(value).__name__}"
+
+
+def typed(value: object) -> str:
+    """How to name a value that is of the wrong type: by that, with the value itself where it is a number or a text."""
+    shown = repr(value) if isinstance(value, str) else str(value) if isinstance(value, numbers.Number) else ""
+    return " ".join([type(value).__name__, *filter(None, [shown if len(shown) <= _LONGEST else ""])])
 
 
 def cast(dtype: np.dtype[Any], *arrays: Array) -> list[Array]:
@@ -143,14 +150,14 @@ def alike(*arrays: Array) -> list[Array]:
     return [np.asarray(a, order=order) for a in arrays]  # type: ignore[call-overload]  # order is one of two literals
 
 
-def as_samples(x: Array, W: Array) -> Array:
+def as_samples(x: Array, W: Array, name: str = "x") -> Array:
     """``(N, ...)`` flattened to the ``(N, D)`` that W takes; ``(D,)`` is one sample and stays."""
     if x.ndim == 0:
-        raise ValueError("x is 0-dimensional: it must be one sample (D,) or a batch (N, ...)")
+        raise ValueError(f"{name} is 0-dimensional: it must be one sample (D,) or a batch (N, ...)")
     samples = x if x.ndim < 3 else x.reshape(x.shape[0], math.prod(x.shape[1:]))
     if samples.shape[-1] != W.shape[0]:
         raise ValueError(
-            f"x of shape {x.shape} does not fit W of shape {W.shape}: a sample must have W's {W.shape[0]} numbers"
+            f"{name} of shape {x.shape} does not fit W of shape {W.shape}: a sample must have W's {W.shape[0]} numbers"
         )
     return samples
 
@@ -201,17 +208,17 @@ def scores_and_labels(x: Array, t: ArrayLike) -> tuple[Array, Array]:
     return scores, t.argmax(axis=1) if t.ndim == 2 and t.size else t.reshape(-1)[: len(scores)]
 
 
-def checked_labels(t: Array, classes: int, ignored: int | None = None) -> Array:
+def checked_labels(t: Array, classes: int, ignored: int | None = None, of: str = "") -> Array:
     """Labels of any shape as ``(N,)`` of dtype intp, -1 where they are ignored."""
     if t.dtype.kind not in "iu" and t.size:  # NumPy makes float64 of an empty list
-        raise TypeError(f"labels t must be integers, not {t.dtype.name}")
+        raise TypeError(f"{of}labels t must be integers, not {t.dtype.name}")
     t = t.copy()  # what is checked stays so, whatever another thread writes to the caller's
     fits = (t >= 0) & (t < classes)
     is_ignored = np.zeros(t.shape, bool) if ignored is None else np.asarray(t == ignored)
     wrong = np.argwhere(~(fits | is_ignored))
     if len(wrong):
         place = tuple(wrong[0].tolist())
-        raise ValueError(f"label {t[place]} at {place_of(place)} is outside [0, {classes})")
+        raise ValueError(f"{of}label {t[place]} at {place_of(place)} is outside [0, {classes})")
     labels: Array = np.where(is_ignored, np.intp(-1), t.astype(np.intp)).reshape(-1)
     return labels
 
@@ -239,10 +246,12 @@ def integer(name: str, value: Any) -> int:
     try:
         return operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
+        raise TypeError(f"{name} must be an integer, not {typed(value)}") from None
 
 
 def count(name: str, value: Any, least: int = 1) -> int:
+    if isinstance(value, bool):  # an int to Python, but no answer to "how many"
+        raise TypeError(f"{name} must be an integer, not {typed(value)}")
     found = integer(name, value)
     if found < least:
         raise ValueError(f"{name} must be {least} or more, not {found}")

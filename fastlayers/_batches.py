@@ -98,6 +98,21 @@ class Rows:
         return y if self._innermost.flags.c_contiguous else np.asarray(y, order="C")
 
 
+def check_pairs(name: str, shape: tuple[int, ...], t: Array) -> None:
+    """See that there is a target for each number; those of a last axis of one may lack that."""
+    fits = t.shape == shape or (len(shape) > 1 and shape[-1] == 1 and t.shape == shape[:-1])
+    if not fits:
+        or_so = f" or {shape[:-1]}" if len(shape) > 1 and shape[-1] == 1 else ""
+        raise ValueError(f"t of shape {t.shape} does not fit {name} of shape {shape}: t must have shape {shape}{or_so}")
+
+
+def check_probabilities(t: Array, of: str = "") -> None:
+    wrong = np.argwhere(~((t >= 0) & (t <= 1)))
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        raise ValueError(f"{of}target {t[place]} at {place_of(place)} is outside [0, 1]")
+
+
 class Pairs:
     """Numbers, and a target for each, as rows ``(N, K)`` of samples.
 
@@ -120,20 +135,12 @@ class Pairs:
         probabilities: bool = False,
     ) -> None:
         x, t = floating(name, x), real("t", t)
-        fits = t.shape == x.shape or (x.ndim > 1 and x.shape[-1] == 1 and t.shape == x.shape[:-1])
-        if not fits:
-            or_so = f" or {x.shape[:-1]}" if x.ndim > 1 and x.shape[-1] == 1 else ""
-            raise ValueError(
-                f"t of shape {t.shape} does not fit {name} of shape {x.shape}: t must have shape {x.shape}{or_so}"
-            )
+        check_pairs(name, x.shape, t)
         reduction = checked_reduction(reduction)
         if sample_weight is not None:
             sample_weight = weights("sample_weight", sample_weight, x.shape[:1], "one for each sample", x.dtype)
         if probabilities:
-            wrong = np.argwhere(~((t >= 0) & (t <= 1)))
-            if len(wrong):
-                place = tuple(wrong[0].tolist())
-                raise ValueError(f"target {t[place]} at {place_of(place)} is outside [0, 1]")
+            check_probabilities(t)
         self._shape, self._t_shape = x.shape, t.shape
         rows = (x.shape[0], math.prod(x.shape[1:])) if x.ndim else (1, 1)
         self.arguments: dict[str, Any] = {

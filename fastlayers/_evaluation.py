@@ -1,8 +1,9 @@
-"""What a network is worth on data: scores in pieces, and the fraction that they have right."""
+"""What a network is worth on data: scores in pieces, mean losses, and the fraction that the scores have right."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -52,13 +53,65 @@ def counts_of_labels(
     return counts
 
 
+def counts(loss_layer: Any, t: Array, weights: Array | None) -> Array | None:
+    """How much each sample counts in a mean: by its weight, and by that of its label, if it is not ignored."""
+    if not isinstance(loss_layer, SoftmaxWithLoss) or t.ndim != 1:
+        return weights
+    if loss_layer.weight is None and loss_layer.ignore_index is None:
+        return weights
+    return counts_of_labels(loss_layer, t, weights)
+
+
+def shares(counts: Array | None, order: Array | None, batch_size: int, samples: int) -> list[float]:
+    """How much each batch counts in the epoch's mean: as many as its samples, or as their weights sum to."""
+    starts = range(0, samples, batch_size)
+    if counts is None:
+        return [min(batch_size, samples - start) for start in starts]
+    of_samples = np.asarray(counts.reshape(samples, -1).sum(axis=1, dtype=float))
+    sums: list[float] = np.add.reduceat(of_samples if order is None else of_samples[order], starts).tolist()
+    return sums
+
+
+def mean_loss(loss_layer: Any, losses: Sequence[Any], shares: Sequence[float]) -> float:
+    """The mean loss of samples, from what the loss layer gave for each batch."""
+    if getattr(loss_layer, "reduction", "mean") == "mean":
+        total = sum(map(mul, map(float, losses), shares))
+    else:
+        total = sum(float(np.sum(loss)) for loss in losses)
+    count = sum(shares[: len(losses)])
+    return total / count if count else float("nan")
+
+
+def validated(network: Any, x: Array, t: Array, weights: Array | None) -> dict[str, float]:
+    """What the history has of validation data."""
+    loss_layer = network.loss_layer
+    scores = in_pieces(network.predict, x)
+    loss = loss_of(loss_layer, scores, t, weights)
+    numbers = {
+        "validation_loss": mean_loss(loss_layer, [loss], shares(counts(loss_layer, t, weights), None, len(x), len(x)))
+    }
+    if classifies(loss_layer, scores):
+        numbers["validation_accuracy"] = accuracy_of(loss_layer, scores, t)
+    return numbers
+
+
+def classes_of(scores: Array) -> NDArray[np.intp]:
+    """The class of each row ``(N, C)``, that of its largest score; -1, which is no class, where one of them is nan."""
+    classes = scores.argmax(axis=1)
+    largest = np.take_along_axis(scores, classes[:, np.newaxis], axis=1)[:, 0]
+    return np.where(np.isnan(largest), -1, classes)  # argmax gives the first nan of a row that has one
+
+
 def classifies(loss_layer: Any, scores: Array) -> bool:
     """Whether `accuracy_of` has a meaning for these."""
     return hasattr(loss_layer, "accuracy") or (isinstance(loss_layer, SoftmaxWithLoss) and scores.ndim == 2)
 
 
 def accuracy_of(loss_layer: Any, scores: Array, t: ArrayLike) -> float:
-    """The fraction of samples that are classified right, of those whose label the loss does not ignore."""
+    """The fraction of samples that are classified right, of those whose label the loss does not ignore.
+
+    Where a score is nan the sample is not.
+    """
     if hasattr(loss_layer, "accuracy"):
         return float(loss_layer.accuracy(scores, t))
     ignored = getattr(loss_layer, "ignore_index", None)
@@ -66,4 +119,4 @@ def accuracy_of(loss_layer: Any, scores: Array, t: ArrayLike) -> float:
         counted = np.asarray(t) != ignored
         scores, t = scores[counted], np.asarray(t)[counted]
     scores, labels = _arguments.scores_and_labels(scores, t)
-    return float(np.mean(scores.argmax(axis=1) == labels)) if len(labels) else float("nan")
+    return float(np.mean(classes_of(scores) == labels)) if len(labels) else float("nan")

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import repeat
-from operator import mul
-from typing import Any, NamedTuple
+from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _arguments, _evaluation
+from . import _fit_arguments as fit_arguments
+from ._finiteness import is_finite_loss
+from ._fit_arguments import Samples
+from ._guard import Alone, Guard, Ranks
 from ._history import History
 from ._progress import Progress
 from ._protocols import Optimizer
-from ._training import HOOKS, Hook, Training, hooks, kind, listeners
-from .layers import Affine, SoftmaxWithLoss
+from ._training import HOOKS, Hook, Training, hooks, listeners
 from .optimizers import Adam
 
 Array = NDArray[Any]
@@ -30,109 +34,106 @@ GATHERED = 256 << 10
 # Of so many samples of a batch, which are this process's, where several train one network.
 PartOf = Callable[[int], slice]
 
-
-class Samples(NamedTuple):
-    """Inputs, their labels or targets, and perhaps weights: an entry of each for every sample."""
-
-    x: Array
-    t: Array
-    weights: Array | None
+# Of a batch, its loss and the gradient.
+Gradient = Callable[[Array, Array, Array | None], tuple[Any, list[Array]]]
 
 
-# What was given
+@dataclass
+class Plan:
+    """All that a fit was asked for, seen to fit."""
+
+    network: Any
+    data: Samples
+    validation: Samples | None
+    epochs: int
+    batch_size: int
+    optimizer: Any
+    called: dict[str, list[Hook]]
+    recorded: frozenset[str]
+    shuffle: bool
+    progress: bool | None
+    on_nonfinite: str
 
 
-def samples(x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None, *, of: str = "") -> Samples:
-    """The arguments as arrays that go together; `of` is what messages say before their names."""
-    data = Samples(
-        _array(f"{of}x", x),
-        _array(f"{of}t", t),
-        None if sample_weight is None else _arguments.real(f"{of}sample_weight", sample_weight),
-    )
-    if not len(data.x):
-        raise ValueError(f"{of}x of shape {data.x.shape} has no samples")
-    for name, array in (("t", data.t), ("sample_weight", data.weights)):
-        if array is not None and array.shape[:1] != data.x.shape[:1]:
-            raise ValueError(
-                f"{of}{name} of shape {array.shape} does not fit {of}x of shape {data.x.shape}: "
-                f"it must have an entry for each of the {len(data.x)} samples"
-            )
-    return data
-
-
-def validation_samples(data: Any) -> Samples | None:
-    """What ``validation_data`` holds, if there is any."""
-    if data is None:
-        return None
-    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-        given = f"{len(data)} of them" if isinstance(data, tuple | list) else kind(data)
-        raise TypeError(f"validation_data must be (x, t) or (x, t, sample_weight), not {given}")
-    return samples(*data, of="validation ")
-
-
-def _array(name: str, value: ArrayLike) -> Array:
-    array = np.asarray(value)
-    _arguments.check_unmasked(name, value)
-    if array.ndim == 0:
-        raise ValueError(f"{name} is 0-dimensional: it must have an entry for each sample")
-    return array
-
-
-def _check_labels(network: Any, t: Array) -> None:
-    """Refuse labels of no class now, rather than when their batch has its turn, if the number of classes is plain."""
-    loss_layer, last = network.loss_layer, network.layers[-1] if network.layers else None
-    if isinstance(loss_layer, SoftmaxWithLoss) and isinstance(last, Affine) and t.ndim == 1 < last.W.ndim:
-        _arguments.checked_labels(_arguments.real("t", t), last.W.shape[1], loss_layer.ignore_index)
-
-
-# The training
-
-
-def fit(
+def prepare(
     network: Any,
-    data: Samples,
+    x: ArrayLike,
+    t: ArrayLike,
     epochs: int,
     batch_size: int,
     *,
     optimizer: Optimizer | None,
-    validation: Samples | None,
+    validation_data: Any,
     callbacks: Iterable[Any],
-    rng: Any,
+    sample_weight: ArrayLike | None,
     shuffle: bool,
     progress: bool | None,
-    part_of: PartOf | None = None,
-    draw: Callable[[int], Array] | None = None,
-) -> History:
-    """Train a network, as `Sequential.fit` says; with `part_of`, on that part of each batch, in the order of `draw`."""
-    epochs = _arguments.count("epochs", epochs)
-    batch_size = min(_arguments.count("batch_size", batch_size), len(data.x))
-    optimizer = Adam() if optimizer is None else optimizer
-    if isinstance(optimizer, type) or not callable(getattr(optimizer, "update", None)):
-        raise TypeError(f"optimizer must have update(params, grads), as SGD() has, not {kind(optimizer)}")
+    on_nonfinite: str,
+) -> Plan:
+    """What `Sequential.fit` is given, once it is seen to go together, and the validation data to fit the network."""
+    data = fit_arguments.samples(x, t, sample_weight)
+    validation = fit_arguments.validation_samples(validation_data)
+    plan = Plan(
+        network,
+        data,
+        validation,
+        _arguments.count("epochs", epochs),
+        min(_arguments.count("batch_size", batch_size), len(data.x)),
+        Adam() if optimizer is None else optimizer,
+        {},
+        frozenset(),
+        fit_arguments.flag("shuffle", shuffle),
+        fit_arguments.flag_or_none("progress", progress),
+        fit_arguments.choice("on_nonfinite", on_nonfinite, fit_arguments.ON_NONFINITE),
+    )
+    fit_arguments.check_optimizer(plan.optimizer)
     listening = listeners(callbacks)
-    called = {name: hooks(listening, name) for name in HOOKS}
-    if shuffle and draw is None:
-        draw = np.random.default_rng(rng).permutation
-    recorded = {"loss", "seconds"} | ({"lr"} if getattr(optimizer, "lr", None) is not None else set())
-    # What does not fit is found before anything is trained.
-    _check_labels(network, data.t)
+    plan.called = {name: hooks(listening, name) for name in HOOKS}
+    fit_arguments.check_fit(network, data)
+    recorded = {"loss", "seconds"} | ({"lr"} if getattr(plan.optimizer, "lr", None) is not None else set())
     if validation is not None:
-        recorded |= _validated(network, validation).keys()
-    with Progress(epochs * -(-len(data.x) // batch_size), "fit", progress) as bar:
-        training = Training(network, optimizer, frozenset(recorded), bar)
+        fit_arguments.check_fit(network, validation, of="validation ")
+        recorded |= _evaluation.validated(network, *validation).keys()
+    plan.recorded = frozenset(recorded)
+    return plan
+
+
+def fit(
+    plan: Plan, gradient: Gradient | None, draw: Callable[[int], Array] | None, ranks: Ranks | None = None
+) -> History:
+    """Train a network, as `Sequential.fit` says.
+
+    Parameters
+    ----------
+    plan : Plan
+    gradient : callable or None
+        What gives a batch's loss and gradient; None where the network's ``train_step`` is to take the steps.
+    draw : callable or None
+        Of the number of samples: their order for an epoch; None where that is the user's.
+    ranks : Ranks, optional
+        The processes that train together, each on its part of every batch.
+    """
+    network, data = plan.network, plan.data
+    guard = Guard(plan.on_nonfinite, network, plan.optimizer, ranks or Alone(), looks_ahead=gradient is not None)
+    guard.begin(data, plan.validation)
+    called = plan.called
+    with Progress(plan.epochs * -(-len(data.x) // plan.batch_size), "fit", plan.progress) as bar:
+        training = Training(network, plan.optimizer, plan.recorded, bar)
         network.history = training.history
         if bar:
             called["on_step_end"].append(bar.advance)
         _call(called["on_fit_begin"], training)
-        for epoch in range(epochs):
+        for epoch in range(plan.epochs):
             if training.stop:
                 break
             training.epoch, start = epoch, time.perf_counter()
-            order = draw(len(data.x)) if shuffle and draw is not None else None
-            numbers = {"loss": _epoch(training, data, order, batch_size, called["on_step_end"], part_of)}
-            if validation is not None:
-                numbers |= _validated(network, validation)
-            if "lr" in recorded:
+            guard.begin_epoch()
+            order = None if draw is None else draw(len(data.x))
+            numbers = {"loss": _epoch(training, plan, order, gradient, guard, ranks)}
+            guard.end_epoch(epoch)
+            if plan.validation is not None:
+                numbers |= _evaluation.validated(network, *plan.validation)
+            if "lr" in plan.recorded:
                 numbers["lr"] = _learning_rate(training.optimizer, training.step)
             numbers["seconds"] = time.perf_counter() - start
             for name, number in numbers.items():
@@ -144,32 +145,41 @@ def fit(
 
 
 def _epoch(
-    training: Training,
-    data: Samples,
-    order: Array | None,
-    batch_size: int,
-    after_step: list[Hook],
-    part_of: PartOf | None,
+    training: Training, plan: Plan, order: Array | None, gradient: Gradient | None, guard: Guard, ranks: Ranks | None
 ) -> float:
     """Train on each batch; the mean loss of the samples."""
-    step, optimizer, before = training.network.train_step, training.optimizer, training.step
+    network, optimizer, before = training.network, training.optimizer, training.step
+    data, batch_size, after_step = plan.data, plan.batch_size, plan.called["on_step_end"]
     losses: list[Any] = []
-    counts = _counts(training.network.loss_layer, data)
+    counts = _evaluation.counts(network.loss_layer, data.t, data.weights)
     counted = _counted(counts, order, batch_size, len(data.x))
+    part_of = None if ranks is None else ranks.part
     for (x, t, weights), is_counted in zip(batches(data, order, batch_size, part_of), counted, strict=False):
         if not is_counted:
             losses.append(0.0)  # there is nothing to learn, and its mean loss would be 0 / 0
-        elif weights is None:
-            losses.append(step(x, t, optimizer))
         else:
-            losses.append(step(x, t, optimizer, weights))
+            try:
+                if gradient is None:  # a subclass takes its steps in a way of its own
+                    loss = network.train_step(x, t, optimizer, *(() if weights is None else (weights,)))
+                else:
+                    loss, grads = gradient(x, t, weights)
+            except Exception as error:
+                fit_arguments.retell(error, network, data, x, _rows(order, len(losses), plan, part_of))
+                raise
+            if guard.active and not (isfinite(loss) if type(loss) is float else is_finite_loss(loss)):
+                rows = _rows(order, len(losses), plan, part_of)
+                guard.stop_at(loss, training.epoch, len(losses), Samples(x, t, weights), rows, counts)
+            if gradient is not None:
+                optimizer.update(network.params, grads)
+            losses.append(loss)
         if after_step:
             training.step, training.loss = before + len(losses), losses[-1]
             _call(after_step, training)
             if training.stop:
                 break
     training.step, training.loss = before + len(losses), losses[-1]
-    return _mean(training.network.loss_layer, losses, _shares(counts, order, batch_size, len(data.x)))
+    shares = _evaluation.shares(counts, order, batch_size, len(data.x))
+    return _evaluation.mean_loss(network.loss_layer, losses, shares)
 
 
 def batches(
@@ -199,15 +209,6 @@ def _gathered(array: Array | None, order: Array | None, which: slice) -> Any:
     return np.require(part, part.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
 
 
-def _counts(loss_layer: Any, data: Samples) -> Array | None:
-    """How much each sample counts in a mean: by its weight, and by that of its label, if it is not ignored."""
-    if not isinstance(loss_layer, SoftmaxWithLoss) or data.t.ndim != 1:
-        return data.weights
-    if loss_layer.weight is None and loss_layer.ignore_index is None:
-        return data.weights
-    return _evaluation.counts_of_labels(loss_layer, data.t, data.weights)
-
-
 def _counted(weights: Array | None, order: Array | None, batch_size: int, samples: int) -> Iterable[bool]:
     """Whether anything of each batch has a weight."""
     if weights is None:
@@ -219,38 +220,12 @@ def _counted(weights: Array | None, order: Array | None, batch_size: int, sample
     return of_batches
 
 
-def _shares(weights: Array | None, order: Array | None, batch_size: int, samples: int) -> list[float]:
-    """How much each batch counts in the epoch's mean: as many as its samples, or as their weights sum to."""
-    starts = range(0, samples, batch_size)
-    if weights is None:
-        return [min(batch_size, samples - start) for start in starts]
-    of_samples = np.asarray(weights.reshape(samples, -1).sum(axis=1, dtype=float))
-    sums: list[float] = np.add.reduceat(of_samples if order is None else of_samples[order], starts).tolist()
-    return sums
-
-
-# What is measured
-
-
-def _mean(loss_layer: Any, losses: Sequence[Any], shares: Sequence[float]) -> float:
-    """The mean loss of samples, from what the loss layer gave for each batch."""
-    if getattr(loss_layer, "reduction", "mean") == "mean":
-        total = sum(map(mul, map(float, losses), shares))
-    else:
-        total = sum(float(np.sum(loss)) for loss in losses)
-    count = sum(shares[: len(losses)])
-    return total / count if count else float("nan")
-
-
-def _validated(network: Any, data: Samples) -> dict[str, float]:
-    """What the history has of validation data."""
-    scores = _evaluation.in_pieces(network.predict, data.x)
-    loss = _evaluation.loss_of(network.loss_layer, scores, data.t, data.weights)
-    shares = _shares(_counts(network.loss_layer, data), None, len(data.x), len(data.x))
-    numbers = {"validation_loss": _mean(network.loss_layer, [loss], shares)}
-    if _evaluation.classifies(network.loss_layer, scores):
-        numbers["validation_accuracy"] = _evaluation.accuracy_of(network.loss_layer, scores, data.t)
-    return numbers
+def _rows(order: Array | None, batch: int, plan: Plan, part_of: PartOf | None) -> Array:
+    """Where the samples of a batch, or of this process's part of it, stand in the user's arrays."""
+    start = batch * plan.batch_size
+    stop = min(start + plan.batch_size, len(plan.data.x))
+    rows = np.arange(start, stop) if order is None else order[start:stop]
+    return rows if part_of is None else rows[part_of(len(rows))]
 
 
 def _learning_rate(optimizer: Any, step: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
@@ -40,7 +41,7 @@ class Optimizer:
             keys, params, grads = _aligned(params, grads)
         lr: Any = self.lr
         if type(lr) is not float and callable(lr):
-            lr = lr(self.t)
+            lr = _scheduled(lr, self.t)
         compiled = None if self._pure else getattr(_backend.kernels, rule)
         arrays: list[list[Any]] = [list(map(state.get, keys)) for state in states] if states else []
         if compiled is None or compiled(params, grads, *arrays, lr, *factors) is NotImplemented:
@@ -53,6 +54,15 @@ class Optimizer:
             if compiled is None or compiled(params, grads, *arrays, *numbers) is NotImplemented:
                 _backend.run_reference(rule, params, grads, *arrays, *numbers)
         self.t += 1
+
+
+def _scheduled(schedule: Callable[[int], Any], step: int) -> float:
+    """The rate after so many updates; ValueError where it leads nowhere."""
+    lr = _arguments.number("lr", schedule(step))
+    if not 0 <= lr < math.inf:
+        name = getattr(schedule, "__qualname__", type(schedule).__name__)
+        raise ValueError(f"lr must be finite, and 0 or more, not {lr}, which {name} gave after {step} updates")
+    return lr
 
 
 def _aligned(params: Arrays, grads: Arrays) -> tuple[Sequence[Any], list[Array], list[Array]]:

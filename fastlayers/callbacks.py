@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _arguments
+from . import _arguments, _finiteness
 from ._training import Callback, Training
 
 Array = NDArray[Any]
@@ -43,10 +43,10 @@ class _Watching(Callback):
         self.best = self.best_epoch = None
 
     def _is_better(self, training: Training) -> bool:
-        """Whether the epoch is better than the best one, which it then is itself; nan never is."""
+        """Whether the epoch is better than the best one, which it then is itself; what is not finite never is."""
         value, sign = getattr(training.history, self.monitor)[-1], MONITORS[self.monitor]
         best = np.inf if self.best is None else sign * self.best - self.min_delta
-        if not sign * value < best:
+        if not (np.isfinite(value) and sign * value < best):
             return False
         self.best, self.best_epoch = value, training.epoch
         return True
@@ -197,6 +197,9 @@ class ReduceOnPlateau(_Watching):
 class Checkpoint(_Watching):
     """Save the network after each epoch, or after each that is the best so far.
 
+    One with a parameter that is not finite is not saved, as may come of ``on_nonfinite="ignore"``: the file keeps the
+    last that was.
+
     Parameters
     ----------
     path : str or path-like
@@ -215,6 +218,9 @@ class Checkpoint(_Watching):
     ------
     OSError
         If the file cannot be written: at the beginning of the training, if that is known by then.
+    TypeError, ValueError
+        At the beginning of the training, if the network cannot be saved, as `Sequential.save` says; but where that
+        method is a subclass's own.
     """
 
     def __init__(
@@ -225,16 +231,23 @@ class Checkpoint(_Watching):
         self.best_only = bool(best_only)
 
     def on_fit_begin(self, training: Training) -> None:
-        """See that the file can be written, and that what is watched will be recorded."""
+        """See that the network can be saved and the file written, and that what is watched will be recorded."""
         if self.best_only:
             super().on_fit_begin(training)
-        from ._files import check_writable  # which brings in more of the standard library than all of training
+        # These bring in more of the standard library than all of training.
+        from ._files import check_writable
+        from .formats.description import describe
+        from .formats.portable import Portable
 
+        network = getattr(training.network, "network", training.network)  # the one that several processes train
+        if getattr(type(network), "save", None) is Portable.save:
+            describe(network.layers, network.loss_layer)
         check_writable(self.path)
 
     def on_epoch_end(self, training: Training) -> None:
         """Save the network."""
-        if not self.best_only or self._is_better(training):
+        is_wanted = not self.best_only or self._is_better(training)
+        if is_wanted and _finiteness.of_layers(training.network.layers) is None:
             training.network.save(self.path)
 
 

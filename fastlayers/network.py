@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -181,6 +181,7 @@ class Sequential(Portable):
         sample_weight: ArrayLike | None = None,
         shuffle: bool = True,
         progress: bool | None = None,
+        on_nonfinite: Literal["raise", "warn", "ignore"] = "raise",
     ) -> History:
         """Train on batches of the samples, epoch after epoch.
 
@@ -201,11 +202,16 @@ class Sequential(Portable):
         rng : int or Generator, optional
             Anything that ``numpy.random.default_rng`` takes: the order of the samples is drawn from it.
         sample_weight : array_like, optional
-            ``(N,)``, how much each sample counts, for a loss that takes it. Batches of weight 0 alone are passed over.
+            ``(N,)``, how much each sample counts, for a loss that takes it: finite, 0 or more, and not all 0. Batches
+            of weight 0 alone are passed over.
         shuffle : bool, default True
             Whether each epoch has an order of its own, or all have that of x.
         progress : bool, optional
             Whether to show a bar on standard error; by default where that is a terminal and tqdm is installed.
+        on_nonfinite : {"raise", "warn", "ignore"}, default "raise"
+            What is done where a number is not finite: an error, one RuntimeWarning for the whole training, or nothing.
+            x, t, validation data and parameters are looked at before anything is trained, each loss before its step
+            is taken, and what the steps have written at the end of each epoch.
 
         Returns
         -------
@@ -216,9 +222,20 @@ class Sequential(Portable):
         Raises
         ------
         TypeError, ValueError
-            If the arguments do not go together, before anything is trained; or what a batch does not fit raises.
+            If the arguments do not go together, or x, t, validation data or a parameter hold a number that is not
+            finite, before anything is trained; or what a batch does not fit raises.
+        FloatingPointError
+            If a loss is not finite: parameters and optimizer are as they were before this step, and the message has
+            epoch and batch, counted from 0, and the row of x if a sample is to blame. Where an earlier step has left a
+            parameter or an optimizer's state that is not finite, which is found at the next such loss or at the end of
+            the epoch, they are as they were at its beginning.
         ImportError
             If a bar is asked for and tqdm is not installed.
+
+        Notes
+        -----
+        A ``train_step`` or ``gradient`` that a subclass overrides is what takes the steps; where it is ``train_step``,
+        its loss is seen after the step, and the beginning of the epoch is what is put back.
 
         Examples
         --------
@@ -229,18 +246,23 @@ class Sequential(Portable):
         >>> history.epochs, history.loss[-1] < 0.1
         (30, True)
         """
-        return _fitting.fit(
+        plan = _fitting.prepare(
             self,
-            _fitting.samples(x, t, sample_weight),
+            x,
+            t,
             epochs,
             batch_size,
             optimizer=optimizer,
-            validation=_fitting.validation_samples(validation_data),
+            validation_data=validation_data,
             callbacks=callbacks,
-            rng=rng,
+            sample_weight=sample_weight,
             shuffle=shuffle,
             progress=progress,
+            on_nonfinite=on_nonfinite,
         )
+        own_step = getattr(self.train_step, "__func__", None) is not Sequential.train_step
+        draw = np.random.default_rng(rng).permutation if plan.shuffle else None
+        return _fitting.fit(plan, None if own_step else self.gradient, draw)
 
     def _attributes(self, of_weights: str, of_bias: str) -> list[Array]:
         """One attribute for each W and another for each b that there is, layer by layer."""

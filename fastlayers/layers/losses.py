@@ -151,7 +151,7 @@ class SigmoidWithLoss(_Loss):
 
     @staticmethod
     def accuracy(x: ArrayLike, t: ArrayLike) -> float:
-        """The fraction of logits x on the side that t says: above 0 for a t above 1/2.
+        """The fraction of logits x on the side that t says: above 0 for a t above 1/2; one that is nan is on neither.
 
         Parameters
         ----------
@@ -163,8 +163,8 @@ class SigmoidWithLoss(_Loss):
         float
             From 0 to 1; nan of nothing.
         """
-        pairs = _contract.logits_and_sides(x, t)
-        return float(np.mean((pairs[0] > 0) == pairs[1])) if pairs[0].size else float("nan")
+        logits, sides = _contract.logits_and_sides(x, t)
+        return float(np.mean(np.where(sides, logits > 0, logits <= 0))) if logits.size else float("nan")
 
 
 class MeanSquaredError(_Loss):

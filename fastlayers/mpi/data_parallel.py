@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
@@ -171,12 +171,16 @@ class DataParallel:
         sample_weight: ArrayLike | None = None,
         shuffle: bool = True,
         progress: bool | None = None,
+        on_nonfinite: Literal["raise", "warn", "ignore"] = "raise",
     ) -> History:
         """`Sequential.fit` by all ranks together, each on its part of every batch; the parameters are the same.
 
         Every rank has to be given the whole data; it reads its parts of it, so that it may well be a memory-mapped
         file. Rank 0's `rng` decides the order of the samples for all, and rank 0 alone shows a bar. Each rank
         evaluates all of the validation data, and has callbacks of its own, which must decide alike on every rank.
+
+        Numbers that are not finite are the same on every rank, and so is what is done about them: data that hold any,
+        of which each rank looks at its part, and losses raise the same error on all; rank 0 alone warns.
 
         Returns
         -------
@@ -186,36 +190,42 @@ class DataParallel:
         Raises
         ------
         ValueError
-            On every rank, if they were given different numbers of samples or of epochs: parts of the data, say.
+            On every rank, if they were given different numbers of samples or of epochs: parts of the data, say; or if
+            the data, or a parameter, hold a number that is not finite.
+        FloatingPointError
+            On every rank, if a loss is not finite, as `Sequential.fit`; the parameters are the same on all.
         Exception
-            What is wrong with the data of this rank; a `RankError` on the others.
+            What is wrong with the arguments of this rank; a `RankError` on the others.
         """
-        data: _fitting.Samples | None = None
-        validation: _fitting.Samples | None = None
+        plan: _fitting.Plan | None = None
+        draw: Callable[[int], Array] | None = None
         error: Exception | None = None
         try:
-            data = _fitting.samples(x, t, sample_weight)
-            validation = _fitting.validation_samples(validation_data)
+            plan = _fitting.prepare(
+                self,
+                x,
+                t,
+                epochs,
+                batch_size,
+                optimizer=optimizer,
+                validation_data=validation_data,
+                callbacks=callbacks,
+                sample_weight=sample_weight,
+                shuffle=shuffle,
+                progress=progress if self.comm.rank == 0 else False,
+                on_nonfinite=on_nonfinite,
+            )
+            draw = sharing.SharedOrder(self.comm, rng).permutation if plan.shuffle else None
         except Exception as caught:  # it is raised once the others know, who would wait for this rank for ever
             error = caught
         agree(self.comm, error)
-        assert data is not None  # or there was an error
-        asked = {"samples": len(data.x), "epochs": epochs, "batch_size": batch_size, "shuffle": shuffle}
-        start.check_same(self.comm, asked | {"validation samples": 0 if validation is None else len(validation.x)})
-        return _fitting.fit(
-            self,
-            data,
-            epochs,
-            batch_size,
-            optimizer=optimizer,
-            validation=validation,
-            callbacks=callbacks,
-            rng=None,
-            shuffle=shuffle,
-            progress=progress if self.comm.rank == 0 else False,
-            part_of=lambda n: sharing.share(n, self.comm.rank, self.comm.size),
-            draw=sharing.SharedOrder(self.comm, rng).permutation if shuffle else None,
-        )
+        assert plan is not None  # or there was an error
+        asked = {"samples": len(plan.data.x), "epochs": epochs, "batch_size": batch_size, "shuffle": shuffle}
+        asked |= {"validation samples": 0 if plan.validation is None else len(plan.validation.x)}
+        start.check_same(self.comm, asked | {"on_nonfinite": on_nonfinite})
+        own_step = getattr(self.train_step, "__func__", None) is not DataParallel.train_step
+        gradient = None if own_step else self._shared.compute_with_gradient
+        return _fitting.fit(plan, gradient, draw, sharing.Ranks(self.comm))
 
     def broadcast(self) -> None:
         """Give every rank the parameters of rank 0, as after rank 0 alone has loaded others."""

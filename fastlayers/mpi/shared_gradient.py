@@ -64,6 +64,10 @@ class SharedGradient:
         self._exchange.scale(1 / divisor)
         return loss / divisor
 
+    def compute_with_gradient(self, x: Array, t: Array, sample_weight: Array | None) -> tuple[float, list[Array]]:
+        """What `compute` gives, and `arrays`, which the next call writes over."""
+        return self.compute(x, t, sample_weight), self.arrays
+
     def _own_part(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """The sum of this rank's losses and what it counts in the mean; the sum's gradient goes to its arrays."""
         if self._dtype is not None and not (isinstance(x, np.ndarray) and x.dtype == self._dtype):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .job import agree
+
 Array = NDArray[Any]
+T = TypeVar("T")
 
 
 def share(n: int, rank: int, size: int) -> slice:
@@ -32,6 +35,30 @@ def share(n: int, rank: int, size: int) -> slice:
     [slice(0, 3, None), slice(3, 6, None), slice(6, 10, None)]
     """
     return slice(n * rank // size, n * (rank + 1) // size)
+
+
+class Ranks:
+    """The ranks of a communicator, as a fit asks them."""
+
+    def __init__(self, comm: Any) -> None:
+        self._comm = comm
+        self.speaks = comm.rank == 0
+
+    def part(self, n: int) -> slice:
+        """Which of n samples are this rank's."""
+        return share(n, self._comm.rank, self._comm.size)
+
+    def gather(self, look: Callable[[], T]) -> list[T]:
+        """What each rank finds, on each; or its error, and a `RankError` on the others."""
+        error: Exception | None = None
+        found: T | None = None
+        try:
+            found = look()
+        except Exception as caught:  # it is raised once the others know, who would wait for this rank for ever
+            error = caught
+        agree(self._comm, error)
+        of_ranks: list[T] = self._comm.allgather(found)
+        return of_ranks
 
 
 class SharedOrder:

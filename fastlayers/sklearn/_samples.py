@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
 
-from .. import _fitting
+from .. import _fit_arguments, _fitting
 
 Array = NDArray[Any]
 
@@ -54,7 +54,7 @@ class Samples:
     def batches(self, order: Array, batch_size: int) -> Iterator[tuple[Array, Array, Array | None]]:
         """X as an array, targets and weights, of the rows of each batch in turn."""
         if type(self.X) is np.ndarray:
-            yield from _fitting.batches(_fitting.Samples(self.X, self.targets, self.weights), order, batch_size)
+            yield from _fitting.batches(_fit_arguments.Samples(self.X, self.targets, self.weights), order, batch_size)
             return
         for start in range(0, len(order), batch_size):
             batch = self.take(order[start : start + batch_size])

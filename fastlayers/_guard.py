@@ -1,0 +1,222 @@
+"""What a fit does about numbers that are not finite: it stops before they are learned, warns once, or goes on.
+
+Data are looked at once, each loss before its step is taken, and all that a step has written at the end of the epoch: a
+pass over parameters and an optimizer's state at each step would cost small networks a third of it. So where an update
+itself came out as infinity, which is seen at the next loss or at the end of the epoch, the step before it is gone; what
+is put back then is a copy from the beginning of the epoch.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import warnings
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _evaluation, _finiteness
+from ._fit_arguments import Samples
+
+Array = NDArray[Any]
+T = TypeVar("T")
+
+_CALLER = 6  # frames from a warning up to who called `fit`
+
+
+class Ranks(Protocol):
+    """The processes that train one network together."""
+
+    speaks: bool  # whether this is the one whose warnings are shown
+
+    def part(self, n: int) -> slice:
+        """Of so many samples, which are this process's."""
+
+    def gather(self, look: Callable[[], T]) -> list[T]:
+        """What each has found, on each."""
+
+
+class Alone:
+    """One process, which has all."""
+
+    speaks = True
+
+    def part(self, n: int) -> slice:
+        return slice(0, n)
+
+    def gather(self, look: Callable[[], T]) -> list[T]:
+        return [look()]
+
+
+class Guard:
+    """Sees to it that a fit learns from finite numbers alone.
+
+    Parameters
+    ----------
+    mode : {"raise", "warn", "ignore"}
+    network, optimizer : object
+        As the fit has them.
+    ranks : Ranks
+        Who trains together: all come to the same.
+    looks_ahead : bool
+        Whether a loss is known before its step is taken.
+
+    Attributes
+    ----------
+    active : bool
+        Whether there is anything left to look for: not once there was a warning.
+    """
+
+    def __init__(self, mode: str, network: Any, optimizer: Any, ranks: Ranks, *, looks_ahead: bool) -> None:
+        self._network, self._optimizer, self._ranks, self._looks_ahead = network, optimizer, ranks, looks_ahead
+        self.active = mode != "ignore"
+        self._kept = _Kept(network, optimizer) if mode == "raise" else None
+
+    # What is looked at
+
+    def begin(self, data: Samples, validation: Samples | None) -> None:
+        """Look at what the fit begins with: ValueError where a number of it is not finite."""
+        if not self.active:
+            return
+        found = self._what_is_written() or self._what_is_given("", data)
+        if found is None and validation is not None:
+            found = self._what_is_given("validation ", validation)
+        if found is not None and self._kept is not None:
+            raise ValueError(f"{found}: it must be finite, unless on_nonfinite is 'warn' or 'ignore'")
+        if found is not None:
+            self._warn(found)
+
+    def begin_epoch(self) -> None:
+        """Keep what may have to be put back."""
+        if self._kept is not None:
+            self._kept.keep()
+
+    def stop_at(self, loss: Any, epoch: int, batch: int, samples: Samples, rows: Array, counts: Array | None) -> None:
+        """Tell of a loss that is not finite: FloatingPointError, with what was there before the step put back.
+
+        Parameters
+        ----------
+        loss : float or ndarray
+        epoch, batch : int
+            Counted from 0.
+        samples : Samples
+            This process's part of the batch.
+        rows : ndarray
+            Where they stand in the user's arrays.
+        counts : ndarray or None
+            How much each of the user's samples counts in the mean.
+        """
+        found = self._what_is_written() if self._looks_ahead else None
+        is_back = self._kept is not None and not (self._looks_ahead and found is None)
+        if self._kept is not None and is_back:
+            self._kept.put_back()
+        if found is None:
+            why = self._blame(samples, rows, counts)
+        else:
+            why = f"{found} since an earlier step, for which the learning rate may be too high"
+        self._stop(f"the loss is {_finiteness.shown_loss(loss)} in epoch {epoch}, batch {batch}: {why}", is_back)
+
+    def end_epoch(self, epoch: int) -> None:
+        """Tell of a parameter, or an optimizer's state, that is not finite although each loss was."""
+        found = self._what_is_written() if self.active else None
+        if found is not None:
+            if self._kept is not None:
+                self._kept.put_back()
+            self._stop(f"{found} after epoch {epoch}, though each loss was finite", is_back=True)
+
+    # What is found
+
+    def _what_is_written(self) -> str | None:
+        return _finiteness.of_layers(self._network.layers) or _finiteness.of_optimizer(self._optimizer)
+
+    def _what_is_given(self, of: str, samples: Samples) -> str | None:
+        """The first number of x or t that is not finite; each process looks at its part of them."""
+        for name, array in (("x", samples.x), ("t", samples.t)):
+            places = self._ranks.gather(functools.partial(_first, array, self._ranks.part(len(array))))
+            found = min((place for place in places if place is not None), default=None)
+            if found is not None:
+                index = f", at index {found}" if len(found) > 1 else ""
+                return f"{of}{name} of shape {array.shape} holds {array[found]:g} in row {found[0]}{index}"
+        return None
+
+    def _blame(self, samples: Samples, rows: Array, counts: Array | None) -> str:
+        """What a loss comes from that is not finite where all parameters are: a sample, or parameters too large."""
+        found = self._ranks.gather(functools.partial(self._bad, samples, rows, counts))
+        bad = [row for of_rank, _ in found for row in of_rank]
+        if len(bad) > 1 and len(bad) == sum(counted for _, counted in found):
+            largest = max(float(np.max(np.abs(param), initial=0)) for param in self._network.params)
+            return (
+                f"that of each sample by itself is not finite, with parameters up to {largest:.3g}, "
+                "for which the learning rate may be too high"
+            )
+        if bad:
+            return f"that of the sample in row {min(bad)} of x and t is not finite by itself"
+        return "that of each sample by itself is finite"
+
+    def _bad(self, samples: Samples, rows: Array, counts: Array | None) -> tuple[list[int], int]:
+        """The rows whose loss is not finite by itself, and how many count."""
+        if not len(samples.x):
+            return [], 0
+        network, bad, counted = self._network, [], 0
+        with np.errstate(all="ignore"):
+            scores = _evaluation.in_pieces(network.predict, samples.x)
+            for i, row in enumerate(rows.tolist()):
+                if counts is not None and not np.any(counts[row]):
+                    continue  # the mean of nothing is nan
+                weights = None if samples.weights is None else samples.weights[i : i + 1]
+                loss = _evaluation.loss_of(network.loss_layer, scores[i : i + 1], samples.t[i : i + 1], weights)
+                counted += 1
+                if not _finiteness.is_finite_loss(loss):
+                    bad.append(row)
+        return bad, counted
+
+    # What is done
+
+    def _stop(self, found: str, is_back: bool) -> None:
+        if self._kept is not None:
+            left = "at the beginning of the epoch" if is_back else "before this step"
+            raise FloatingPointError(f"{found}; parameters and optimizer are as they were {left}")
+        self._warn(found)
+
+    def _warn(self, found: str) -> None:
+        self.active = False
+        if self._ranks.speaks:
+            warnings.warn(f"{found}; the training goes on", RuntimeWarning, stacklevel=_CALLER)
+
+
+def _first(array: Array, part: slice) -> tuple[int, ...] | None:
+    """Where the first number of a part of an array is that is not finite, in the whole of it."""
+    place = _finiteness.first_nonfinite(array[part])
+    return None if place is None else (part.start + place[0], *place[1:])
+
+
+class _Kept:
+    """A copy of a network's parameters and of its optimizer's attributes, which can be put back."""
+
+    def __init__(self, network: Any, optimizer: Any) -> None:
+        self._network, self._optimizer = network, optimizer
+        self._attributes: dict[str, Any] = {}
+        self._arrays: list[Array] = []
+        self._copies: list[Array] = []
+
+    def keep(self) -> None:
+        """Copy all as it is now, into the memory of the copies before."""
+        self._attributes = {
+            name: value.copy() if type(value) in (dict, list) else value
+            for name, value in getattr(self._optimizer, "__dict__", {}).items()
+        }
+        arrays = [*self._network.params, *(array for _, array in _finiteness.arrays_of(self._optimizer))]
+        if len(arrays) != len(self._arrays) or not all(map(operator.is_, arrays, self._arrays)):
+            self._arrays, self._copies = arrays, [array.copy() for array in arrays]
+            return
+        for copy, array in zip(self._copies, arrays, strict=True):
+            np.copyto(copy, array)
+
+    def put_back(self) -> None:
+        for array, copy in zip(self._arrays, self._copies, strict=True):
+            np.copyto(array, copy)
+        if self._attributes:
+            vars(self._optimizer).clear()
+            vars(self._optimizer).update(self._attributes)
