@@ -70,11 +70,17 @@ def of_layers(layers: Iterable[Any]) -> str | None:
     return None
 
 
-def arrays_of(optimizer: object) -> Iterator[tuple[str, Array]]:
+def arrays_of(optimizer: object) -> list[tuple[str, Array]]:
     """The arrays that an optimizer keeps, by the attribute that has them: by itself, in a list or in a dictionary."""
+    found = []
     for name, value in getattr(optimizer, "__dict__", {}).items():
-        held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
-        yield from ((name, array) for array in held if isinstance(array, np.ndarray))
+        if isinstance(value, dict):
+            found += [(name, array) for array in value.values() if isinstance(array, np.ndarray)]
+        elif isinstance(value, list):
+            found += [(name, array) for array in value if isinstance(array, np.ndarray)]
+        elif isinstance(value, np.ndarray):
+            found.append((name, value))
+    return found
 
 
 def of_optimizer(optimizer: object) -> str | None:

@@ -1,4 +1,4 @@
-"""What a fit is given, seen to go together before anything is trained; messages name the user's arrays, not a batch's."""
+"""What a fit is given, seen to go together before anything is trained; messages name the user's arrays, no batch's."""
 
 from __future__ import annotations
 

@@ -127,7 +127,6 @@ def fit(
             if training.stop:
                 break
             training.epoch, start = epoch, time.perf_counter()
-            guard.begin_epoch()
             order = None if draw is None else draw(len(data.x))
             numbers = {"loss": _epoch(training, plan, order, gradient, guard, ranks)}
             guard.end_epoch(epoch)

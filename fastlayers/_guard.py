@@ -71,8 +71,8 @@ class Guard:
 
     def __init__(self, mode: str, network: Any, optimizer: Any, ranks: Ranks, *, looks_ahead: bool) -> None:
         self._network, self._optimizer, self._ranks, self._looks_ahead = network, optimizer, ranks, looks_ahead
-        self.active = mode != "ignore"
-        self._kept = _Kept(network, optimizer) if mode == "raise" else None
+        self.active, self._raises = mode != "ignore", mode == "raise"
+        self._state = _State(network, optimizer)
 
     # What is looked at
 
@@ -80,18 +80,13 @@ class Guard:
         """Look at what the fit begins with: ValueError where a number of it is not finite."""
         if not self.active:
             return
-        found = self._what_is_written() or self._what_is_given("", data)
+        found = self._what_is_given("", data) if self._state.look() else self._what_is_written()
         if found is None and validation is not None:
             found = self._what_is_given("validation ", validation)
-        if found is not None and self._kept is not None:
+        if found is not None and self._raises:
             raise ValueError(f"{found}: it must be finite, unless on_nonfinite is 'warn' or 'ignore'")
         if found is not None:
             self._warn(found)
-
-    def begin_epoch(self) -> None:
-        """Keep what may have to be put back."""
-        if self._kept is not None:
-            self._kept.keep()
 
     def stop_at(self, loss: Any, epoch: int, batch: int, samples: Samples, rows: Array, counts: Array | None) -> None:
         """Tell of a loss that is not finite: FloatingPointError, with what was there before the step put back.
@@ -109,9 +104,9 @@ class Guard:
             How much each of the user's samples counts in the mean.
         """
         found = self._what_is_written() if self._looks_ahead else None
-        is_back = self._kept is not None and not (self._looks_ahead and found is None)
-        if self._kept is not None and is_back:
-            self._kept.put_back()
+        is_back = self._raises and not (self._looks_ahead and found is None)
+        if is_back:
+            self._state.put_back()
         if found is None:
             why = self._blame(samples, rows, counts)
         else:
@@ -120,10 +115,10 @@ class Guard:
 
     def end_epoch(self, epoch: int) -> None:
         """Tell of a parameter, or an optimizer's state, that is not finite although each loss was."""
-        found = self._what_is_written() if self.active else None
-        if found is not None:
-            if self._kept is not None:
-                self._kept.put_back()
+        if self.active and not self._state.look():
+            found = self._what_is_written()
+            if self._raises:
+                self._state.put_back()
             self._stop(f"{found} after epoch {epoch}, though each loss was finite", is_back=True)
 
     # What is found
@@ -175,7 +170,7 @@ class Guard:
     # What is done
 
     def _stop(self, found: str, is_back: bool) -> None:
-        if self._kept is not None:
+        if self._raises:
             left = "at the beginning of the epoch" if is_back else "before this step"
             raise FloatingPointError(f"{found}; parameters and optimizer are as they were {left}")
         self._warn(found)
@@ -192,31 +187,60 @@ def _first(array: Array, part: slice) -> tuple[int, ...] | None:
     return None if place is None else (part.start + place[0], *place[1:])
 
 
-class _Kept:
-    """A copy of a network's parameters and of its optimizer's attributes, which can be put back."""
+class _State:
+    """A network's parameters and its optimizer's attributes, as they were when last looked at and found finite.
+
+    They are copied side by side into one array for each dtype, of which one look tells whether all are finite.
+    """
 
     def __init__(self, network: Any, optimizer: Any) -> None:
         self._network, self._optimizer = network, optimizer
+        self._kept, self._spare = _Copy([]), _Copy([])
         self._attributes: dict[str, Any] = {}
-        self._arrays: list[Array] = []
-        self._copies: list[Array] = []
 
-    def keep(self) -> None:
-        """Copy all as it is now, into the memory of the copies before."""
+    def look(self) -> bool:
+        """Whether all is finite; then it is kept."""
+        arrays = [*self._network.params, *(array for _, array in _finiteness.arrays_of(self._optimizer))]
+        if not self._spare.is_of(arrays):
+            self._spare = _Copy(arrays)
+        if not self._spare.take():
+            return False
+        self._kept, self._spare = self._spare, self._kept
         self._attributes = {
             name: value.copy() if type(value) in (dict, list) else value
             for name, value in getattr(self._optimizer, "__dict__", {}).items()
         }
-        arrays = [*self._network.params, *(array for _, array in _finiteness.arrays_of(self._optimizer))]
-        if len(arrays) != len(self._arrays) or not all(map(operator.is_, arrays, self._arrays)):
-            self._arrays, self._copies = arrays, [array.copy() for array in arrays]
-            return
-        for copy, array in zip(self._copies, arrays, strict=True):
-            np.copyto(copy, array)
+        return True
 
     def put_back(self) -> None:
-        for array, copy in zip(self._arrays, self._copies, strict=True):
-            np.copyto(array, copy)
+        self._kept.put_back()
         if self._attributes:
             vars(self._optimizer).clear()
             vars(self._optimizer).update(self._attributes)
+
+
+class _Copy:
+    """Room for a copy of some arrays, side by side with those of the same dtype."""
+
+    def __init__(self, arrays: list[Array]) -> None:
+        self._arrays = arrays
+        alike: dict[Any, list[Array]] = {}
+        for array in arrays:
+            alike.setdefault(array.dtype, []).append(array)
+        self._groups = [(group, np.empty(sum(a.size for a in group), dtype)) for dtype, group in alike.items()]
+
+    def is_of(self, arrays: list[Array]) -> bool:
+        return len(arrays) == len(self._arrays) and all(map(operator.is_, arrays, self._arrays))
+
+    def take(self) -> bool:
+        """Copy the arrays as they are now; whether all of them is finite."""
+        for arrays, copy in self._groups:
+            np.concatenate(arrays, axis=None, out=copy)
+        return all(_finiteness.is_finite(copy) for _, copy in self._groups)
+
+    def put_back(self) -> None:
+        for arrays, copy in self._groups:
+            start = 0
+            for array in arrays:
+                np.copyto(array, copy[start : start + array.size].reshape(array.shape))
+                start += array.size
