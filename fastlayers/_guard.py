@@ -137,21 +137,20 @@ class Guard:
         return None
 
     def _blame(self, samples: Samples, rows: Array, counts: Array | None) -> str:
-        """What a loss comes from that is not finite where all parameters are: a sample, or parameters too large."""
+        """Of which samples the loss is not finite by itself, and whether they or the parameters are large."""
         found = self._ranks.gather(functools.partial(self._bad, samples, rows, counts))
-        bad = [row for of_rank, _ in found for row in of_rank]
-        if len(bad) > 1 and len(bad) == sum(counted for _, counted in found):
-            largest = max(float(np.max(np.abs(param), initial=0)) for param in self._network.params)
-            return (
-                f"that of each sample by itself is not finite, with parameters up to {largest:.3g}, "
-                "for which the learning rate may be too high"
-            )
-        if bad:
-            return f"that of the sample in row {min(bad)} of x and t is not finite by itself"
-        return "that of each sample by itself is finite"
+        bad = [sample for of_rank, _ in found for sample in of_rank]
+        if not bad:
+            return "that of each sample by itself is finite"
+        row, largest = min(bad)
+        of_params = max(map(_largest, self._network.params), default=0)
+        return (
+            f"that of {len(bad)} of its {sum(counted for _, counted in found)} samples by itself is not finite either, "
+            f"first of row {row} of x and t (x is up to {largest:.3g} there, parameters up to {of_params:.3g})"
+        )
 
-    def _bad(self, samples: Samples, rows: Array, counts: Array | None) -> tuple[list[int], int]:
-        """The rows whose loss is not finite by itself, and how many count."""
+    def _bad(self, samples: Samples, rows: Array, counts: Array | None) -> tuple[list[tuple[int, float]], int]:
+        """The rows whose loss is not finite by itself, each with its largest number; and how many rows count."""
         if not len(samples.x):
             return [], 0
         network, bad, counted = self._network, [], 0
@@ -164,7 +163,7 @@ class Guard:
                 loss = _evaluation.loss_of(network.loss_layer, scores[i : i + 1], samples.t[i : i + 1], weights)
                 counted += 1
                 if not _finiteness.is_finite_loss(loss):
-                    bad.append(row)
+                    bad.append((row, _largest(samples.x[i])))
         return bad, counted
 
     # What is done
@@ -179,6 +178,12 @@ class Guard:
         self.active = False
         if self._ranks.speaks:
             warnings.warn(f"{found}; the training goes on", RuntimeWarning, stacklevel=_CALLER)
+
+
+def _largest(array: Any) -> float:
+    """The largest magnitude, of numbers; nan of what else an array may hold."""
+    array = np.asarray(array)
+    return float(np.max(np.abs(array), initial=0)) if array.dtype.kind in "biufc" else float("nan")
 
 
 def _first(array: Array, part: slice) -> tuple[int, ...] | None:

@@ -12,8 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from . import datasets
+import numpy as np
+
+from . import _finiteness, datasets
 from ._backend import config, described, get_num_threads, set_num_threads, use_backend
+from ._evaluation import classes_of
 from ._files import check_writable
 from .command import completion, documents, ranks, report, training
 from .command.options import parser
@@ -135,12 +138,18 @@ def _predict(args: argparse.Namespace, style: Style) -> documents.Document:
         raise InputError(
             f"{args.model} knows the classes 0 to {classes - 1}, but {source} has the label {test.t.max()}"
         )
-    predicted = training.classify(network, test.x)
+    found = _finiteness.of_layers(network.layers)
+    if found is not None:
+        tell(Style.of(sys.stderr, args.color).warning(f"{args.model}: {found}"))
+    scores = training.scores_of(network, test.x)
+    if not np.isfinite(scores).any():
+        raise InputError(f"{args.model} gives no image of {source} a class: none of its scores is a finite number")
+    predicted = classes_of(scores)
     accuracy, counts = float((predicted == test.t).mean()), report.confusion(test.t, predicted, classes)
     print(f"accuracy {style.bold(f'{accuracy:.2%}')} on {len(test.t):,} test images of {source}\n")
     print("rows: the true class; columns: the class predicted\n")
-    print(report.confusion_table(counts, style))
-    return documents.prediction(args.model, source, accuracy, counts)
+    print(report.confusion_table(counts, test.t, style))
+    return documents.prediction(args.model, source, len(test.t), accuracy, counts)
 
 
 def _bench(args: argparse.Namespace, style: Style) -> documents.Document:

@@ -55,12 +55,14 @@ def training(data: Dataset, settings: Settings, runs: Sequence[Run], processes: 
     }
 
 
-def prediction(model: str | os.PathLike[str], source: str, accuracy: float, counts: NDArray[np.int64]) -> Document:
+def prediction(
+    model: str | os.PathLike[str], source: str, images: int, accuracy: float, counts: NDArray[np.int64]
+) -> Document:
     """Describe the network and the images that it was tested on, and how it did."""
     return {
         "model": os.fspath(model),
         "data": source,
-        "images": int(counts.sum()),
+        "images": images,
         "accuracy": accuracy,
         "confusion": counts.tolist(),
     }

@@ -69,16 +69,17 @@ def comparison(reference: Run, compiled: Run, style: Style = PLAIN) -> str:
     return f"{style.fold(speed + times).replace(times, style.ratio(times, ratio))}\n{difference}"
 
 
-def confusion(t: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """Count how often each true class (row) was predicted as each class (column)."""
-    return np.bincount(t * classes + predicted, minlength=classes**2).reshape(classes, classes)
+def confusion(t: NDArray[np.int64], predicted: NDArray[np.intp], classes: int) -> NDArray[np.int64]:
+    """Count how often each true class (row) was predicted as each class (column); -1 is none."""
+    has_class = predicted >= 0
+    return np.bincount(t[has_class] * classes + predicted[has_class], minlength=classes**2).reshape(classes, classes)
 
 
-def confusion_table(counts: NDArray[np.int64], style: Style = PLAIN) -> str:
-    """Tabulate what `confusion` has counted; what is right is in bold."""
+def confusion_table(counts: NDArray[np.int64], t: NDArray[np.int64], style: Style = PLAIN) -> str:
+    """Tabulate what `confusion` has counted of the labels t; what is right is in bold."""
     classes = len(counts)
     width = 2 + max(len(str(counts.max())), len(str(classes - 1)))
-    totals = counts.sum(axis=1)
+    totals = np.bincount(t, minlength=classes)
     lines = [style.bold(f"{'true':>6} |{''.join(f'{c:>{width}}' for c in range(classes))} |{'right':>9}")]
     lines.append("-" * 7 + "+" + "-" * (width * classes + 1) + "+" + "-" * 9)
     for c in range(classes):
@@ -86,6 +87,8 @@ def confusion_table(counts: NDArray[np.int64], style: Style = PLAIN) -> str:
         cells = [f"{n:>{width}}" for n in counts[c]]
         cells[c] = style.bold(cells[c])
         lines.append(f"{style.bold(f'{c:>6}')} |{''.join(cells)} |{right}")
+    if missing := len(t) - counts.sum():
+        lines.append(f"\n{missing:,} of the images are of no class, since a score of theirs is nan")
     return "\n".join(lines)
 
 

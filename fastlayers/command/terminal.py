@@ -88,6 +88,10 @@ class Style:
         """Put an error into the one line of it that a user sees."""
         return f"fastlayers: {self.bad('error:')} {' '.join(message.split())}\n"
 
+    def warning(self, message: str) -> str:
+        """Put a warning into a line of the same form."""
+        return f"fastlayers: {self.bad('warning:')} {' '.join(message.split())}\n"
+
     def _paint(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
 

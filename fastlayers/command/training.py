@@ -14,8 +14,9 @@ import numpy as np
 from numpy.random import Generator, default_rng  # now: in the midst of its lazy import Ctrl-C may be lost
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _finiteness
 from .._backend import use_backend
-from .._evaluation import in_pieces
+from .._evaluation import classes_of, in_pieces
 from .._progress import Progress
 from .._protocols import Optimizer
 from ..datasets import Dataset, Split
@@ -139,7 +140,7 @@ def train(
     Raises
     ------
     DivergedError
-        As soon as a loss is not finite.
+        As soon as a loss is not finite, or after an epoch a parameter: a network that is saved by then stays.
     """
     rng = default_rng(settings.seed)
     run = Run(backend, build_network(data, settings, rng))
@@ -155,12 +156,11 @@ def train(
                 own = batch[_part(batch, comm)]
                 loss = _step(run, trained, optimizer, data.train.x[own], data.train.t[own])
                 if not math.isfinite(loss):
-                    raise DivergedError(
-                        f"training diverged: the loss is {loss} at step {len(run.losses)}; "
-                        f"try a learning rate (--lr) smaller than {settings.lr:g}"
-                    )
+                    raise _diverged(f"the loss is {loss}", run, settings)
                 total += loss * len(batch)
                 progress.advance()
+            if found := _finiteness.of_layers(run.network.layers):  # the last step's, which no loss has seen yet
+                raise _diverged(found, run, settings)
             run.train_loss.append(total / samples)
             run.train_accuracy.append(accuracy(run.network, data.train, comm))
             run.test_accuracy.append(accuracy(run.network, data.test, comm))
@@ -173,6 +173,12 @@ def train(
             )
             progress.say(line.replace(tested, style.good(tested)) if run.best else line)
     return run
+
+
+def _diverged(what: str, run: Run, settings: Settings) -> DivergedError:
+    return DivergedError(
+        f"training diverged: {what} at step {len(run.losses)}; try a learning rate (--lr) smaller than {settings.lr:g}"
+    )
 
 
 def build_network(data: Dataset, settings: Settings, rng: Generator) -> Sequential:
@@ -202,17 +208,16 @@ def make_optimizer(settings: Settings) -> Optimizer:
     return optimizer
 
 
-def classify(network: Sequential, x: Array) -> NDArray[np.int64]:
-    """Predict the class of each row of x, that of its largest score."""
+def scores_of(network: Sequential, x: Array) -> Array:
+    """Predict the scores of each row of x, without a warning where they are not finite."""
     with np.errstate(all="ignore"):
-        classes: NDArray[np.int64] = in_pieces(network.predict, x).argmax(axis=1)
-    return classes
+        return in_pieces(network.predict, x)
 
 
 def accuracy(network: Sequential, split: Split, comm: Any = None) -> float:
     """Measure the fraction of a split that the network classifies right, each rank on its part of it."""
     part = _part(split.t, comm)
-    right = int(np.count_nonzero(classify(network, split.x[part]) == split.t[part]))
+    right = int(np.count_nonzero(classes_of(scores_of(network, split.x[part])) == split.t[part]))
     return (right if comm is None else comm.allreduce(right)) / len(split.t)
 
 
