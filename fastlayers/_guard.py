@@ -9,7 +9,7 @@ is put back then is a copy from the beginning of the epoch.
 from __future__ import annotations
 
 import functools
-import operator
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 
 from . import _evaluation, _finiteness
 from ._fit_arguments import Samples
+from ._snapshot import Snapshot
 
 Array = NDArray[Any]
 T = TypeVar("T")
-
-_CALLER = 6  # frames from a warning up to who called `fit`
 
 
 class Ranks(Protocol):
@@ -72,7 +71,7 @@ class Guard:
     def __init__(self, mode: str, network: Any, optimizer: Any, ranks: Ranks, *, looks_ahead: bool) -> None:
         self._network, self._optimizer, self._ranks, self._looks_ahead = network, optimizer, ranks, looks_ahead
         self.active, self._raises = mode != "ignore", mode == "raise"
-        self._state = _State(network, optimizer)
+        self._state = Snapshot(network, optimizer)
 
     # What is looked at
 
@@ -177,7 +176,15 @@ class Guard:
     def _warn(self, found: str) -> None:
         self.active = False
         if self._ranks.speaks:
-            warnings.warn(f"{found}; the training goes on", RuntimeWarning, stacklevel=_CALLER)
+            warnings.warn(f"{found}; the training goes on", RuntimeWarning, stacklevel=_outside())
+
+
+def _outside() -> int:
+    """How many frames above its caller the first is that is none of this package's."""
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(f"{__package__}."):
+        frame, depth = frame.f_back, depth + 1
+    return depth
 
 
 def _largest(array: Any) -> float:
@@ -190,62 +197,3 @@ def _first(array: Array, part: slice) -> tuple[int, ...] | None:
     """Where the first number of a part of an array is that is not finite, in the whole of it."""
     place = _finiteness.first_nonfinite(array[part])
     return None if place is None else (part.start + place[0], *place[1:])
-
-
-class _State:
-    """A network's parameters and its optimizer's attributes, as they were when last looked at and found finite.
-
-    They are copied side by side into one array for each dtype, of which one look tells whether all are finite.
-    """
-
-    def __init__(self, network: Any, optimizer: Any) -> None:
-        self._network, self._optimizer = network, optimizer
-        self._kept, self._spare = _Copy([]), _Copy([])
-        self._attributes: dict[str, Any] = {}
-
-    def look(self) -> bool:
-        """Whether all is finite; then it is kept."""
-        arrays = [*self._network.params, *(array for _, array in _finiteness.arrays_of(self._optimizer))]
-        if not self._spare.is_of(arrays):
-            self._spare = _Copy(arrays)
-        if not self._spare.take():
-            return False
-        self._kept, self._spare = self._spare, self._kept
-        self._attributes = {
-            name: value.copy() if type(value) in (dict, list) else value
-            for name, value in getattr(self._optimizer, "__dict__", {}).items()
-        }
-        return True
-
-    def put_back(self) -> None:
-        self._kept.put_back()
-        if self._attributes:
-            vars(self._optimizer).clear()
-            vars(self._optimizer).update(self._attributes)
-
-
-class _Copy:
-    """Room for a copy of some arrays, side by side with those of the same dtype."""
-
-    def __init__(self, arrays: list[Array]) -> None:
-        self._arrays = arrays
-        alike: dict[Any, list[Array]] = {}
-        for array in arrays:
-            alike.setdefault(array.dtype, []).append(array)
-        self._groups = [(group, np.empty(sum(a.size for a in group), dtype)) for dtype, group in alike.items()]
-
-    def is_of(self, arrays: list[Array]) -> bool:
-        return len(arrays) == len(self._arrays) and all(map(operator.is_, arrays, self._arrays))
-
-    def take(self) -> bool:
-        """Copy the arrays as they are now; whether all of them is finite."""
-        for arrays, copy in self._groups:
-            np.concatenate(arrays, axis=None, out=copy)
-        return all(_finiteness.is_finite(copy) for _, copy in self._groups)
-
-    def put_back(self) -> None:
-        for arrays, copy in self._groups:
-            start = 0
-            for array in arrays:
-                np.copyto(array, copy[start : start + array.size].reshape(array.shape))
-                start += array.size

@@ -18,6 +18,12 @@ def network(owner=fl, dtype=np.float64, loss=None):
     return fl.Sequential([first, owner.Relu(), last], owner.SoftmaxWithLoss() if loss is None else loss)
 
 
+def with_one(array, index, value):
+    array = array.copy()
+    array[index] = value
+    return array
+
+
 class Squares:
     """A loss of a user's own, which knows of no weights."""
 

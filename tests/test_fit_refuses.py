@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fitting import LABELS, ONE_HOT, WEIGHTS, Squares, X, by_hand, network, same
+from fitting import LABELS, ONE_HOT, WEIGHTS, Squares, X, by_hand, network, same, with_one
 
 import fastlayers as fl
 
@@ -28,8 +28,60 @@ BAD = {
     "weights": ({"sample_weight": WEIGHTS[1:]}, ValueError, r"sample_weight of shape \(49,\) does not fit x of shape"),
     "one weight": ({"sample_weight": 2.0}, ValueError, r"sample_weight of shape \(\) does not fit x of shape"),
     "complex weights": ({"sample_weight": WEIGHTS * 1j}, TypeError, "sample_weight must hold real numbers"),
+    "a weight, nan": (
+        {"sample_weight": with_one(WEIGHTS, 7, np.nan)},
+        ValueError,
+        "sample_weight must be finite, and 0 or more, not nan at row 7",
+    ),
+    "a weight, negative": ({"sample_weight": with_one(WEIGHTS, 7, -0.5)}, ValueError, "0 or more, not -0.5 at row 7"),
+    "a weight, infinite": ({"sample_weight": with_one(WEIGHTS, 7, np.inf)}, ValueError, "0 or more, not inf at row 7"),
+    "no weight": ({"sample_weight": np.zeros(50)}, ValueError, "sample_weight is 0 for each of the 50 samples"),
+    "weights for each output": (
+        {"sample_weight": np.ones((50, 3))},
+        ValueError,
+        r"sample_weight of shape \(50, 3\) does not fit t of shape \(50,\): it must have shape \(50,\)",
+    ),
+    "nan in x": (
+        {"x": with_one(X, (17, 3), np.nan)},
+        ValueError,
+        r"x of shape \(50, 4\) holds nan in row 17, at index \(17, 3\): it must be finite",
+    ),
+    "infinity in lists": ({"x": with_one(X, (5, 0), -np.inf).tolist()}, ValueError, r"holds -inf in row 5, at index"),
+    "infinity in t": (
+        {"t": with_one(ONE_HOT, (9, 1), np.inf)},
+        ValueError,
+        r"t of shape \(50, 3\) holds inf in row 9, at index \(9, 1\)",
+    ),
+    "x": (
+        {"x": X[:, :3]},
+        ValueError,
+        r"x of shape \(50, 3\) does not fit W of shape \(4, 6\): a sample must have W's",
+    ),
+    "x, a vector": (
+        {"x": X[:, 0]},
+        ValueError,
+        r"x of shape \(50,\) must have a row for each sample, of 4 numbers",
+    ),
+    "targets": (
+        {"t": ONE_HOT[:, :2]},
+        ValueError,
+        r"t of shape \(50, 2\) does not fit outputs of shape \(50, 3\): t must be labels of shape \(50,\) or targets",
+    ),
     "epochs": ({"epochs": 0}, ValueError, "epochs must be 1 or more, not 0"),
     "half an epoch": ({"epochs": 0.5}, TypeError, "epochs must be an integer, not float"),
+    "epochs, a truth": ({"epochs": True}, TypeError, "epochs must be an integer, not bool True"),
+    "batch_size, a float": ({"batch_size": 2.0}, TypeError, r"batch_size must be an integer, not float 2\.0"),
+    "shuffle": ({"shuffle": "no"}, TypeError, "shuffle must be True or False, not str 'no'"),
+    "progress": ({"progress": "no"}, TypeError, "progress must be True, False or None, not str 'no'"),
+    "on_nonfinite": (
+        {"on_nonfinite": "stop"},
+        ValueError,
+        "on_nonfinite must be one of raise, warn, ignore, not 'stop'",
+    ),
+    "lr, nan": ({"optimizer": fl.SGD(np.nan)}, ValueError, "lr must be finite, and 0 or more, not nan"),
+    "lr, infinite": ({"optimizer": fl.Adam(np.inf)}, ValueError, "lr must be finite, and 0 or more, not inf"),
+    "lr, negative": ({"optimizer": fl.AdamW(-0.1)}, ValueError, "lr must be finite, and 0 or more, not -0.1"),
+    "lr, a text": ({"optimizer": fl.Momentum("0.1")}, TypeError, "lr must hold real numbers"),
     "batch_size": ({"batch_size": -3}, ValueError, "batch_size must be 1 or more, not -3"),
     "batch_size, text": ({"batch_size": "8"}, TypeError, "batch_size must be an integer, not str"),
     "optimizer": (
@@ -67,6 +119,21 @@ BAD = {
         ValueError,
         r"validation sample_weight of shape \(1,\)",
     ),
+    "validation x, nan": (
+        {"validation_data": (with_one(X, (17, 3), np.nan), LABELS)},
+        ValueError,
+        r"validation x of shape \(50, 4\) holds nan in row 17",
+    ),
+    "validation t, nan": (
+        {"validation_data": (X, with_one(ONE_HOT, (4, 2), np.nan))},
+        ValueError,
+        "validation t of .* holds nan in row 4",
+    ),
+    "validation weights, negative": (
+        {"validation_data": (X, LABELS, -WEIGHTS)},
+        ValueError,
+        "validation sample_weight must be finite, and 0 or more",
+    ),
     "validation x": ({"validation_data": (X[:, :3], LABELS)}, ValueError, r"x of shape \(50, 3\) does not fit W"),
     "validation labels": ({"validation_data": (X, np.r_[LABELS[1:], 3])}, ValueError, "label 3 at row 49"),
 }
@@ -83,6 +150,17 @@ def test_bad_arguments(arguments, error, message):
     assert same(net, before)
     assert net.history is history
     assert adam.t == 0
+
+
+def test_a_schedule_that_leads_nowhere_is_refused_at_its_step():
+    ours, hand, optimizer = network(), network(), fl.Momentum(lambda step: 0.1 if step < 3 else -0.5)
+    with pytest.raises(
+        ValueError, match=r"lr must be finite, and 0 or more, not -0.5, which .*<lambda> gave after 3 up"
+    ):
+        ours.fit(X, LABELS, batch_size=10, shuffle=False, optimizer=optimizer)
+    by_hand(hand, X[:30], LABELS[:30], 1, 10, fl.Momentum(0.1))
+    assert same(ours, hand)
+    assert optimizer.t == 3
 
 
 def test_a_loss_that_knows_of_no_weights():
