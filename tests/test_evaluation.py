@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fitting import LABELS, ONE_HOT, WEIGHTS, Noise, Squares, X, network, same
+from fitting import LABELS, ONE_HOT, WEIGHTS, Noise, Squares, X, network, same, with_one
 
 import fastlayers as fl
 from fastlayers.testing import numerical_gradient
@@ -86,3 +86,20 @@ def test_accuracy_without_what_the_loss_ignores(ignored):
     assert net.accuracy(X, ONE_HOT) == network().accuracy(X, LABELS)
     with pytest.raises(ValueError, match="label 7 at row"):
         net.accuracy(X, np.where(counted, 7, labels))
+
+
+@pytest.mark.parametrize("place", [(), (slice(None), 1), (slice(None), 0), (slice(3), 2)])
+def test_scores_with_nan_are_wrong(place):
+    """Whatever the label: the largest of a row is then where the first nan is."""
+    scores = with_one(10 * ONE_HOT, place or slice(None), np.nan)
+    right = ~np.isnan(scores).any(axis=1)
+    net = fl.Sequential([Noise()], fl.SoftmaxWithLoss())
+    for t in (LABELS, ONE_HOT, LABELS.tolist()):
+        assert net.accuracy(scores, t) == right.mean()
+    history = net.fit(scores, LABELS, 1, validation_data=(scores, LABELS), on_nonfinite="ignore")
+    assert history.validation_accuracy == [right.mean()]
+
+
+def test_logits_that_are_nan_are_on_neither_side():
+    logits, sides = np.array([[np.nan], [np.nan], [2.0], [-2.0], [0.0]]), np.array([[0], [1], [1], [0], [0]])
+    assert fl.Sequential([Noise()], fl.SigmoidWithLoss()).accuracy(logits, sides) == 3 / 5

@@ -115,6 +115,7 @@ DIFFERENT = {
     "parts of the data": (lambda rank: {"x": X[: 20 + rank], "t": T[: 20 + rank]}, "samples=21, rank 0 20"),
     "batch size": (lambda rank: {"batch_size": 8 + rank}, "batch_size=9, rank 0 8"),
     "epochs": (lambda rank: {"epochs": 2 + rank}, "epochs=3, rank 0 2"),
+    "on_nonfinite": (lambda rank: {"on_nonfinite": "warn" if rank else "raise"}, "on_nonfinite='warn', rank 0 'raise'"),
     "validation": (
         lambda rank: {"validation_data": (X[:3], T[:3]) if rank else None},
         "validation samples=3, rank 0 0",
@@ -139,3 +140,73 @@ def test_data_that_is_wrong_on_one_rank_is_told_on_all():
     right, wrong = on_ranks(2, fit)
     assert isinstance(right, RankError)
     assert isinstance(wrong, ValueError)
+
+
+# Numbers that are not finite
+
+
+def spoiled(array, index, value):
+    array = array.copy()
+    array[index] = value
+    return array
+
+
+@pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize("row", [3, 25, 52])
+def test_data_that_are_not_finite_are_refused_alike(row):
+    """Each rank looks at its part of them."""
+
+    def fit(comm):
+        return DataParallel(network(), comm).fit(spoiled(X, (row, 1), np.nan), T)
+
+    errors = on_ranks(3, fit)
+    assert {type(error) for error in errors} == {ValueError}
+    assert {str(error) for error in errors} == {
+        f"x of shape (53, {FEATURES}) holds nan in row {row}, at index ({row}, 1): it must be finite, "
+        "unless on_nonfinite is 'warn' or 'ignore'"
+    }
+
+
+@pytest.mark.usefixtures("implementation")
+def test_every_rank_stops_before_the_step_at_the_same_loss():
+    """Whichever rank has the sample; and the parameters are what one process would have by then."""
+    x = spoiled(X, (40, 1), 1e308)
+
+    def made():
+        net = network()
+        net.layers[0].W[1] = 9
+        return net
+
+    def fit(net, adam):
+        with np.errstate(all="ignore"), pytest.raises(FloatingPointError) as caught:
+            net.fit(x, T, 3, 10, optimizer=adam, rng=3)
+        return str(caught.value), net.params, adam.t, adam.m
+
+    message, params, t, m = fit(made(), fl.Adam())
+    assert "first of row 40 of x and t" in message
+    assert t == np.flatnonzero(np.random.default_rng(3).permutation(53) == 40)[0] // 10
+    for got in results_on_ranks(3, lambda comm: fit(DataParallel(made(), comm), fl.Adam())):
+        assert got[0] == message
+        assert got[2] == t
+        for one, expected in zip([*got[1], *got[3].values()], [*params, *m.values()], strict=True):
+            np.testing.assert_allclose(one, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_one_rank_warns_for_all(size):
+    def fit(comm):
+        return DataParallel(network(), comm).fit(spoiled(X, (40, 1), np.nan), T, 2, on_nonfinite="warn").loss
+
+    with pytest.warns(RuntimeWarning, match=r"holds nan in row 40, .*; the training goes on") as warned:
+        losses = results_on_ranks(size, fit)
+    assert len(warned) == 1
+    assert np.isnan(losses).all()
+
+
+def test_a_rank_with_another_optimizer_is_told_on_all():
+    def fit(comm):
+        return DataParallel(network(), comm).fit(X, T, optimizer=fl.SGD(np.nan if comm.rank else 0.1))
+
+    right, wrong = on_ranks(2, fit)
+    assert (type(right), type(wrong)) == (RankError, ValueError)
+    assert "lr must be finite, and 0 or more, not nan" in str(wrong)

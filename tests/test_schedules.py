@@ -84,6 +84,13 @@ def test_what_they_refuse(make, error, message):
 # In an optimizer
 
 
+class Rising:
+    """A schedule that is an object, of a user's own."""
+
+    def __call__(self, step):
+        return float("inf")
+
+
 def optimizers(owner, lr):
     return owner.SGD(lr), owner.Momentum(lr), owner.Adam(lr), owner.AdamW(lr)
 
@@ -130,6 +137,13 @@ def test_an_update_that_fails_is_not_counted(which):
         (lambda step: None, TypeError, "lr must hold real numbers"),
         (lambda step: np.ones(2), ValueError, r"lr must be one number, not an array of shape \(2,\)"),
         (lambda step: [][step], IndexError, "list index out of range"),
+        (
+            lambda step: np.nan,
+            ValueError,
+            "lr must be finite, and 0 or more, not nan, which .*<lambda> gave after 0 upd",
+        ),
+        (lambda step: -0.5, ValueError, "lr must be finite, and 0 or more, not -0.5, which .*<lambda> gave after 0"),
+        (Rising(), ValueError, "lr must be finite, and 0 or more, not inf, which Rising gave after 0 updates"),
     ],
 )
 def test_a_schedule_that_gives_no_number(which, rate, error, message):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fitting import LABELS, X, network, same
+from fitting import LABELS, ONE_HOT, Noise, Squares, X, network, same
 
 import fastlayers as fl
 from fastlayers.callbacks import Checkpoint, EarlyStopping, ReduceOnPlateau
@@ -53,6 +53,7 @@ def scripted(values, callback, epochs=None, optimizer=None):
         ((np.nan, 2, np.nan, np.nan, 1), {"patience": 2}, 4, 1),
         ((np.nan, np.nan, np.nan), {"patience": 2}, 2, None),
         ((np.inf, np.inf, 5, 6), {"patience": 3}, 4, 2),
+        ((-np.inf, 3, 4, -np.inf), {"patience": 2}, 4, 1),
         ((5, 4, 3), {"patience": 2}, 3, 2),
         ((3, 4, 5), {}, 3, 0),
     ],
@@ -157,3 +158,57 @@ def test_checkpoint_fails_before_the_training(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"missing.m\.npz"):
         net.fit(X, LABELS, callbacks=[Checkpoint(tmp_path / "missing" / "m.npz")])
     assert same(net, before)
+
+
+UNSAVEABLE = {
+    "a layer of one's own": (
+        lambda net: net.layers.append(Noise()),
+        TypeError,
+        "a model file holds .*, not fitting.Noise",
+    ),
+    "a loss of one's own": (lambda net: setattr(net, "loss_layer", Squares()), TypeError, "not fitting.Squares"),
+    "two dtypes": (lambda net: setattr(net.layers[2], "W", net.layers[2].W.astype("f")), TypeError, "share one dtype"),
+    "an option": (lambda net: setattr(net.loss_layer, "reduction", "most"), ValueError, "reduction='most'"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "error", "message"), UNSAVEABLE.values(), ids=UNSAVEABLE)
+@pytest.mark.parametrize("there", [True, False])
+def test_checkpoint_finds_out_at_once_what_cannot_be_saved(spoil, error, message, there, tmp_path):
+    """And nothing is left behind; what the file held stays."""
+    net, path = network(), tmp_path / "m.npz"
+    if there:
+        net.save(path)
+    files = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    spoil(net)
+    before = copy.deepcopy(net)
+    t = ONE_HOT if isinstance(net.loss_layer, Squares) else LABELS
+    with pytest.raises(error, match=message):
+        net.fit(X, t, callbacks=[Checkpoint(path)])
+    assert same(net, before)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == files
+
+
+def test_checkpoint_asks_a_subclass_that_saves_by_itself_for_nothing(tmp_path):
+    class Own(fl.Sequential):
+        def save(self, path):
+            saved.append(path)
+
+    saved = []
+    net = Own([*network().layers, Noise()], fl.SoftmaxWithLoss())
+    net.fit(X, LABELS, 3, callbacks=[Checkpoint(tmp_path / "m.npz")])
+    assert saved == [str(tmp_path / "m.npz")] * 3
+
+
+def test_checkpoint_keeps_the_last_network_that_was_finite(tmp_path):
+    net, path, params = network(), tmp_path / "m.npz", []
+
+    def ruin(training):
+        params.append(copy.deepcopy(net))
+        if training.epoch == 1:
+            net.layers[0].W[1, 1] = np.nan
+
+    with np.errstate(all="ignore"):
+        history = net.fit(X, LABELS, 4, callbacks=[Checkpoint(path), ruin], on_nonfinite="ignore")
+    assert np.isnan(history.loss).tolist() == [False, False, True, True]
+    assert same(fl.Sequential.load(path), params[1])
