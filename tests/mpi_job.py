@@ -93,6 +93,25 @@ def failing_step() -> None:
     say("raised on all")
 
 
+def nonfinite() -> None:
+    """Data and a loss that are not finite raise one error on every rank, before anything is learned from them."""
+    x, t = np.random.default_rng(3).standard_normal((50, 5)), np.arange(50) % 4
+    for value, error in ((np.nan, ValueError), (1e308, FloatingPointError)):
+        net, optimizer = DataParallel(network(CASES["squares"])), fl.Adam()
+        before = [param.copy() for param in net.params]
+        net.layers[0].W[1] = before[0][1] = 9
+        x[-1, 1] = value
+        with np.errstate(all="ignore"), pytest.raises(error) as caught:
+            net.fit(
+                x, np.eye(4)[t] if error is ValueError else np.eye(4)[t] * value, optimizer=optimizer, batch_size=50
+            )
+        assert len(set(WORLD.allgather(str(caught.value)))) == 1
+        assert optimizer.t == 0
+        for param, kept in zip(net.params, before, strict=True):
+            np.testing.assert_array_equal(param, kept)
+        say(str(caught.value).partition(":")[0])
+
+
 def _fail_alone() -> None:
     """One rank fails outside of a step, while the others wait for it."""
     net: Any = DataParallel(network(CASES["labels"]))

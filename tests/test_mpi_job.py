@@ -100,6 +100,13 @@ def test_a_failing_step_raises_on_every_rank() -> None:
     assert checked("failing_step", ranks=3) == ["raised on all"]
 
 
+def test_what_is_not_finite_raises_on_every_rank() -> None:
+    assert checked("nonfinite") == [
+        "x of shape (50, 5) holds nan in row 49, at index (49, 1)",
+        "the loss is inf in epoch 0, batch 0",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "options", "error"),
     [
