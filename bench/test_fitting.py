@@ -1,5 +1,8 @@
 """An epoch of Sequential.fit, beside the loop of train_step over slices, which costs the least, and one that shuffles.
 
+"fit, unchecked" is the epoch in order with ``on_nonfinite="ignore"``: what is between the two, seeing to it that all
+numbers are finite costs.
+
 The losses of the first epoch in order are compared before they are timed. Nothing is asserted about time.
 """
 
@@ -32,15 +35,22 @@ def contenders(network: cases.Network) -> dict[str, Callable[[], Any]]:
             batch = order[i : i + size]
             model.train_step(x[batch], t[batch], sgd)
 
-    def fit(shuffle: bool) -> float:
-        return model.fit(x, t, 1, size, optimizer=sgd, rng=rng, shuffle=shuffle).loss[0]
+    def fit(shuffle: bool, on_nonfinite: Any = "raise") -> float:
+        options = {"optimizer": sgd, "rng": rng, "shuffle": shuffle, "on_nonfinite": on_nonfinite}
+        return model.fit(x, t, 1, size, **options).loss[0]
 
     np.testing.assert_allclose(fit(False), slices(), rtol=1e-2)  # the last batch is smaller
-    return {"fit": lambda: fit(True), "fit in order": lambda: fit(False), "slices": slices, "x[order]": shuffled}
+    return {
+        "fit": lambda: fit(True),
+        "fit in order": lambda: fit(False),
+        "fit, unchecked": lambda: fit(False, "ignore"),
+        "slices": slices,
+        "x[order]": shuffled,
+    }
 
 
 @pytest.mark.usefixtures("compiled")
-@pytest.mark.parametrize("contender", ["fit", "fit in order", "slices", "x[order]"])
+@pytest.mark.parametrize("contender", ["fit", "fit in order", "fit, unchecked", "slices", "x[order]"])
 @pytest.mark.parametrize("network", cases.NETWORKS[:1], ids=lambda network: network.label(network.widths))
 def test_epoch(benchmark: Any, network: cases.Network, contender: str) -> None:
     benchmark.group = f"an epoch, {network.label(network.widths)}"

@@ -43,8 +43,10 @@ def _pieces(array: Array) -> Iterator[tuple[int, Array]]:
 
 def _is_finite(array: Array) -> bool:
     # BLAS squares and sums as fast as memory is read; where squares overflow, and only there, each number is asked.
-    if array.dtype.char in "fd" and math.isfinite(np.vdot(array, array)):
-        return True
+    if array.dtype.char in "fd":
+        with np.errstate(over="ignore", invalid="ignore"):
+            if math.isfinite(np.vdot(array, array)):
+                return True
     return bool(np.isfinite(array).all())
 
 

@@ -51,7 +51,9 @@ BEFORE = {
     ),
     "predict": paragraph("""
         Let a network that 'fastlayers train --save' wrote classify the test images that it has not learned from, and
-        print its accuracy and a table of the true classes (rows) against those predicted (columns)."""),
+        print its accuracy and a table of the true classes (rows) against those predicted (columns). A parameter that is
+        not finite is named on standard error; an image with a score that is nan is of no class, and where no score at
+        all is a finite number the command fails."""),
     "bench": page(
         paragraph("""
         Time each function, each optimizer's update and a few training steps, for float32 and float64, from ten numbers
@@ -127,7 +129,7 @@ AFTER = {
             rows={
                 "model, data": "what was tested, and on what",
                 "images, accuracy": "how many, and the fraction classified right",
-                "confusion": "a row for each true class: how often it was taken for each class",
+                "confusion": "a row for each true class: how often it was taken for each class, where for any",
             },
         ),
         section(
