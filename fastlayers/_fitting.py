@@ -129,7 +129,7 @@ def fit(
             training.epoch, start = epoch, time.perf_counter()
             order = None if draw is None else draw(len(data.x))
             numbers = {"loss": _epoch(training, plan, order, gradient, guard, ranks)}
-            guard.end_epoch(epoch)
+            guard.end_epoch(epoch, len(data.x))
             if plan.validation is not None:
                 numbers |= _evaluation.validated(network, *plan.validation)
             if "lr" in plan.recorded:
@@ -139,6 +139,7 @@ def fit(
                 getattr(training.history, name).append(number)
             bar.show({name: number for name, number in numbers.items() if name.endswith("loss")})
             _call(called["on_epoch_end"], training)
+        guard.end(training.epoch)
         _call(called["on_fit_end"], training)
     return training.history
 
@@ -150,6 +151,8 @@ def _epoch(
     network, optimizer, before = training.network, training.optimizer, training.step
     data, batch_size, after_step = plan.data, plan.batch_size, plan.called["on_step_end"]
     losses: list[Any] = []
+    grads: list[Array] = []
+    is_watched = guard.active
     counts = _evaluation.counts(network.loss_layer, data.t, data.weights)
     counted = _counted(counts, order, batch_size, len(data.x))
     part_of = None if ranks is None else ranks.part
@@ -165,7 +168,7 @@ def _epoch(
             except Exception as error:
                 fit_arguments.retell(error, network, data, x, _rows(order, len(losses), plan, part_of))
                 raise
-            if guard.active and not (isfinite(loss) if type(loss) is float else is_finite_loss(loss)):
+            if is_watched and not (isfinite(loss) if type(loss) is float else is_finite_loss(loss)):
                 rows = _rows(order, len(losses), plan, part_of)
                 guard.stop_at(loss, training.epoch, len(losses), Samples(x, t, weights), rows, counts)
             if gradient is not None:

@@ -1,9 +1,9 @@
 """What a fit does about numbers that are not finite: it stops before they are learned, warns once, or goes on.
 
-Data are looked at once, each loss before its step is taken, and all that a step has written at the end of the epoch: a
-pass over parameters and an optimizer's state at each step would cost small networks a third of it. So where an update
-itself came out as infinity, which is seen at the next loss or at the end of the epoch, the step before it is gone; what
-is put back then is a copy from the beginning of the epoch.
+Data are looked at once, each loss before its step is taken, and what the steps have written at the end of an epoch: a
+pass over parameters and an optimizer's state at each step would cost a small network half a step. So where an update
+itself came out as infinity, which is seen at a later loss or at the end of an epoch, the parameters before it are gone,
+and what is put back is a copy from the beginning of an epoch.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ from ._snapshot import Snapshot
 Array = NDArray[Any]
 T = TypeVar("T")
 
+# What was written is looked at once so many samples have been learned from: after a small epoch it would cost a small
+# network 5 % of it. By samples, and not by time, so that all ranks do so alike.
+SAMPLES = 10_000
+
 
 class Ranks(Protocol):
     """The processes that train one network together."""
@@ -32,9 +36,11 @@ class Ranks(Protocol):
 
     def part(self, n: int) -> slice:
         """Of so many samples, which are this process's."""
+        ...
 
     def gather(self, look: Callable[[], T]) -> list[T]:
         """What each has found, on each."""
+        ...
 
 
 class Alone:
@@ -71,7 +77,7 @@ class Guard:
     def __init__(self, mode: str, network: Any, optimizer: Any, ranks: Ranks, *, looks_ahead: bool) -> None:
         self._network, self._optimizer, self._ranks, self._looks_ahead = network, optimizer, ranks, looks_ahead
         self.active, self._raises = mode != "ignore", mode == "raise"
-        self._state = Snapshot(network, optimizer)
+        self._state, self._epoch_of_state, self._seen = Snapshot(network, optimizer), 0, 0
 
     # What is looked at
 
@@ -102,6 +108,8 @@ class Guard:
         counts : ndarray or None
             How much each of the user's samples counts in the mean.
         """
+        if not self.active:  # there was a warning in this epoch
+            return
         found = self._what_is_written() if self._looks_ahead else None
         is_back = self._raises and not (self._looks_ahead and found is None)
         if is_back:
@@ -112,13 +120,23 @@ class Guard:
             why = f"{found} since an earlier step, for which the learning rate may be too high"
         self._stop(f"the loss is {_finiteness.shown_loss(loss)} in epoch {epoch}, batch {batch}: {why}", is_back)
 
-    def end_epoch(self, epoch: int) -> None:
+    def end_epoch(self, epoch: int, samples: int) -> None:
+        """Look at what was written, if it is time to."""
+        self._seen += samples
+        if self._seen >= SAMPLES:
+            self.end(epoch)
+
+    def end(self, epoch: int) -> None:
         """Tell of a parameter, or an optimizer's state, that is not finite although each loss was."""
-        if self.active and not self._state.look():
-            found = self._what_is_written()
-            if self._raises:
-                self._state.put_back()
-            self._stop(f"{found} after epoch {epoch}, though each loss was finite", is_back=True)
+        if not self.active or not self._seen:
+            return
+        if self._state.look():
+            self._epoch_of_state, self._seen = epoch + 1, 0
+            return
+        found = self._what_is_written()
+        if self._raises:
+            self._state.put_back()
+        self._stop(f"{found} after epoch {epoch}, though each loss was finite", is_back=True)
 
     # What is found
 
@@ -131,8 +149,9 @@ class Guard:
             places = self._ranks.gather(functools.partial(_first, array, self._ranks.part(len(array))))
             found = min((place for place in places if place is not None), default=None)
             if found is not None:
-                index = f", at index {found}" if len(found) > 1 else ""
-                return f"{of}{name} of shape {array.shape} holds {array[found]:g} in row {found[0]}{index}"
+                row, *others = found
+                index = f", at index {found}" if others else ""
+                return f"{of}{name} of shape {array.shape} holds {array[found]:g} in row {row}{index}"
         return None
 
     def _blame(self, samples: Samples, rows: Array, counts: Array | None) -> str:
@@ -169,7 +188,7 @@ class Guard:
 
     def _stop(self, found: str, is_back: bool) -> None:
         if self._raises:
-            left = "at the beginning of the epoch" if is_back else "before this step"
+            left = f"at the beginning of epoch {self._epoch_of_state}" if is_back else "before this step"
             raise FloatingPointError(f"{found}; parameters and optimizer are as they were {left}")
         self._warn(found)
 
@@ -196,4 +215,4 @@ def _largest(array: Any) -> float:
 def _first(array: Array, part: slice) -> tuple[int, ...] | None:
     """Where the first number of a part of an array is that is not finite, in the whole of it."""
     place = _finiteness.first_nonfinite(array[part])
-    return None if place is None else (part.start + place[0], *place[1:])
+    return (part.start + place[0], *place[1:]) if place else None

@@ -211,7 +211,7 @@ class Sequential(Portable):
         on_nonfinite : {"raise", "warn", "ignore"}, default "raise"
             What is done where a number is not finite: an error, one RuntimeWarning for the whole training, or nothing.
             x, t, validation data and parameters are looked at before anything is trained, each loss before its step
-            is taken, and what the steps have written at the end of each epoch.
+            is taken, and what the steps have written after the last epoch, and after one every 10,000 samples or so.
 
         Returns
         -------
@@ -227,15 +227,15 @@ class Sequential(Portable):
         FloatingPointError
             If a loss is not finite: parameters and optimizer are as they were before this step, and the message has
             epoch and batch, counted from 0, and the row of x if a sample is to blame. Where an earlier step has left a
-            parameter or an optimizer's state that is not finite, which is found at the next such loss or at the end of
-            the epoch, they are as they were at its beginning.
+            parameter or an optimizer's state that is not finite, which is found at a later loss or at the end of an
+            epoch, they are as they were at the beginning of an epoch, which the message names.
         ImportError
             If a bar is asked for and tqdm is not installed.
 
         Notes
         -----
         A ``train_step`` or ``gradient`` that a subclass overrides is what takes the steps; where it is ``train_step``,
-        its loss is seen after the step, and the beginning of the epoch is what is put back.
+        its loss is seen after the step, and the beginning of an epoch is what is put back.
 
         Examples
         --------

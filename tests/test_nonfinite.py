@@ -12,6 +12,7 @@ import pytest
 from fitting import LABELS, ONE_HOT, WEIGHTS, Noise, Squares, X, by_hand, network, same, with_one
 
 import fastlayers as fl
+from fastlayers import _guard
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
@@ -130,7 +131,7 @@ def test_an_update_that_came_out_as_infinity(optimizer):
     callbacks = [SimpleNamespace(on_step_end=raise_the_rate)]
     # A ReLU may hide it for another step.
     message = (
-        r"the loss is nan in epoch 0, batch [34]: W of layer [02] holds .* as they were at the beginning of the epoch$"
+        r"the loss is nan in epoch 0, batch [34]: W of layer [02] holds .* as they were at the beginning of epoch 0$"
     )
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=message):
         net.fit(X, LABELS, optimizer=used, batch_size=10, callbacks=callbacks)
@@ -147,21 +148,28 @@ class Blind(Squares):
 
 
 @pytest.mark.parametrize("what", ["parameter", "state"])
-def test_what_no_loss_shows_is_seen_at_the_end_of_the_epoch(what):
-    net, adam = network(loss=Blind()), fl.Adam()
-    before = copy.deepcopy(net)
+@pytest.mark.parametrize(("samples", "found"), [(50, 1), (100, 1), (150, 2), (151, 3)])
+def test_what_no_loss_shows_is_seen_at_the_end_of_an_epoch(what, samples, found, monkeypatch):
+    """After so many samples, of which an epoch has 50, and after the last epoch, which is number 3."""
+    monkeypatch.setattr(_guard, "SAMPLES", samples)
+    net, adam, kept = network(loss=Blind()), fl.Adam(), [(copy.deepcopy(network()), {})]
 
     def spoil(training):
-        arrays = net.params if what == "parameter" else adam.v
-        arrays[0][1, 2] = np.inf
+        if training.epoch == 1:
+            arrays = net.params if what == "parameter" else adam.v
+            arrays[0][1, 2] = np.inf
 
-    callbacks, checked = [SimpleNamespace(on_step_end=spoil)], []
-    message = r"W of layer 0 holds inf at index \(1, 2\)" if what == "parameter" else "v of Adam holds inf"
-    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=rf"{message} after epoch 0, though each"):
-        net.fit(X, ONE_HOT, optimizer=adam, batch_size=50, callbacks=[*callbacks, checked.append])
-    assert checked == []
-    assert same(net, before)
-    assert (adam.t, adam.m) == (0, {})
+    def keep(training):
+        kept.append((copy.deepcopy(net), copy.deepcopy(adam.m)))
+
+    written = "v of Adam holds inf" if what == "state" and found == 1 else "W of layer 0 holds |v of Adam holds "
+    since = 1 if samples == 50 else 0
+    message = rf"({written}).* after epoch {found}, though each loss was finite; .* at the beginning of epoch {since}$"
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=message):
+        net.fit(X, ONE_HOT, 4, 50, optimizer=adam, callbacks=[SimpleNamespace(on_step_end=spoil), keep])
+    assert same(net, kept[since][0])
+    assert adam.t == since
+    np.testing.assert_equal(adam.m, kept[since][1])
 
 
 def test_samples_that_do_not_count_are_not_blamed():
@@ -191,7 +199,7 @@ def test_a_subclass_with_steps_of_its_own():
     assert net.steps == 5
     with (
         np.errstate(all="ignore"),
-        pytest.raises(FloatingPointError, match=r"row 45 of x and t .* beginning of the ep"),
+        pytest.raises(FloatingPointError, match=r"row 45 of x and t .* beginning of epoch 0"),
     ):
         net.fit(HUGE_X, LABELS, 1, 10)
     assert same(net, before)
