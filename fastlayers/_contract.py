@@ -43,15 +43,15 @@ Run = Callable[..., Any]
 # What each function asks of its input
 
 
-def cast_like(run: Run, x: ArrayLike, like: Array) -> Array:
+def cast_like(run: Run, x: ArrayLike, like: Array, name: str = "x") -> Array:
     """x in the dtype of `like`, a floating one; ValueError where a finite number would become infinite."""
-    (x,) = alike(real("x", x))
+    (x,) = alike(real(name, x))
     y: Array = run("cast_like", x, like)
     beyond = np.isinf(y) & np.isfinite(x)
     if beyond.any():
         place = tuple(np.argwhere(beyond)[0].tolist())
         where = ", ".join(map(str, place))
-        raise ValueError(f"x[{where}] is {x[place]}, which is beyond {y.dtype.name}, the dtype of the parameters")
+        raise ValueError(f"{name}[{where}] is {x[place]}, which is beyond {y.dtype.name}, the dtype of the parameters")
     return y
 
 

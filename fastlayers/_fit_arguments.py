@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _arguments, _batches, _evaluation, layers
+from ._own_layers import as_input
 from ._training import kind
 
 Array = NDArray[Any]
@@ -111,13 +112,16 @@ def check_optimizer(optimizer: Any) -> None:
 # What the network makes of the samples
 
 
-def check_fit(network: Any, data: Samples, of: str = "") -> None:
-    """Refuse samples that the network's layers and loss do not take, where they are known well enough to say so."""
+def fitting(network: Any, data: Samples, of: str = "") -> Samples:
+    """The samples, floats in the network's dtype, once seen to fit its layers and loss, as far as these are known."""
     shape = _output_shape(network.layers, data.x, of)
     if shape is not None:
         check_targets(network.loss_layer, (len(data.x), *shape), data, of)
     if isinstance(network.loss_layer, layers.SoftmaxWithLoss):
         _check_counts(network.loss_layer, data, of)
+    if data.x.dtype.kind != "f":  # integers are smaller as they are, and none is beyond a float
+        return data
+    return data._replace(x=as_input(network.layers, data.x, f"{of}x"))
 
 
 def _output_shape(stack: list[Any], x: Array, of: str) -> Shape | None:

@@ -89,11 +89,11 @@ def prepare(
     fit_arguments.check_optimizer(plan.optimizer)
     listening = listeners(callbacks)
     plan.called = {name: hooks(listening, name) for name in HOOKS}
-    fit_arguments.check_fit(network, data)
+    plan.data = fit_arguments.fitting(network, data)
     recorded = {"loss", "seconds"} | ({"lr"} if getattr(plan.optimizer, "lr", None) is not None else set())
     if validation is not None:
-        fit_arguments.check_fit(network, validation, of="validation ")
-        recorded |= _evaluation.validated(network, *validation).keys()
+        plan.validation = fit_arguments.fitting(network, validation, of="validation ")
+        recorded |= _evaluation.validated(network, *plan.validation).keys()
     plan.recorded = frozenset(recorded)
     return plan
 

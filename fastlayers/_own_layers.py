@@ -28,21 +28,21 @@ def is_own(kind: type) -> bool:
 # The input
 
 
-def as_input(layers: list[Any], x: Any) -> Any:
+def as_input(layers: list[Any], x: Any, name: str = "x") -> Any:
     """What the first layer is given for x: x in the dtype of the parameters, where they have one.
 
     A user's own first layer is given x itself, and so is every one where parameters have several dtypes: these are
-    promoted, as NumPy does.
+    promoted, as NumPy does. A finite number that would become infinite is a ValueError, which calls x by its name.
     """
     y = _backend.kernels.as_input(layers, x, OWN)
-    return _as_input(layers, x) if y is NotImplemented else y
+    return _as_input(layers, x, name) if y is NotImplemented else y
 
 
-def _as_input(layers: list[Any], x: Any) -> Any:
+def _as_input(layers: list[Any], x: Any, name: str) -> Any:
     param = _parameter(layers)
     if param is None or (isinstance(x, np.ndarray) and x.dtype == param.dtype) or not is_own(type(layers[0])):
         return x
-    return _contract.cast_like(_backend.run, x, param)
+    return _contract.cast_like(_backend.run, x, param, name)
 
 
 def _parameter(layers: list[Any]) -> Any:

@@ -112,6 +112,27 @@ def test_what_is_beyond_the_parameters_dtype_is_refused_with_nothing_changed():
         net.predict(np.ma.masked_less(np.ones((2, 4)), 2))
 
 
+@pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.uint8])
+def test_a_fit_is_that_of_data_in_the_parameters_dtype(dtype):
+    x, t, ours, cast = zoo.numbers((70, 4), dtype), np.arange(70) % 3, network(), network()
+    options = {"epochs": 2, "optimizer": fl.SGD(), "rng": 0}
+    one = ours.fit(x, t, validation_data=(x, t), **options)
+    other = cast.fit(x.astype(np.float32), t, validation_data=(x.astype(np.float32), t), **options)
+    assert one.loss == other.loss
+    assert one.validation_loss == other.validation_loss
+
+
+def test_a_fit_tells_where_all_of_the_data_are_beyond_it():
+    net, x, t = network(), np.zeros((2000, 4)), np.arange(2000) % 3
+    x[1500, 2] = 1e39
+    with pytest.raises(ValueError, match=r"^x\[1500, 2\] is 1e\+39, which is beyond float32"):
+        net.fit(x, t)
+    with pytest.raises(ValueError, match=r"^validation x\[1500, 2\] is 1e\+39, which is beyond float32"):
+        net.fit(x[:9], t[:9], validation_data=(x, t))
+    assert net.history is None
+
+
 class Recording:
     """A user's own layer."""
 

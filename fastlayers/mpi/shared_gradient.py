@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _arguments
+from .._own_layers import as_input
 from ..network import Sequential
 from . import divisors, start
 from .exchange import Exchange
@@ -70,10 +71,11 @@ class SharedGradient:
 
     def _own_part(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """The sum of this rank's losses and what it counts in the mean; the sum's gradient goes to its arrays."""
+        x = as_input(self._network.layers, x)
         if self._dtype is not None and not (isinstance(x, np.ndarray) and x.dtype == self._dtype):
             x = _arguments.real("x", x).astype(self._dtype)
-            if x.ndim == 0:
-                raise ValueError("x is 0-dimensional: it must be a part of a batch, (N, ...)")
+        if isinstance(x, np.ndarray) and x.ndim == 0:
+            raise ValueError("x is 0-dimensional: it must be a part of a batch, (N, ...)")
         if len(x) == 0:  # not every layer of a user's own can do with that
             if np.size(t):
                 raise ValueError(f"t of shape {np.shape(t)} does not fit an x that has no samples")
