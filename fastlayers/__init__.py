@@ -10,8 +10,11 @@ Layers: `MulLayer`, `AddLayer`, `Relu`, `LeakyRelu`, `Sigmoid`, `Tanh`, `Affine`
 `SoftmaxWithLoss`, `SigmoidWithLoss`, `MeanSquaredError`; networks: `Sequential`, trained by its ``fit``, which gives a
 `History`, with ``fastlayers.callbacks``; `SGD`, `Momentum`, `Adam`, `AdamW`, ``fastlayers.schedules`` of their learning
 rates, ``fastlayers.initializers`` of weights; the stateless functions behind the layers; ``fastlayers.reference``, the
-same names in pure Python; ``fastlayers.testing``, gradient checks; `show_config`, what runs.
+same names in pure Python; ``fastlayers.testing``, gradient checks; `show_config`, what runs. ``fastlayers.datasets``
+and ``fastlayers.graph`` are imported when they are first used.
 """
+
+from typing import TYPE_CHECKING
 
 try:
     from ._backend import get_backend, get_num_threads, set_backend, set_num_threads, show_config, use_backend
@@ -29,6 +32,7 @@ except (KeyboardInterrupt, ValueError, ImportError) as error:
 
 from . import callbacks, initializers, reference, schedules, testing
 from ._history import History
+from ._names import asked_for_missing
 from ._version import __version__
 from .functional import (
     affine_backward,
@@ -66,6 +70,15 @@ from .layers import (
 from .network import Sequential
 from .optimizers import SGD, Adam, AdamW, Momentum
 
+if TYPE_CHECKING:
+    from . import datasets, graph
+else:
+    __getattr__ = asked_for_missing(__name__, "datasets", "graph")
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
+
 __all__ = [
     "SGD",
     "Adam",
@@ -89,10 +102,12 @@ __all__ = [
     "affine_forward",
     "callbacks",
     "cross_entropy_error",
+    "datasets",
     "dropout_backward",
     "dropout_forward",
     "get_backend",
     "get_num_threads",
+    "graph",
     "initializers",
     "leaky_relu_backward",
     "leaky_relu_forward",

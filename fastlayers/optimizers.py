@@ -22,12 +22,16 @@ ones themselves, which count as nan. The norm is taken in float64, and the gradi
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _arguments
+from ._names import asked_for_missing
 from ._rules import DECAY_AND_CLIPPING, Array, Arrays, Optimizer, Rate
 
 __all__ = ["SGD", "Adam", "AdamW", "Momentum"]
+
+if not TYPE_CHECKING:
+    __getattr__ = asked_for_missing(__name__)
 
 
 class SGD(Optimizer):

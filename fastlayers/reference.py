@@ -11,9 +11,10 @@ import functools
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import ClassVar, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ClassVar, ParamSpec, TypeVar
 
 from . import _backend, _contract, functional, layers, optimizers
+from ._names import asked_for_missing
 from .layers import AddLayer, MulLayer
 from .network import Sequential
 
@@ -53,6 +54,10 @@ __all__ = [
     "tanh_backward",
     "tanh_forward",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = asked_for_missing(__name__)
+
 
 P = ParamSpec("P")
 R = TypeVar("R")

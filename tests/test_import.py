@@ -32,3 +32,15 @@ def test_what_an_import_brings_in(backend):
     foreign = [name for name in modules if name.split(".")[0] != "fastlayers" and "cython" not in name]
     assert not foreign, "imported before anything needs them"
     assert not [name for name in modules if name.startswith(("fastlayers.cli", "fastlayers.command"))]
+    assert not {"fastlayers.datasets", "fastlayers.graph", "fastlayers._books"}.intersection(modules)
+
+
+def test_datasets_and_graph_are_imported_when_they_are_first_used():
+    code = """
+import sys, fastlayers as fl
+assert {"datasets", "graph"} <= set(dir(fl))
+for name in "datasets", "graph":
+    assert f"fastlayers.{name}" not in sys.modules
+    assert getattr(fl, name) is sys.modules[f"fastlayers.{name}"] is vars(fl)[name]
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)

@@ -8,6 +8,9 @@ A result's memory is used again for a later one, as soon as nobody but the layer
 subclass that does not call ``__init__`` goes without.
 """
 
+from typing import TYPE_CHECKING
+
+from .._names import asked_for_missing
 from .activations import LeakyRelu, Relu, Sigmoid, Tanh
 from .affine import Affine
 from .dropout import Dropout
@@ -27,3 +30,6 @@ __all__ = [
     "SoftmaxWithLoss",
     "Tanh",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = asked_for_missing(__name__)

@@ -1,0 +1,103 @@
+"""The books' names: each is here, or says that it is not and what to do."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastlayers as fl
+from fastlayers import _books, layers, optimizers, reference
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+# What is public in the books' code, file by file.
+BOOKS = {
+    "volume 1, common/functions.py": "cross_entropy_error identity_function relu relu_grad sigmoid sigmoid_grad "
+    "softmax softmax_loss step_function sum_squared_error",
+    "volume 1, common/gradient.py": "numerical_gradient numerical_gradient_2d",
+    "volume 1, common/layers.py": "Affine BatchNormalization Convolution Dropout Pooling Relu Sigmoid SoftmaxWithLoss",
+    "volume 1, common/multi_layer_net.py": "MultiLayerNet",
+    "volume 1, common/multi_layer_net_extend.py": "MultiLayerNetExtend",
+    "volume 1, common/optimizer.py": "AdaGrad Adam Momentum Nesterov RMSprop SGD",
+    "volume 1, common/trainer.py": "Trainer",
+    "volume 1, common/util.py": "col2im conv_output_size im2col shuffle_dataset smooth_curve",
+    "volume 1, ch05/layer_naive.py": "AddLayer MulLayer",
+    "volume 2, common/base_model.py": "BaseModel",
+    "volume 2, common/functions.py": "cross_entropy_error relu sigmoid softmax",
+    "volume 2, common/layers.py": "Affine Dropout Embedding MatMul Sigmoid SigmoidWithLoss Softmax SoftmaxWithLoss",
+    "volume 2, common/optimizer.py": "AdaGrad Adam Momentum Nesterov RMSprop SGD",
+    "volume 2, common/time_layers.py": "GRU LSTM RNN Simple_TimeAffine Simple_TimeSoftmaxWithLoss TimeAffine "
+    "TimeBiLSTM TimeDropout TimeEmbedding TimeGRU TimeLSTM TimeRNN TimeSigmoidWithLoss TimeSoftmaxWithLoss",
+    "volume 2, common/trainer.py": "RnnlmTrainer Trainer remove_duplicate",
+    "volume 2, common/util.py": "analogy clip_grads convert_one_hot cos_similarity create_co_matrix "
+    "create_contexts_target eval_perplexity eval_seq2seq most_similar normalize ppmi preprocess to_cpu to_gpu",
+    "volume 2, ch04/negative_sampling_layer.py": "EmbeddingDot NegativeSamplingLoss UnigramSampler",
+    "volume 2, ch08/attention_layer.py": "Attention AttentionWeight TimeAttention WeightSum",
+}
+NOT_YET = [name for names in _books.NOT_YET.values() for name in names]
+LISTED = [*NOT_YET, *_books.INSTEAD, *(name for names in _books.NOT_HERE.values() for name in names)]
+
+
+def said(code):
+    with pytest.raises((AttributeError, ImportError)) as raised:
+        exec(code, {"fl": fl})
+    return raised.type, str(raised.value)
+
+
+def test_each_name_of_the_books_is_here_or_listed_once():
+    for file, names in BOOKS.items():
+        for name in names.split():
+            assert (name in fl.__all__) + LISTED.count(name) == 1, (file, name)
+    assert set(LISTED) <= set(" ".join(BOOKS.values()).split())
+
+
+@pytest.mark.parametrize("module", [fl, reference, layers, optimizers], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("name", LISTED)
+def test_a_name_that_is_listed_is_absent_and_says_so(module, name):
+    assert not hasattr(module, name)
+    expected = f"{module.__name__} has no {name}{' yet' if name in NOT_YET else ''}"
+    asked = f"fl{module.__name__.removeprefix('fastlayers')}.{name}"
+    for code, kind in ((f"from {module.__name__} import {name}", ImportError), (asked, AttributeError)):
+        raised, message = said(code)
+        assert raised is kind
+        assert re.match(rf"{re.escape(expected)}(:| \()", message), message
+
+
+def test_what_is_not_there_yet_says_where_to_take_it_from():
+    assert said("from fastlayers import Convolution")[1] == (
+        "fastlayers has no Convolution yet (volume 1, chapter 7): keep the book's own from common/layers.py"
+    )
+    assert "Momentum(nesterov=True)" in said("fl.Nesterov")[1]
+
+
+def test_other_names_are_answered_as_python_does():
+    kind, message = said("from fastlayers import Afine")
+    assert kind is ImportError
+    assert message.startswith("cannot import name 'Afine' from 'fastlayers'")
+    with pytest.raises(AttributeError, match=r"^module 'fastlayers' has no attribute 'Afine'$") as raised:
+        _ = fl.Afine
+    assert (raised.value.name, raised.value.obj) == ("Afine", fl)  # from which Python suggests what was meant
+    assert said("import fastlayers.Convolution")[0] is ModuleNotFoundError
+
+
+def test_the_readme_has_each_name_that_is_not_there_yet_in_its_table():
+    rows = [line.split("|") for line in README.read_text("utf-8").splitlines() if line.startswith("|")]
+    columns = {row[3].strip(): i for i, row in enumerate(rows) if len(row) == 5}
+    table = rows[columns["there is not yet"] + 2 :]
+    table = table[: next(i for i, row in enumerate(table) if len(row) != 5)]
+    assert sorted(re.findall(r"`([A-Z]\w+)`", " ".join(row[3] for row in table))) == sorted(NOT_YET)
+    there = re.findall(r"`([A-Za-z]\w+)`", " ".join(row[2] for row in table))
+    assert [name for name in there if not hasattr(fl, name) and name not in _books.INSTEAD] == ["predict", "clip_norm"]
+
+
+def test_nesterovs_momentum_takes_the_books_steps():
+    rng = np.random.default_rng(0)
+    ours, v = rng.standard_normal((3, 2)), 0.0
+    books = ours.copy()
+    optimizer = fl.Momentum(0.1, 0.9, nesterov=True)
+    for _ in range(5):
+        grad = rng.standard_normal((3, 2))
+        books += 0.9 * 0.9 * v - 1.9 * 0.1 * grad
+        v = 0.9 * v - 0.1 * grad
+        optimizer.update({"W": ours}, {"W": grad})
+        np.testing.assert_allclose(ours, books, rtol=1e-12)
