@@ -33,6 +33,7 @@ except (KeyboardInterrupt, ValueError, ImportError) as error:
 from . import callbacks, initializers, reference, schedules, testing
 from ._history import History
 from ._names import asked_for_missing
+from ._protocols import Layer
 from ._version import __version__
 from .functional import (
     affine_backward,
@@ -87,6 +88,7 @@ __all__ = [
     "Affine",
     "Dropout",
     "History",
+    "Layer",
     "LeakyRelu",
     "MeanSquaredError",
     "Momentum",

@@ -10,13 +10,29 @@ Array = NDArray[Any]
 
 
 class Layer(Protocol):
-    """What a layer must have; one with parameters also has ``W``, ``b``, ``dW``, ``db``, any ``b`` None.
+    """What a layer must have, to annotate lists of layers with: nothing need be inherited.
 
-    One with a ``predict(x)`` has it called in place of ``forward`` where nothing is to be learned.
+    One with parameters also has ``W``, ``b``, ``dW``, ``db``, any ``b`` None. One with a ``predict(x)`` has it called
+    in place of ``forward`` where nothing is to be learned.
+
+    Examples
+    --------
+    >>> import numpy as np, fastlayers as fl
+    >>> class Double:
+    ...     def forward(self, x):
+    ...         return 2 * x
+    ...     def backward(self, dout):
+    ...         return 2 * dout
+    >>> layers: list[fl.Layer] = [Double(), fl.Affine(np.ones((2, 1))), fl.Relu()]
+    >>> fl.Sequential(layers, fl.MeanSquaredError())
+    Sequential([Double(...), Affine(W=float64[2,1]), Relu()], MeanSquaredError())
     """
 
-    def forward(self, x: Any) -> Any: ...
-    def backward(self, dout: Any) -> Any: ...
+    def forward(self, x: Any) -> Any:
+        """What comes out; whatever backward needs is kept."""
+
+    def backward(self, dout: Any) -> Any:
+        """The gradient of what came in, given that of what came out; those of parameters are kept."""
 
 
 class Loss(Protocol):

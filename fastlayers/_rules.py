@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _arguments, _backend
+from ._described import Described
 
 Array = NDArray[Any]
 Arrays: TypeAlias = Sequence[Array] | Mapping[Any, Array]
@@ -19,7 +20,7 @@ Rate: TypeAlias = float | Callable[[int], float]
 DECAY_AND_CLIPPING = {"weight_decay": _arguments.not_negative, "clip_norm": _arguments.positive_or_none}
 
 
-class Optimizer:
+class Optimizer(Described):
     """What the optimizers share: a rule run by the backend in use, or by the reference alone."""
 
     _pure: ClassVar[bool] = False

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _fitting
+from ._described import DescribedNetwork
 from ._evaluation import accuracy_of, loss_of
 from ._history import History
 from ._own_layers import OWN, as_input, prediction
-from ._protocols import Loss, Optimizer
+from ._protocols import Layer, Loss, Optimizer
 from .formats.portable import Portable
 
 Array = NDArray[Any]
@@ -22,12 +23,12 @@ Array = NDArray[Any]
 __all__ = ["Sequential"]
 
 
-class Sequential(Portable):
+class Sequential(Portable, DescribedNetwork):
     """Layers that feed each other, and a loss.
 
     Parameters
     ----------
-    layers : list
+    layers : iterable of Layer
         Each with ``forward(x)`` and ``backward(dout)``; those with parameters have ``W``, ``b``, ``dW``,
         ``db`` as `Affine` does. Your own layers are welcome.
     loss : object
@@ -65,7 +66,7 @@ class Sequential(Portable):
     loss_layer: Loss
     history: History | None = None  # here, for networks that were pickled before there was one
 
-    def __init__(self, layers: list[Any], loss: Loss) -> None:
+    def __init__(self, layers: Iterable[Layer], loss: Loss) -> None:
         super().__init__(layers, loss)
 
     def predict(self, x: ArrayLike) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,7 @@ class Portable:
     layers: list[Any]
     loss_layer: Any
 
-    def __init__(self, layers: list[Any], loss: Any) -> None:
+    def __init__(self, layers: Iterable[Any], loss: Any) -> None:
         self.layers = list(layers)
         self.loss_layer = loss
 

@@ -10,12 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _arguments, functional
 from .._memory import Recycler, recycler
+from ._base import LayerBase
 from ._state import no_forward
 
 Array = NDArray[Any]
 
 
-class Relu:
+class Relu(LayerBase):
     """Rectified linear unit, ``y = max(x, 0)``.
 
     Attributes
@@ -54,7 +55,7 @@ class Relu:
         return dx
 
 
-class LeakyRelu:
+class LeakyRelu(LayerBase):
     """Leaky rectified linear unit, ``y = x`` where ``x > 0``, else ``negative_slope * x``.
 
     Parameters
@@ -103,7 +104,7 @@ class LeakyRelu:
         return dx
 
 
-class Sigmoid:
+class Sigmoid(LayerBase):
     """Logistic sigmoid, ``y = 1 / (1 + exp(-x))``.
 
     Attributes
@@ -142,7 +143,7 @@ class Sigmoid:
         return dx
 
 
-class Tanh:
+class Tanh(LayerBase):
     """Hyperbolic tangent, ``y = tanh(x)``.
 
     Attributes

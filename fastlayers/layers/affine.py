@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import functional
+from .._described import shown
 from .._memory import Recycler, recycler
+from ._base import LayerBase
 from ._state import no_forward
 
 Array = NDArray[Any]
 
 
-class Affine:
+class Affine(LayerBase):
     """Affine layer, ``y = x W + b``.
 
     Parameters
@@ -46,6 +48,8 @@ class Affine:
 
     def __init__(self, W: ArrayLike, b: ArrayLike | None = None) -> None:
         self.W: Array = np.asanyarray(W)
+        if self.W.ndim == 0:
+            raise _no_weights(W, b)
         self.b: Array | None = None if b is None else np.asanyarray(b)
         self.x: Array | None = None
         self.dW: Array | None = None
@@ -70,6 +74,12 @@ class Affine:
         y: Array = self._functions.affine_forward(x, self.W, self.b)
         return y
 
+    @overload
+    def backward(self, dout: ArrayLike, *, need_dx: Literal[True] = True) -> Array: ...
+    @overload
+    def backward(self, dout: ArrayLike, *, need_dx: Literal[False]) -> None: ...
+    @overload
+    def backward(self, dout: ArrayLike, *, need_dx: bool) -> Array | None: ...
     def backward(self, dout: ArrayLike, *, need_dx: bool = True) -> Array | None:
         """dx of the shape that x had, or None without `need_dx`; sets dW and db. RuntimeError before forward."""
         if self.x is None:
@@ -106,3 +116,11 @@ class Affine:
             if not out.flags.writeable:
                 raise ValueError(f"{name} is read-only")
         self._gradients = recycler(), dW, recycler() if self.b is None or db is None else db
+
+
+def _no_weights(W: object, b: object) -> TypeError:
+    """What to say where a number stands for the weights, most likely as in other libraries: for how many there are."""
+    sizes = f"{W}, {b}" if isinstance(W, int) and isinstance(b, int) else "D, M"
+    return TypeError(
+        f"W must be an array of weights (D, M), not {shown(W)}: fl.Affine(*fl.initializers.affine({sizes})) draws them"
+    )

@@ -10,12 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _arguments, functional
 from .._memory import Recycler, recycler
+from ._base import LayerBase
 from ._state import no_forward
 
 Array = NDArray[Any]
 
 
-class Dropout:
+class Dropout(LayerBase):
     """Dropout: in training each value becomes 0 with probability p, and else is scaled by ``1 / (1 - p)``.
 
     Parameters

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _contract, functional
+from .._described import Described
 from .._memory import Recycler, recycler
 from ..functional._types import MEAN, NO_SMOOTHING, Reduction
 from ._state import no_forward
@@ -16,7 +17,7 @@ from ._state import no_forward
 Array = NDArray[Any]
 
 
-class _Loss:
+class _Loss(Described):
     """What the losses share: the gradient is computed with the loss, and handed out in copies."""
 
     _functions: ClassVar[ModuleType] = functional

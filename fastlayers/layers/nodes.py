@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from .. import _contract
+from .._described import Described
 from ._state import no_forward
 
 
-class MulLayer:
+class MulLayer(Described):
     r"""Multiplication node: :math:`z = x y`, so :math:`dx = dout \cdot y` and :math:`dy = dout \cdot x`.
 
     Takes plain numbers, and gives back plain numbers; or arrays of one shape; or one of each. Numbers are multiplied
@@ -49,7 +50,7 @@ class MulLayer:
         return _summed_like(self.x, dout * self.y), _summed_like(self.y, dout * self.x)
 
 
-class AddLayer:
+class AddLayer(Described):
     """Addition node: ``z = x + y``, so both gradients are ``dout``. Saitoh, section 5.4.2.
 
     Takes what `MulLayer` takes.
