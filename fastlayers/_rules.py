@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,10 @@ class Optimizer(Described):
     weight_decay: float = 0.0
     clip_norm: float | None = None
     t: int = 0
+
+    if TYPE_CHECKING:
+
+        def update(self, params: Arrays, grads: Arrays) -> None: ...
 
     def _run(
         self, rule: str, params: Arrays, grads: Arrays, states: Sequence[dict[Any, Array]], factors: tuple[Any, ...]

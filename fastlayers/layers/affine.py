@@ -47,9 +47,10 @@ class Affine(LayerBase):
     _gradients: tuple[Recycler | Array | None, ...] | None = None  # of dx, dW, db
 
     def __init__(self, W: ArrayLike, b: ArrayLike | None = None) -> None:
-        self.W: Array = np.asanyarray(W)
-        if self.W.ndim == 0:
+        weights = np.asanyarray(W)
+        if weights.ndim == 0:
             raise _no_weights(W, b)
+        self.W: Array = weights
         self.b: Array | None = None if b is None else np.asanyarray(b)
         self.x: Array | None = None
         self.dW: Array | None = None
