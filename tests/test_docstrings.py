@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 import re
 from pathlib import Path
@@ -31,6 +32,17 @@ def test_the_functions_have_examples():
     finder = doctest.DocTestFinder()
     for name in fastlayers.functional.__all__:
         assert any(test.examples for test in finder.find(getattr(fastlayers, name))), name
+
+
+@pytest.mark.parametrize("name", fastlayers.layers.__all__)
+def test_the_layers_have_an_example_and_the_formulas_of_forward_and_backward(name):
+    layer = getattr(fastlayers, name)
+    (test,) = doctest.DocTestFinder(recurse=False).find(layer)
+    assert any(".backward(" in example.source for example in test.examples)
+    notes = re.search(r"Notes\n-+\n(.*?)\n\n(?:Examples)", inspect.getdoc(layer), flags=re.DOTALL)[1]
+    for way in (r"Forward.*?: :math:`.*", r"Backward.*?:\s+:math:`\\partial L"):
+        assert re.search(way, notes, flags=re.DOTALL), way
+    assert re.search(r"(19|20)\d\d|\*Deep Learning from Scratch", notes), "no source"
 
 
 def test_readme_examples():

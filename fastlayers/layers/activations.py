@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 
 class Relu(LayerBase):
-    """Rectified linear unit, ``y = max(x, 0)``.
+    r"""Rectified linear unit, ``y = max(x, 0)``.
 
     Attributes
     ----------
@@ -27,6 +27,25 @@ class Relu(LayerBase):
     See Also
     --------
     fastlayers.relu_forward, fastlayers.relu_backward : the functions behind it.
+
+    Notes
+    -----
+    Forward: :math:`y = \max(x, 0)`. Backward, with :math:`dout = \partial L / \partial y`:
+    :math:`\partial L / \partial x = dout` where :math:`x > 0`, else 0.
+    Saitoh, *Deep Learning from Scratch*, section 5.5.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = Relu()
+    >>> layer.forward(np.array([[1.0, -0.5], [-2.0, 3.0]]))
+    array([[1., 0.],
+           [0., 3.]])
+    >>> layer.backward(np.array([[10.0, 20.0], [30.0, 40.0]]))
+    array([[10.,  0.],
+           [ 0., 40.]])
+    >>> layer
+    Relu()
     """
 
     _functions: ClassVar[ModuleType] = functional
@@ -56,7 +75,7 @@ class Relu(LayerBase):
 
 
 class LeakyRelu(LayerBase):
-    """Leaky rectified linear unit, ``y = x`` where ``x > 0``, else ``negative_slope * x``.
+    r"""Leaky rectified linear unit, ``y = x`` where ``x > 0``, else ``negative_slope * x``.
 
     Parameters
     ----------
@@ -72,6 +91,24 @@ class LeakyRelu(LayerBase):
     See Also
     --------
     fastlayers.leaky_relu_forward, fastlayers.leaky_relu_backward : the functions behind it.
+
+    Notes
+    -----
+    Forward, with the negative slope a: :math:`y = x` where :math:`x > 0`, else :math:`a x`. Backward, with
+    :math:`dout = \partial L / \partial y`: :math:`\partial L / \partial x = dout` where :math:`x > 0`, else
+    :math:`a \, dout`.
+    Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = LeakyRelu(0.1)
+    >>> layer.forward(np.array([1.0, -0.5, -2.0, 3.0]))
+    array([ 1.  , -0.05, -0.2 ,  3.  ])
+    >>> layer.backward(np.array([10.0, 20.0, 30.0, 40.0]))
+    array([10.,  2.,  3., 40.])
+    >>> layer
+    LeakyRelu(negative_slope=0.1)
     """
 
     _functions: ClassVar[ModuleType] = functional
@@ -105,7 +142,7 @@ class LeakyRelu(LayerBase):
 
 
 class Sigmoid(LayerBase):
-    """Logistic sigmoid, ``y = 1 / (1 + exp(-x))``.
+    r"""Logistic sigmoid, ``y = 1 / (1 + exp(-x))``.
 
     Attributes
     ----------
@@ -115,6 +152,22 @@ class Sigmoid(LayerBase):
     See Also
     --------
     fastlayers.sigmoid_forward, fastlayers.sigmoid_backward : the functions behind it.
+
+    Notes
+    -----
+    Forward: :math:`y = 1 / (1 + e^{-x})`. Backward, with :math:`dout = \partial L / \partial y`:
+    :math:`\partial L / \partial x = dout \cdot y (1 - y)`. Saitoh, *Deep Learning from Scratch*, section 5.5.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = Sigmoid()
+    >>> layer.forward(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    >>> layer.backward(np.array([1.0, 1.0, 1.0]))
+    array([0.  , 0.25, 0.  ])
+    >>> layer
+    Sigmoid()
     """
 
     _functions: ClassVar[ModuleType] = functional
@@ -144,7 +197,7 @@ class Sigmoid(LayerBase):
 
 
 class Tanh(LayerBase):
-    """Hyperbolic tangent, ``y = tanh(x)``.
+    r"""Hyperbolic tangent, ``y = tanh(x)``.
 
     Attributes
     ----------
@@ -154,6 +207,22 @@ class Tanh(LayerBase):
     See Also
     --------
     fastlayers.tanh_forward, fastlayers.tanh_backward : the functions behind it.
+
+    Notes
+    -----
+    Forward: :math:`y = \tanh x`. Backward, with :math:`dout = \partial L / \partial y`:
+    :math:`\partial L / \partial x = dout \cdot (1 - y)(1 + y)`. LeCun et al., "Efficient backprop", 1998, section 4.4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = Tanh()
+    >>> layer.forward(np.array([-1000.0, 0.0, 0.5])).round(6)
+    array([-1.      ,  0.      ,  0.462117])
+    >>> layer.backward(np.array([1.0, 1.0, 1.0])).round(6)
+    array([0.      , 1.      , 0.786448])
+    >>> layer
+    Tanh()
     """
 
     _functions: ClassVar[ModuleType] = functional

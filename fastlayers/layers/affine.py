@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 
 class Affine(LayerBase):
-    """Affine layer, ``y = x W + b``.
+    r"""Affine layer, ``y = x W + b``.
 
     Parameters
     ----------
@@ -27,6 +27,11 @@ class Affine(LayerBase):
         Weights ``(D, M)``. The array itself is kept, so that an optimizer can update it in place.
     b : ndarray, optional
         Bias ``(M,)``, kept likewise.
+
+    Raises
+    ------
+    TypeError
+        If W is a number: the layer is given its weights, which `fastlayers.initializers.affine` draws.
 
     Attributes
     ----------
@@ -40,6 +45,30 @@ class Affine(LayerBase):
     See Also
     --------
     fastlayers.affine_forward, fastlayers.affine_backward : the functions behind it.
+
+    Notes
+    -----
+    Forward: :math:`y = x W + b`. Backward, with :math:`dout = \partial L / \partial y`:
+    :math:`\partial L / \partial x = dout\,W^T`, :math:`\partial L / \partial W = x^T dout`,
+    :math:`\partial L / \partial b = \sum_n dout_n`. Saitoh, *Deep Learning from Scratch*, section 5.6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = Affine(np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]), np.zeros(3))
+    >>> layer.forward(np.array([[1.0, 1.0], [2.0, 0.0]]))
+    array([[1., 3., 3.],
+           [2., 4., 6.]])
+    >>> layer.backward(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
+    array([[1., 0.],
+           [3., 0.]])
+    >>> layer.dW
+    array([[1., 0., 2.],
+           [1., 0., 0.]])
+    >>> layer.db
+    array([1., 0., 1.])
+    >>> layer
+    Affine(W=float64[2,3], b=float64[3])
     """
 
     _functions: ClassVar[ModuleType] = functional

@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 
 class Dropout(LayerBase):
-    """Dropout: in training each value becomes 0 with probability p, and else is scaled by ``1 / (1 - p)``.
+    r"""Dropout: in training each value becomes 0 with probability p, and else is scaled by ``1 / (1 - p)``.
 
     Parameters
     ----------
@@ -41,6 +41,9 @@ class Dropout(LayerBase):
 
     Notes
     -----
+    Forward, with the mask m of what is kept: :math:`y = m x / (1 - p)`. Backward, with
+    :math:`dout = \partial L / \partial y`: :math:`\partial L / \partial x = m \, dout / (1 - p)`.
+
     ``forward`` is for training, and ``predict`` gives x back as it is. The book's layer, whose mask is the same, scales
     in prediction instead. Saitoh, *Deep Learning from Scratch*, section 6.4.3.
 
@@ -52,6 +55,10 @@ class Dropout(LayerBase):
     array([2., 2., 2., 0.])
     >>> layer.predict(np.ones(4))
     array([1., 1., 1., 1.])
+    >>> layer.backward(np.ones(4))
+    array([2., 2., 2., 0.])
+    >>> Dropout(0.2)
+    Dropout(p=0.2)
     """
 
     _functions: ClassVar[ModuleType] = functional

@@ -48,7 +48,7 @@ class _Loss(Described):
 
 
 class SoftmaxWithLoss(_Loss):
-    """Softmax and cross-entropy, the last layer of a classifier.
+    r"""Softmax and cross-entropy, the last layer of a classifier.
 
     Parameters
     ----------
@@ -75,6 +75,28 @@ class SoftmaxWithLoss(_Loss):
     See Also
     --------
     fastlayers.softmax_cross_entropy : the function behind it.
+
+    Notes
+    -----
+    Forward, over N samples: :math:`y_{nk} = e^{x_{nk}} / \sum_j e^{x_{nj}}`, and the loss is
+    :math:`L = -\frac{1}{N} \sum_n \sum_k t_{nk} \log y_{nk}`. Backward, for targets that sum to 1:
+    :math:`\partial L / \partial x_{nk} = (y_{nk} - t_{nk}) / N`. What the options make of it is told at the function.
+    Saitoh, *Deep Learning from Scratch*, section 5.6.3 and appendix A.
+
+    Examples
+    --------
+    >>> layer = SoftmaxWithLoss()
+    >>> loss = layer.forward(np.log([[1.0, 2.0, 1.0], [3.0, 4.0, 1.0]]), np.array([1, 0]))
+    >>> round(loss, 6)  # the mean of log(4 / 2) and log(8 / 3)
+    0.836988
+    >>> layer.y
+    array([[0.25 , 0.5  , 0.25 ],
+           [0.375, 0.5  , 0.125]])
+    >>> layer.backward()
+    array([[ 0.125 , -0.25  ,  0.125 ],
+           [-0.3125,  0.25  ,  0.0625]])
+    >>> SoftmaxWithLoss(label_smoothing=0.1)
+    SoftmaxWithLoss(label_smoothing=0.1)
     """
 
     _axis: ClassVar[int] = 1
@@ -115,7 +137,7 @@ class SoftmaxWithLoss(_Loss):
 
 
 class SigmoidWithLoss(_Loss):
-    """Sigmoid and binary cross-entropy, the last layer of a classifier of yes or no, or of several such at once.
+    r"""Sigmoid and binary cross-entropy, the last layer of a classifier of yes or no, or of several such at once.
 
     Parameters
     ----------
@@ -135,6 +157,20 @@ class SigmoidWithLoss(_Loss):
     See Also
     --------
     fastlayers.sigmoid_cross_entropy : the function behind it.
+
+    Notes
+    -----
+    Forward, over n numbers: :math:`y = 1 / (1 + e^{-x})`, and the loss is
+    :math:`L = -\frac{1}{n} \sum (t \log y + (1 - t) \log (1 - y))`. Backward:
+    :math:`\partial L / \partial x = (y - t) / n`. Saitoh, *Deep Learning from Scratch 2*, section 4.2.4.
+
+    Examples
+    --------
+    >>> layer = SigmoidWithLoss()
+    >>> round(layer.forward(np.array([0.0, 0.0]), np.array([1, 0])), 6)
+    0.693147
+    >>> layer.backward()
+    array([-0.25,  0.25])
     """
 
     _axis: ClassVar[int] = -1
@@ -169,7 +205,7 @@ class SigmoidWithLoss(_Loss):
 
 
 class MeanSquaredError(_Loss):
-    """Mean squared error, the last layer of a regression.
+    r"""Mean squared error, the last layer of a regression.
 
     Parameters
     ----------
@@ -189,6 +225,21 @@ class MeanSquaredError(_Loss):
     See Also
     --------
     fastlayers.mean_squared_error : the function behind it.
+
+    Notes
+    -----
+    Forward, over n numbers: :math:`L = \frac{1}{n} \sum (y - t)^2`. Backward:
+    :math:`\partial L / \partial y = 2 (y - t) / n`. The book's function is half the sum of the squares.
+    Saitoh, *Deep Learning from Scratch*, section 4.2.1.
+
+    Examples
+    --------
+    >>> layer = MeanSquaredError()
+    >>> layer.forward(np.array([[1.0], [4.0]]), np.array([[0.0], [1.0]]))
+    5.0
+    >>> layer.backward()
+    array([[1.],
+           [3.]])
     """
 
     _axis: ClassVar[int] = -1

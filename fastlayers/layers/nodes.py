@@ -12,7 +12,7 @@ from ._state import no_forward
 
 
 class MulLayer(Described):
-    r"""Multiplication node: :math:`z = x y`, so :math:`dx = dout \cdot y` and :math:`dy = dout \cdot x`.
+    r"""Multiplication node, ``z = x y``.
 
     Takes plain numbers, and gives back plain numbers; or arrays of one shape; or one of each. Numbers are multiplied
     as Python and NumPy do it: an int that a float or an array's dtype cannot hold is an OverflowError.
@@ -20,7 +20,13 @@ class MulLayer(Described):
     Attributes
     ----------
     x, y
-        The two inputs of the last forward. Saitoh, section 5.4.1.
+        The two inputs of the last forward.
+
+    Notes
+    -----
+    Forward: :math:`z = x y`. Backward, with :math:`dout = \partial L / \partial z`:
+    :math:`\partial L / \partial x = dout \cdot y` and :math:`\partial L / \partial y = dout \cdot x`.
+    Saitoh, *Deep Learning from Scratch*, section 5.4.1.
 
     Examples
     --------
@@ -51,9 +57,15 @@ class MulLayer(Described):
 
 
 class AddLayer(Described):
-    """Addition node: ``z = x + y``, so both gradients are ``dout``. Saitoh, section 5.4.2.
+    r"""Addition node, ``z = x + y``.
 
     Takes what `MulLayer` takes.
+
+    Notes
+    -----
+    Forward: :math:`z = x + y`. Backward, with :math:`dout = \partial L / \partial z`:
+    :math:`\partial L / \partial x = \partial L / \partial y = dout`.
+    Saitoh, *Deep Learning from Scratch*, section 5.4.2.
 
     Examples
     --------
