@@ -1,5 +1,6 @@
 """How the documentation is built: `nox -s docs`, or ``sphinx-build -W docs build/docs`` where all is installed."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ sys.path.insert(0, str(HERE))
 
 import mathjax  # noqa: E402  (this folder is where it is)
 import pages  # noqa: E402
+import repository  # noqa: E402
 
 import fastlayers  # noqa: E402
 
@@ -87,7 +89,7 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
     "footer_start": ["copyright"],
     "footer_end": [],
-    "icon_links": [],
+    "icon_links": repository.icon_links(os.environ),
 }
 mathjax_path = mathjax.FILE  # served with the pages: formulas show without the internet
 

@@ -14,6 +14,7 @@ from playwright.sync_api import sync_playwright
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import links  # noqa: E402  (this folder is where it is)
+import repository  # noqa: E402
 
 ROOT = Path(os.environ.get("FASTLAYERS_PAGES", HERE.parent / "build" / "docs")).resolve()
 PAGES = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.html") if "_static" not in path.parts)
@@ -87,6 +88,27 @@ UNDRAWN = """() => [...document.querySelectorAll(".bd-article .math")].filter(fo
 }).map(formula => formula.textContent)"""
 
 
+# The package's name where it is broken into two lines.
+BROKEN = """() => {
+    const broken = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let text; (text = texts.nextNode());) {
+        for (const { index } of text.data.matchAll(/fastlayers/g)) {
+            const name = document.createRange();
+            name.setStart(text, index);
+            name.setEnd(text, index + "fastlayers".length);
+            const lines = [...name.getClientRects()].filter(line => line.width).map(line => Math.round(line.top));
+            if (new Set(lines).size > 1) broken.push(text.data);
+        }
+    }
+    return broken;
+}"""
+
+# Figures drawn so small that their text, of 13 pixels or more, has fewer than 9.
+SHRUNK = """() => [...document.querySelectorAll(".bd-article p > img")].filter(figure => {
+    return figure.naturalWidth > 800 && figure.clientWidth < 0.69 * figure.naturalWidth;
+}).map(figure => `${figure.src}: ${figure.clientWidth} of ${figure.naturalWidth}`)"""
+
+
 def visit(page, name):
     """Open a page and wait for its formulas."""
     page.faults.clear()
@@ -108,8 +130,30 @@ def test_a_page_loads_without_errors_and_fits_the_screen(page, name):
     assert page.evaluate(CUT_OFF) == []
     assert page.evaluate(SQUEEZED) == []
     assert page.evaluate(UNDRAWN) == []
+    assert page.evaluate(BROKEN) == []
+    assert page.evaluate(SHRUNK) == []
     broken = page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)")
     assert broken == []
+
+
+def test_the_first_page_has_three_doors_and_the_way_to_the_repository(page):
+    visit(page, "index.html")
+    doors = page.locator(".bd-article .sd-row").first.locator("a.sd-stretched-link")
+    assert [Path(door.get_attribute("href")).stem for door in doors.all()] == ["accelerate", "scikit_learn", "control"]
+    assert doors.first.bounding_box()["y"] < page.viewport_size["height"]
+    found = page.locator(".bd-header .navbar-icon-links a")
+    known = [link["url"] for link in repository.icon_links(os.environ)]
+    assert [link.get_attribute("href") for link in found.all()] == known * bool(found.count())
+    assert bool(found.count()) == bool(known)
+
+
+def test_figures_wider_than_the_screen_are_scrolled(page):
+    visit(page, "benchmarks.html")
+    figures = page.locator(".bd-article p:has(> img)")
+    assert figures.count() >= 4
+    for figure in figures.all():
+        room, width = figure.evaluate("figure => [figure.clientWidth, figure.scrollWidth]")
+        assert (width > room) == (page.viewport_size == SCREENS["phone"])
 
 
 def test_there_are_formulas(page):

@@ -11,12 +11,37 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 MARKS = {"pyobject": r"^(?:def|class) {}\b", "start-at": "{}", "end-before": "{}"}
 
 
-@pytest.fixture
-def links():
-    spec = importlib.util.spec_from_file_location("links", DOCS / "links.py")
+def of_docs(name):
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def links():
+    return of_docs("links")
+
+
+@pytest.mark.parametrize(
+    ("environment", "address"),
+    [
+        ({}, None),
+        ({"FASTLAYERS_REPOSITORY": "https://example.org/a/b/", "GITHUB_REPOSITORY": "c/d"}, "https://example.org/a/b"),
+        ({"READTHEDOCS_GIT_CLONE_URL": "https://example.org/a/b.git"}, "https://example.org/a/b"),
+        ({"READTHEDOCS_GIT_CLONE_URL": "git@example.org:a/b.git"}, "https://example.org/a/b"),
+        ({"GITHUB_SERVER_URL": "https://git.example.org", "GITHUB_REPOSITORY": "a/b"}, "https://git.example.org/a/b"),
+    ],
+)
+def test_the_pages_link_to_the_repository_that_they_are_built_from(environment, address):
+    repository = of_docs("repository")
+    assert repository.address(environment) == address
+    assert [link["url"] for link in repository.icon_links(environment)] == ([address] if address else [])
+
+
+def test_what_is_no_address_of_a_repository_is_refused():
+    with pytest.raises(ValueError, match="not be 'javascript:x'"):
+        of_docs("repository").address({"FASTLAYERS_REPOSITORY": "javascript:x"})
 
 
 def write(folder, **pages):

@@ -28,11 +28,6 @@ class Affine(LayerBase):
     b : ndarray, optional
         Bias ``(M,)``, kept likewise.
 
-    Raises
-    ------
-    TypeError
-        If W is a number: the layer is given its weights, which `fastlayers.initializers.affine` draws.
-
     Attributes
     ----------
     W, b
@@ -41,6 +36,11 @@ class Affine(LayerBase):
         The input of the last forward, ``(N, D)``: the array itself, flattened where it was N-d.
     dW, db : ndarray or None
         Gradients of the last backward, of W's and b's shape; db is None without a bias.
+
+    Raises
+    ------
+    TypeError
+        If W is a number: the layer is given its weights, which `fastlayers.initializers.affine` draws.
 
     See Also
     --------
