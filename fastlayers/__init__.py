@@ -72,12 +72,13 @@ from .network import Sequential
 from .optimizers import SGD, Adam, AdamW, Momentum
 
 if TYPE_CHECKING:
-    from . import datasets, graph
+    from . import datasets as datasets  # the names that type checkers take for public, though no star imports them
+    from . import graph as graph
 else:
     __getattr__ = asked_for_missing(__name__, "datasets", "graph")
 
     def __dir__():
-        return sorted({*globals(), *__all__})
+        return sorted({*globals(), "datasets", "graph"})
 
 
 __all__ = [
@@ -104,12 +105,10 @@ __all__ = [
     "affine_forward",
     "callbacks",
     "cross_entropy_error",
-    "datasets",
     "dropout_backward",
     "dropout_forward",
     "get_backend",
     "get_num_threads",
-    "graph",
     "initializers",
     "leaky_relu_backward",
     "leaky_relu_forward",

@@ -38,7 +38,7 @@ def public_names(module=fl, prefix=""):
         value = getattr(module, name)
         if inspect.ismodule(value):
             yield from public_names(value, f"{name}.")
-        elif callable(value):
+        elif callable(value) and not getattr(value, "_is_protocol", False):
             yield prefix + name
             if inspect.isclass(value):
                 methods = inspect.getmembers(value, lambda member: callable(member) or isinstance(member, property))
