@@ -17,6 +17,7 @@ from ._documentation import documented
 from ._labels import Labels
 from ._parameters import CONSTRAINTS
 from ._perceptron import Perceptron, has_partial_fit
+from ._scored import Scored
 
 Array = NDArray[Any]
 
@@ -24,7 +25,7 @@ __all__ = ["MLPClassifier"]
 
 
 @documented
-class MLPClassifier(ClassifierMixin, Perceptron):
+class MLPClassifier(Scored, ClassifierMixin, Perceptron):
     """A classifier by a multi-layer perceptron: two classes or more, or several labels at once.
 
     Parameters
@@ -93,17 +94,19 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     ) -> None:
         self._keep(locals())
 
-    def _learn_targets(self, y: Array, *, anew: bool, incremental: bool) -> None:
-        if anew and not incremental:
-            self._learn_classes(y)
-        else:
+    def _learn_targets(self, y: Array, classes: Any, *, anew: bool, incremental: bool) -> None:
+        first = _check_partial_fit_first_call(self, classes) if incremental else anew
+        if first:
+            self._labels = Labels(y, classes)
+            self.classes_ = self._labels.classes
+            self.n_outputs_ = self._labels.outputs
+            self.out_activation_ = self._labels.activation
+        if incremental or not first:
             self._labels.check(y, all_classes=self.warm_start)
 
-    def _learn_classes(self, y: Any, classes: Any = None) -> None:
-        self._labels = Labels(y, classes)
-        self.classes_ = self._labels.classes
-        self.n_outputs_ = self._labels.outputs
-        self.out_activation_ = self._labels.activation
+    def _shared_out(self, targets: Array) -> Array | None:
+        two = self.out_activation_ == "logistic" and self.n_outputs_ == 1
+        return self._labels.shared_out(targets) if two else None  # scikit-learn does not do so with more
 
     def _targets(self, y: Array, dtype: DTypeLike) -> Array:
         return self._labels.targets(y, dtype)
@@ -164,9 +167,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         """
         if self.class_weight == "balanced":
             raise ValueError("class_weight='balanced' is not for partial_fit, as it needs all of y: give a dict")
-        if _check_partial_fit_first_call(self, classes):
-            self._learn_classes(y, classes)
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True, classes=classes)
 
     def predict(self, X: Any) -> Array:
         """The class of each sample, ``(N,)``; of several labels ``(N, C)``, 0 or 1 each.

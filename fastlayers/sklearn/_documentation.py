@@ -40,7 +40,8 @@ tol : float, default 1e-4
 verbose : bool, default False
     Whether to print the loss of each epoch.
 warm_start : bool, default False
-    Whether `fit` goes on from where the last training ended.
+    Whether `fit` goes on from where the last training ended. Early stopping begins anew: the best score and weights
+    are those of this call, whose data may be others.
 momentum : float, default 0.9
     What remains of the velocity of "sgd", from 0 to 1.
 nesterovs_momentum : bool, default True
@@ -64,7 +65,8 @@ dropout : float or sequence of float, default 0.0
 
 CALLBACKS = """
 callbacks : list, default ()
-    As for `Sequential.fit`: called after each epoch. Not for "lbfgs", and not by ``partial_fit``.
+    As for `Sequential.fit`: called after each epoch. Not for "lbfgs", and not by ``partial_fit``. The network that is
+    trained is ``training.network``: until `fit` returns, the estimator is as it was.
 """
 
 ATTRIBUTES = """
@@ -83,7 +85,7 @@ best_loss_ : float or None
 validation_scores_ : list of float or None
     The score after each epoch: accuracy, or the coefficient of determination; None where nothing is held out or given.
 best_validation_score_ : float or None
-    The best of them.
+    The best of them; of those of the last call, where it was `fit` with ``warm_start`` and ``early_stopping``.
 stopped_early_ : bool
     Whether early stopping has ended the training.
 n_iter_ : int
@@ -109,6 +111,11 @@ list of activations, a validation set of one's own, and ``partial_fit`` with ``e
 epoch of one training, which ends when `n_iter_no_change` calls have not improved the score. The best weights are taken
 back, `stopped_early_` is True, and further calls train nothing. Samples to score on are given, or a part of X is held
 out: the same rows whenever a call has as many, so that no row of the same data is both trained and scored on.
+
+Training is done on a copy, which takes the estimator's place once all has gone well: ``fit`` or ``partial_fit`` that
+raises an exception leaves every attribute as it was, and a `RandomState` too. Ctrl-C ends training, and what was
+learned is kept, as in scikit-learn. Not so is a training that comes to infinity or nan: it is refused, also where
+early stopping would have taken finite weights back. Until the end of ``fit`` there is memory for the old and the new.
 """
 
 _PLACES = {"<parameters>": PARAMETERS, "<callbacks>": CALLBACKS, "<attributes>": ATTRIBUTES, "<notes>": NOTES}

@@ -63,21 +63,29 @@ class Labels:
             if y.ndim != 2 or y.shape[1] != self.outputs:
                 raise ValueError(f"y must be (N, {self.outputs}) labels, as before, not of shape {y.shape}")
             return
-        unknown = np.setdiff1d(y, self.classes)
-        if unknown.size:
-            raise ValueError(f"`y` has classes not in `self.classes_`, which are {self.classes}: {unknown}")
-        if all_classes and np.setdiff1d(self.classes, y).size:
+        unknown = np.setdiff1d(y, self.classes) if self._places(y) is None else self.classes[:0]
+        if all_classes and (unknown.size or np.setdiff1d(self.classes, y).size):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
                 f"got {self.classes}, `y` has {np.unique(y)}"
             )
+        if unknown.size:
+            raise ValueError(f"`y` has classes not in `self.classes_`, which are {self.classes}: {unknown}")
 
     def targets(self, y: Any, dtype: DTypeLike) -> Array:
         """What the loss layer takes: ``(N,)`` numbers of classes, or ``(N,)`` or ``(N, C)`` yes and no as 1 and 0."""
         if self._encoder is None:
             return np.ascontiguousarray(y.toarray() if issparse(y) else y, dtype)
-        numbers: Array = self._encoder.transform(y)
+        places = self._places(y)
+        numbers: Array = self._encoder.transform(y) if places is None else places
         return numbers if self.activation == "softmax" else numbers.astype(dtype)
+
+    def _places(self, y: Array) -> Array | None:
+        """The number of each class in y; None where one is unknown, or where it takes the encoder to tell."""
+        if y.dtype.kind != self.classes.dtype.kind or y.dtype.kind not in "biuU":
+            return None
+        places = np.searchsorted(self.classes, y)
+        return places if np.array_equal(self.classes.take(places, mode="clip"), y) else None
 
     def chosen(self, outputs: Array) -> Array:
         """The targets that outputs amount to, as integers."""
@@ -95,6 +103,17 @@ class Labels:
             return chosen
         named: Array = self.classes[chosen]
         return named
+
+    def shared_out(self, targets: Array) -> Array:
+        """What a split is to share out, of the targets `(N,)` of two classes; its messages name classes as y does.
+
+        But 0 and 1 are False and True there, as they are to scikit-learn's own.
+        """
+        classes = self.classes
+        if classes.dtype.kind in "biuf" and classes.tolist() == [0, 1]:
+            classes = np.array(["False", "True"])
+        shared: Array = classes[targets.astype(int)]
+        return shared
 
     def proba(self, outputs: Array) -> Array:
         """The probability of each class or label, ``(N, C)``."""

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
-from ._network import affine_layers
+from ._finite import check_trained
+from ._network import affine_layers, pack
 from ._samples import Samples, dense
 
 Array = NDArray[Any]
@@ -18,13 +19,14 @@ Array = NDArray[Any]
 __all__ = ["train"]
 
 
-def train(estimator: Any, samples: Samples) -> None:
+def train(estimator: Any, samples: Samples, *, anew: bool) -> None:
     """Minimise the loss and its penalty; sets `loss_` and `n_iter_`.
 
     Byrd, Lu, Nocedal and Zhu, "A limited memory algorithm for bound constrained optimization", SIAM Journal on
     Scientific Computing, 1995.
     """
-    network = estimator._training_network()
+    pack(estimator.network_)
+    network = estimator._training_network(anew=anew)
     X, alpha = dense(samples.X), float(estimator.alpha)
     count = len(samples) if samples.weights is None else float(samples.weights.sum())
     layers = affine_layers(network)
@@ -57,6 +59,8 @@ def train(estimator: Any, samples: Samples) -> None:
     _unpack(result.x, params)
     estimator.loss_ = float(result.fun)
     estimator.n_iter_ = min(int(result.nit), int(estimator.max_iter))
+    arrays = {"parameter weights": params, "gradient": [result.jac]}
+    check_trained(estimator.loss_, f"after {result.nit} iterations", arrays)
     if not result.success:
         warnings.warn(
             f"lbfgs failed to converge after {result.nit} iterations: {result.message}. Increase max_iter or scale the "

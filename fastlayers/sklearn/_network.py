@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -15,7 +16,7 @@ from ..network import Sequential
 
 Array = NDArray[Any]
 
-__all__ = ["ACTIVATIONS", "affine_layers", "aligned", "build", "outputs_of", "pack", "put_gradients_in"]
+__all__ = ["ACTIVATIONS", "affine_layers", "build", "copied", "outputs_of", "pack", "pack_gradients", "take_over"]
 
 _LINE = 64  # bytes
 
@@ -82,33 +83,53 @@ def affine_layers(network: Sequential) -> list[Any]:
     return [layer for layer in network.layers if isinstance(layer, Affine)]
 
 
+def copied(network: Sequential) -> Sequential:
+    """Layers and loss of its own, and the same parameters until `pack` copies them."""
+    return Sequential(list(map(copy.copy, network.layers)), copy.copy(network.loss_layer))
+
+
+def take_over(network: Sequential, trained: Sequential) -> None:
+    """Give the layers of a network the parameters that those of its copy have come to."""
+    for layer, other in zip(affine_layers(network), affine_layers(trained), strict=True):
+        layer.W, layer.b = other.W, other.b
+
+
 def pack(network: Sequential) -> list[Array]:
-    """Lay all weights side by side in one array ``(1, n)``, and all biases in another, of which the layers' are parts.
+    """Copy all weights side by side into one array ``(1, n)``, and all biases into another, for the layers to use.
 
     So an update is a matter of two arrays, however many layers there are; and one of two axes still decays.
     """
     layers = affine_layers(network)
-    weights = aligned(np.concatenate([layer.W.reshape(-1) for layer in layers]))
-    biases = aligned(np.concatenate([layer.b for layer in layers]))
+    weights, biases = _side_by_side(layers)
+    np.concatenate([layer.W.reshape(-1) for layer in layers], out=weights)
+    np.concatenate([layer.b for layer in layers], out=biases)
     for layer, (W, b) in zip(layers, _parts(layers, weights, biases), strict=True):
         layer.W, layer.b = W, b
     return [weights[np.newaxis], biases]
 
 
-def aligned(array: Array) -> Array:
-    """A flat copy that begins where a cache line does: BLAS multiplies by it in a seventh less time."""
-    memory = np.empty(array.nbytes + _LINE, np.uint8)
-    start = -memory.ctypes.data % _LINE
-    copied: Array = memory[start : start + array.nbytes].view(array.dtype)
-    copied[...] = array.reshape(-1)
-    return copied
-
-
-def put_gradients_in(network: Sequential, weights: Array, biases: Array) -> None:
-    """Have the layers leave their gradients side by side, as `pack` lays the parameters."""
+def pack_gradients(network: Sequential) -> list[Array]:
+    """Have the layers leave their gradients side by side, as `pack` lays the parameters: in these two arrays."""
     layers = affine_layers(network)
-    for layer, (dW, db) in zip(layers, _parts(layers, weights.reshape(-1), biases), strict=True):
+    weights, biases = _side_by_side(layers)
+    for layer, (dW, db) in zip(layers, _parts(layers, weights, biases), strict=True):
         layer.put_gradients_in(dW, db)
+    return [weights[np.newaxis], biases]
+
+
+def _side_by_side(layers: Sequence[Any]) -> tuple[Array, Array]:
+    """Memory for all weights and for all biases, flat."""
+    sizes = sum(layer.W.size for layer in layers), sum(layer.b.size for layer in layers)
+    weights, biases = (_aligned(size, layers[0].W.dtype) for size in sizes)
+    return weights, biases
+
+
+def _aligned(size: int, dtype: np.dtype[Any]) -> Array:
+    """An array that begins where a cache line does: BLAS multiplies by it in a seventh less time."""
+    nbytes = size * dtype.itemsize
+    memory = np.empty(nbytes + _LINE, np.uint8)
+    start = -memory.__array_interface__["data"][0] % _LINE
+    return memory[start : start + nbytes].view(dtype)
 
 
 def _parts(layers: Sequence[Any], weights: Array, biases: Array) -> Iterator[tuple[Array, Array]]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..optimizers import SGD, Adam, Momentum
 
-__all__ = ["after_epoch", "is_at_its_end", "make"]
+Array = NDArray[Any]
+
+__all__ = ["after_epoch", "copied", "is_at_its_end", "make", "state_of"]
 
 _LEAST_LEARNING_RATE = 1e-6  # of the adaptive one, which is then at its end
 _ADAPTATION = 5.0
@@ -38,6 +45,22 @@ def make(estimator: Any) -> Any:
     if estimator.momentum > 0:
         return Momentum(lr, float(estimator.momentum), nesterov=estimator.nesterovs_momentum)
     return SGD(lr)
+
+
+def copied(optimizer: Any) -> Any:
+    """One that goes on where this one is, and leaves its arrays alone."""
+    other = copy.copy(optimizer)
+    for name, value in vars(optimizer).items():
+        if isinstance(value, dict):
+            setattr(other, name, {key: np.array(array) for key, array in value.items()})
+    return other
+
+
+def state_of(optimizer: Any) -> Iterator[Array]:
+    """The arrays that an optimizer keeps: velocities, or means of gradients and their squares."""
+    for value in vars(optimizer).values():
+        if isinstance(value, dict):
+            yield from value.values()
 
 
 def after_epoch(estimator: Any, optimizer: Any) -> None:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import copy
-import warnings
 from abc import ABC, abstractmethod
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, _fit_context, is_regressor
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..network import Sequential
-from . import _lbfgs, _optimizers, _stochastic
+from . import _lbfgs, _stochastic
+from ._beside import beside
+from ._finite import check_all_unmasked, in_range
 from ._losses import Scaled
-from ._network import affine_layers, build, outputs_of
+from ._network import affine_layers, build, copied, outputs_of
 from ._parameters import Parameters, activations_of, dropouts_of, hidden_sizes_of
 from ._samples import Samples, checked_weights, hold_out
 
 Array = NDArray[Any]
+
+_FORM = {"accept_sparse": "csr", "order": "C"}
 
 __all__ = ["Perceptron", "has_partial_fit"]
 
@@ -42,7 +43,7 @@ class Perceptron(Parameters, BaseEstimator, ABC):
     stopped_early_: bool
 
     @abstractmethod
-    def _learn_targets(self, y: Array, *, anew: bool, incremental: bool) -> None:
+    def _learn_targets(self, y: Array, classes: Any, *, anew: bool, incremental: bool) -> None:
         """Set `n_outputs_`, `out_activation_` and what else is known of the targets, or refuse what does not fit."""
 
     @abstractmethod
@@ -60,6 +61,10 @@ class Perceptron(Parameters, BaseEstimator, ABC):
     @abstractmethod
     def _score(self, outputs: Array, targets: Array, weights: Array | None) -> float:
         """What ``score`` gives, of the network's outputs and targets; outputs are finite."""
+
+    def _shared_out(self, targets: Array) -> Array | None:
+        """The classes that samples held out are to have as all have them, of targets; None for whatever they have."""
+        return None
 
     def _loss_weights(self, y: Array, weights: Array | None) -> Array | None:
         """What each sample counts in the loss."""
@@ -109,7 +114,8 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the data do not fit; if the weights become infinite or nan.
+            If a parameter or the data do not fit, or are masked; if a number is too large for the dtype that is trained
+            in; if loss, gradients, optimizer or weights become infinite or nan. The estimator is as it was.
 
         Warns
         -----
@@ -118,7 +124,35 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any], *, incremental: bool) -> Self:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        *,
+        incremental: bool,
+        classes: Any = None,
+    ) -> Self:
+        X_val, y_val, sample_weight_val = validation
+        check_all_unmasked(X=X, y=y, sample_weight=sample_weight, classes=classes)
+        check_all_unmasked(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
+        anew = not hasattr(self, "network_") or not (self.warm_start or incremental)
+        with beside(self, anew=anew) as built:
+            built._train(X, y, sample_weight, validation, classes, anew=anew, incremental=incremental)
+        return self
+
+    def _train(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        classes: Any,
+        *,
+        anew: bool,
+        incremental: bool,
+    ) -> None:
         hidden = hidden_sizes_of(self.hidden_layer_sizes)
         activations = activations_of(self.activation, len(hidden))
         dropouts = dropouts_of(self.dropout, len(hidden))
@@ -126,11 +160,10 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         is_given = any(part is not None for part in validation)
         if not in_batches and (any(dropouts) or len(self.callbacks) or is_given):
             raise ValueError("dropout, callbacks and X_val are for solver='sgd' or 'adam': 'lbfgs' has no epochs")
-        anew = not hasattr(self, "network_") or not (self.warm_start or incremental)
 
         X, y = self._checked(X, y, reset=anew)
         weights = checked_weights(sample_weight, X)
-        self._learn_targets(y, anew=anew, incremental=incremental)
+        self._learn_targets(y, classes, anew=anew, incremental=incremental)
         random_state = check_random_state(self.random_state)
         architecture = [X.shape[1], *hidden, self.n_outputs_], activations, dropouts
         made_for = *architecture, getattr(self, "loss", None)
@@ -143,60 +176,22 @@ class Perceptron(Parameters, BaseEstimator, ABC):
             raise ValueError(
                 "hidden_layer_sizes, activation, dropout and loss must be what they were when training began"
             )
-        samples = Samples(X, self._targets(y, X.dtype), checked_weights(self._loss_weights(y, weights), X))
+        counted = checked_weights(self._loss_weights(y, weights), X, "class_weight")
+        samples = Samples(X, self._targets(y, X.dtype), counted)
         if in_batches:
             scored = self._validation(*validation) if is_given else None
             if self.early_stopping and scored is None:
                 samples, scored = self._held_out(samples, weights, random_state, incremental=incremental)
-            self._train_in_batches(samples, scored, random_state, anew=anew, incremental=incremental)
+            _stochastic.train(self, samples, scored, random_state, anew=anew, incremental=incremental)
         else:
-            _lbfgs.train(self, samples)
-        if not all(np.isfinite(param).all() for param in self.network_.params):
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
-                "preprocessed."
-            )
-        return self
-
-    def _train_in_batches(
-        self, samples: Samples, validation: Samples | None, random_state: Any, *, anew: bool, incremental: bool
-    ) -> None:
-        _stochastic.begin(self, anew=anew, scores=validation is not None)
-        if not incremental or not hasattr(self, "_optimizer"):
-            self._optimizer = _optimizers.make(self)
-        if incremental and self.early_stopping and self.stopped_early_:
-            warnings.warn(
-                "Training has stopped early, and this call of partial_fit trains nothing; early_stopping=False goes on",
-                stacklevel=2,
-            )
-            return
-        self.stopped_early_ = False
-        loop = _stochastic.Loop(self, samples, validation, random_state, () if incremental else self.callbacks)
-        ended = loop.run(1 if incremental else self.max_iter)
-        if self.stopped_early_ or (self.early_stopping and not incremental):
-            for param, best in zip(self.network_.params, self._best_params, strict=True):
-                np.copyto(param, best)
-        if not ended and not incremental:
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
-                "converged yet.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+            _lbfgs.train(self, samples, anew=anew)
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         """X in the network's dtype, dense in C order or CSR; y as an array."""
         X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=(np.float64, np.float32) if reset else self.network_.params[0].dtype,
-            order="C",
-            multi_output=True,
-            y_numeric=is_regressor(self),
-            reset=reset,
+            self, X, y, dtype=self._dtypes(reset), multi_output=True, y_numeric=is_regressor(self), reset=reset, **_FORM
         )
+        X = X if reset else in_range("X", X, self.network_.params[0].dtype)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _validation(self, X: Any, y: Any, sample_weight: Any) -> Samples:
@@ -214,31 +209,37 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         ``partial_fit`` holds out the same rows whenever it is given as many, and so never trains on those of the same
         data.
         """
-        stratify = None
+        stratify = None if incremental else self._shared_out(samples.targets)
         if incremental:
             if not hasattr(self, "_held_out_seed"):
                 self._held_out_seed = random_state.randint(np.iinfo(np.int32).max)
             random_state = self._held_out_seed
-        elif self.out_activation_ == "logistic" and self.n_outputs_ == 1:
-            stratify = samples.targets  # two classes are shared out; scikit-learn does not do so with more
         train, held = hold_out(len(samples), self.validation_fraction, random_state, stratify)
         scored = Samples(samples.X, samples.targets, weights)
         return samples.take(train).checked("to train on"), scored.take(held).checked("to score on")
 
-    def _training_network(self) -> Sequential:
+    def _training_network(self, *, anew: bool) -> Sequential:
         """The network with scikit-learn's loss, on the same arrays.
 
-        Its layers are copies, so that those of `network_` hold no samples, for a pickle to carry about.
+        The layers of a new network are copied, so that those of `network_` hold no samples, for a pickle to carry
+        about; where training goes on `network_` is a copy that is not kept.
         """
-        layers, loss_layer = map(copy.copy, self.network_.layers), copy.copy(self.network_.loss_layer)
+        network = copied(self.network_) if anew else Sequential(self.network_.layers, self.network_.loss_layer)
         loss, gradient = self._loss_scales()
-        return Sequential(list(layers), loss_layer if loss == gradient == 1 else Scaled(loss_layer, loss, gradient))
+        if not loss == gradient == 1:
+            network.loss_layer = Scaled(network.loss_layer, loss, gradient)
+        return network
 
     def _outputs(self, X: Any) -> Array:
         """The network's outputs, ``(N, outputs)``, before the output activation."""
         check_is_fitted(self, "network_")
-        X = validate_data(self, X, accept_sparse="csr", dtype=self.network_.params[0].dtype, order="C", reset=False)
-        return outputs_of(self.network_, X)
+        check_all_unmasked(X=X)
+        X = validate_data(self, X, dtype=self._dtypes(reset=False), reset=False, **_FORM)
+        return outputs_of(self.network_, in_range("X", X, self.network_.params[0].dtype))
+
+    def _dtypes(self, reset: bool) -> tuple[Any, ...]:
+        """What X may stay in; all else becomes float64, in which `in_range` sees its numbers."""
+        return np.float64, np.float32 if reset else self.network_.params[0].dtype
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -13,9 +13,11 @@ from sklearn.utils.metaestimators import available_if
 
 from ..layers import MeanSquaredError
 from ._documentation import documented
+from ._finite import in_range
 from ._losses import PoissonWithLoss
 from ._parameters import CONSTRAINTS
 from ._perceptron import Perceptron, has_partial_fit
+from ._scored import Scored
 
 Array = NDArray[Any]
 
@@ -23,7 +25,7 @@ __all__ = ["MLPRegressor"]
 
 
 @documented
-class MLPRegressor(RegressorMixin, Perceptron):
+class MLPRegressor(Scored, RegressorMixin, Perceptron):
     """A regression by a multi-layer perceptron, of one output or several.
 
     Parameters
@@ -89,7 +91,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
     ) -> None:
         self._keep(locals())
 
-    def _learn_targets(self, y: Array, *, anew: bool, incremental: bool) -> None:
+    def _learn_targets(self, y: Array, classes: Any, *, anew: bool, incremental: bool) -> None:
         if self.loss == "poisson" and not y.min() >= 0:
             raise ValueError(f"y must not be negative for loss='poisson', but there is {y.min()}")
         outputs = 1 if y.ndim == 1 else y.shape[1]
@@ -99,7 +101,8 @@ class MLPRegressor(RegressorMixin, Perceptron):
         self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
 
     def _targets(self, y: Array, dtype: Any) -> Array:
-        return np.ascontiguousarray(y.reshape(len(y), -1), dtype)
+        targets: Array = in_range("y", y.reshape(len(y), -1), dtype)
+        return targets
 
     def _loss_layer(self) -> Any:
         return PoissonWithLoss() if self.loss == "poisson" else MeanSquaredError()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +13,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
 
 from .. import _fit_arguments, _fitting
+from ._finite import in_range
 
 Array = NDArray[Any]
 
-__all__ = ["Samples", "checked_weights", "dense", "hold_out"]
+__all__ = ["Samples", "batch_size_of", "checked_weights", "dense", "hold_out"]
 
 _FEWEST_HELD_OUT = 2
 
@@ -67,16 +69,32 @@ class Samples:
         return self
 
 
-def checked_weights(sample_weight: Any, X: Any) -> Array | None:
+def checked_weights(sample_weight: Any, X: Any, name: str = "sample_weight") -> Array | None:
     """Weights ``(N,)`` of X's dtype; ValueError where they do not fit it, or none of them counts."""
     if sample_weight is None:
         return None
-    weights: Array = _check_sample_weight(sample_weight, X, dtype=X.dtype)
+    weights: Array = in_range(name, _check_sample_weight(sample_weight, X), X.dtype)
     if not weights.min() >= 0:
         raise ValueError(f"sample_weight must not be negative, but there is {weights.min()}")
     if not weights.any():
         raise ValueError("sample_weight is zero for every sample")
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not np.isfinite(total):
+        raise ValueError(f"{name} must have a finite sum, but in {weights.dtype} it is {total}")
     return weights
+
+
+def batch_size_of(batch_size: int | str, n_samples: int) -> int:
+    """How many samples a batch has, of so many; "auto" is 200."""
+    if isinstance(batch_size, str):
+        return min(200, n_samples)
+    if batch_size > n_samples:
+        warnings.warn(
+            f"batch_size={batch_size} is larger than the number of samples, {n_samples}, and clipped to it",
+            stacklevel=2,
+        )
+    return min(int(batch_size), n_samples)
 
 
 def hold_out(n_samples: int, fraction: float, random_state: Any, stratify: Array | None = None) -> tuple[Array, Array]:

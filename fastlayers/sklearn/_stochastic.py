@@ -7,25 +7,64 @@ digits. The callbacks are the same, and so is what they are given.
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
 
 from .._evaluation import loss_of
 from .._progress import Progress
 from .._training import HOOKS, Training, hooks, listeners
 from ..network import Sequential
 from . import _optimizers
-from ._network import aligned, outputs_of, pack, put_gradients_in
-from ._samples import Samples
+from ._finite import check_trained
+from ._network import outputs_of, pack, pack_gradients
+from ._samples import Samples, batch_size_of
 
-__all__ = ["Loop", "begin"]
+__all__ = ["train"]
 
 
-def begin(estimator: Any, *, anew: bool, scores: bool) -> None:
+def train(
+    estimator: Any,
+    samples: Samples,
+    validation: Samples | None,
+    random_state: np.random.RandomState,
+    *,
+    anew: bool,
+    incremental: bool,
+) -> None:
+    """Train epoch by epoch, or ``partial_fit``'s one; sets what records a training."""
+    _begin(estimator, anew=anew, incremental=incremental, scores=validation is not None)
+    if incremental and hasattr(estimator, "_optimizer"):
+        estimator._optimizer = _optimizers.copied(estimator._optimizer)
+    else:
+        estimator._optimizer = _optimizers.make(estimator)
+    if incremental and estimator.early_stopping and estimator.stopped_early_:
+        warnings.warn(
+            "Training has stopped early, and this call of partial_fit trains nothing; early_stopping=False goes on",
+            stacklevel=2,
+        )
+        return
+    estimator.stopped_early_ = False
+    callbacks = () if incremental else estimator.callbacks
+    loop = _Loop(estimator, samples, validation, random_state, callbacks, anew=anew)
+    ended = loop.run(1 if incremental else estimator.max_iter)
+    if estimator.stopped_early_ or (estimator.early_stopping and not incremental):
+        loop.take_the_best_back()
+    if not ended and not incremental:
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
+            "converged yet.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+
+def _begin(estimator: Any, *, anew: bool, incremental: bool, scores: bool) -> None:
     """Set the attributes that record a training; those of an earlier one are kept unless it begins `anew`."""
     if anew or not hasattr(estimator, "loss_curve_"):
         estimator.loss_curve_ = []
@@ -35,18 +74,23 @@ def begin(estimator: Any, *, anew: bool, scores: bool) -> None:
     if scores and estimator.validation_scores_ is None:
         estimator.validation_scores_ = []
         estimator.best_validation_score_ = -np.inf
-        estimator._best_params = [param.copy() for param in estimator.network_.params]
-    if not estimator.early_stopping and estimator.best_loss_ is None:
-        estimator.best_loss_ = np.inf
+    if not estimator.early_stopping:
+        vars(estimator).pop("_best_params", None)
+        if estimator.best_loss_ is None:
+            estimator.best_loss_ = np.inf
+    elif not incremental or not hasattr(estimator, "_best_params"):  # scores of other samples are no measure
+        estimator._best_params = None
+        estimator.best_validation_score_ = -np.inf
+        estimator._no_improvement_count = 0
 
 
-class Loop:
+class _Loop:
     """A training under way.
 
     Parameters
     ----------
     estimator : Perceptron
-        Whose network, optimizer and attributes are those of this training; `begin` was called.
+        Whose network, optimizer and attributes are this training's alone; `_begin` was called.
     samples : Samples
         To train on.
     validation : Samples or None
@@ -55,6 +99,8 @@ class Loop:
         What the order of the samples is drawn from.
     callbacks : list
         As for `Sequential.fit`.
+    anew : bool
+        Whether the network is a new one.
     """
 
     def __init__(
@@ -63,19 +109,20 @@ class Loop:
         samples: Samples,
         validation: Samples | None,
         random_state: np.random.RandomState,
-        callbacks: Any = (),
+        callbacks: Any,
+        *,
+        anew: bool,
     ) -> None:
         self.estimator = estimator
         self.params = pack(estimator.network_)
-        self.grads = [aligned(np.zeros_like(param)).reshape(param.shape) for param in self.params]
-        self.network: Sequential = estimator._training_network()
-        put_gradients_in(self.network, *self.grads)
+        self.network: Sequential = estimator._training_network(anew=anew)
+        self.grads = pack_gradients(self.network)
         self.optimizer: Any = estimator._optimizer
         self.samples = samples
         self.validation = validation
         self.random_state = random_state
         self.order = np.arange(len(samples))
-        self.batch_size = _batch_size(estimator, len(samples))
+        self.batch_size = batch_size_of(estimator.batch_size, len(samples))
         listening = listeners(callbacks)
         self.called = {name: hooks(listening, name) for name in HOOKS}
         recorded = {"loss", "lr", "seconds"}
@@ -93,7 +140,10 @@ class Loop:
         try:
             while estimator.n_iter_ < epochs and not training.stop:
                 training.epoch, start = estimator.n_iter_, time.perf_counter()
+                if estimator.early_stopping and estimator._best_params is None:
+                    estimator._best_params = [param.copy() for param in self.params]
                 estimator.loss_ = self._epoch()
+                self._check(estimator.loss_)
                 estimator.loss_curve_.append(estimator.loss_)
                 estimator.n_iter_ += 1
                 estimator.t_ += len(self.samples)
@@ -111,7 +161,21 @@ class Loop:
         except KeyboardInterrupt:  # as scikit-learn does it: what was learned is kept
             warnings.warn("Training interrupted by user.", stacklevel=2)
             training.stop = True
+            self._check(0.0)
         return training.stop
+
+    def take_the_best_back(self) -> None:
+        """Go back to the parameters that had the best score."""
+        if self.estimator._best_params is not None:
+            for param, best in zip(self.params, self.estimator._best_params, strict=True):
+                np.copyto(param, best)
+            self.estimator._best_params = None
+
+    def _check(self, loss: float) -> None:
+        """ValueError if anything has become infinite or nan."""
+        state = _optimizers.state_of(self.optimizer)
+        arrays = {"parameter weights": self.params, "optimizer state, which makes its steps 0 or nan": state}
+        check_trained(loss, f"in epoch {self.estimator.n_iter_ + 1}", arrays)
 
     def _epoch(self) -> float:
         """Train on each batch once; the mean loss of the samples, each from before its batch's update."""
@@ -132,6 +196,8 @@ class Loop:
             optimizer.update(params, grads)
             total += loss * len(x)
             seen += len(x)
+            if not math.isfinite(total):
+                self._check(total / seen)
             if after_step:
                 training.step, training.loss = training.step + 1, loss
                 self._call("on_step_end")
@@ -161,7 +227,8 @@ class Loop:
         estimator._no_improvement_count = 0 if better else estimator._no_improvement_count + 1
         if validation is not None and score > estimator.best_validation_score_:
             estimator.best_validation_score_ = score
-            estimator._best_params = [param.copy() for param in estimator.network_.params]
+            if estimator.early_stopping:
+                estimator._best_params = None  # those that the network has
         return numbers
 
     def _record(self, numbers: dict[str, float], start: float) -> None:
@@ -176,14 +243,3 @@ class Loop:
     def _call(self, name: str) -> None:
         for hook in self.called[name]:
             hook(self.training)
-
-
-def _batch_size(estimator: Any, n_samples: int) -> int:
-    if estimator.batch_size == "auto":
-        return min(200, n_samples)
-    if estimator.batch_size > n_samples:
-        warnings.warn(
-            f"batch_size={estimator.batch_size} is larger than the number of samples, {n_samples}, and clipped to it",
-            stacklevel=2,
-        )
-    return min(int(estimator.batch_size), n_samples)
