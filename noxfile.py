@@ -81,6 +81,13 @@ def test_isa(session: nox.Session) -> None:
         suite(session, source, FASTLAYERS_ISA=level)
 
 
+@nox.session(default=False)
+def sklearn_tests(session: nox.Session) -> None:
+    """scikit-learn's own tests of its multi-layer perceptrons, on the estimators of this package in their place."""
+    install(session, "sklearn", "pytest>=8.0", "pandas")  # without pandas some would be skipped
+    session.run("python", "tests/scikit_learn_suite.py", "-q", *session.posargs)
+
+
 # Memory and undefined behaviour
 
 
