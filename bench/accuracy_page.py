@@ -51,6 +51,8 @@ random numbers. Softmax and loss: rows of 1 to 32,000 classes of many kinds, sco
 300,000 scores and 100,000 losses, and rows that a search of millions found to be the worst. A million is 2^20. Exact
 values have 120 bits and come from mpmath. The plots show the kernels of the best instruction set that the CPU runs.
 
+- Probabilities of softmax are in [0, 1], exactly 1 where no other class has a part, and a row's sum, of any length, is
+  within 5 ulp of 1 (`tests/test_probabilities.py`).
 - A number below the smallest normal one may be flushed to zero, as a result or as a term in a sum; it is not counted.
 - The loss is a Python float, also where x is float32; its error is in ulp of x's dtype.
 - The gradients of sigmoid and tanh take forward's result as it is.

@@ -5,6 +5,7 @@ it was measured and its errors there, in ulp.
 """
 
 import functools
+import math
 
 import exact
 import numpy as np
@@ -188,6 +189,12 @@ def softmax_errors(function, found, rows_at_once=None):
     step = rows_at_once or len(found.x)
     y = np.concatenate([function(found.x[i : i + step]) for i in range(0, len(found.x), step)])
     return found.gap, exact.ulps(y, found.probability, found.x.dtype)
+
+
+def sums_off(y):
+    """How far each row's sum is off 1, in ulp of 1."""
+    rows = y.reshape(-1, y.shape[-1]).tolist()
+    return np.abs([math.fsum([*row, -1.0]) for row in rows]) / float(np.finfo(y.dtype).eps)
 
 
 def loss_errors(function, found, copies=1, every=1):

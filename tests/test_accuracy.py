@@ -70,8 +70,10 @@ def test_binary_loss_and_its_gradient(implementation, dtype):
 @DTYPES
 @CLASSES
 def test_softmax(implementation, dtype, classes):
-    gap, off = points.softmax_errors(fl.softmax, points.batch(dtype, classes))
+    found = points.batch(dtype, classes)
+    gap, off = points.softmax_errors(fl.softmax, found)
     assert_within(SOFTMAX_LIMIT, off, gap)
+    assert_within(SOFTMAX_LIMIT, points.sums_off(fl.softmax(found.x)))
 
 
 @DTYPES
@@ -135,6 +137,7 @@ def test_row_of_a_million(implementation, dtype, kind):
     found = long_sums.long_row(dtype, kind)
     gap, off = points.softmax_errors(fl.softmax, found)
     assert_within(SOFTMAX_LIMIT, off, gap)
+    assert_within(SOFTMAX_LIMIT, points.sums_off(fl.softmax(found.x)))
     for function, every in ((fl.softmax_cross_entropy, 1), (with_targets, 3)):
         at, off, gradient_off = points.loss_errors(function, found, every=every)
         assert_within(LIMIT, off, at)

@@ -28,8 +28,9 @@ def softmax(x: ArrayLike, *, axis: int = -1, out: OneOut = None) -> Array:
     Returns
     -------
     y : ndarray
-        x's shape, in ``np.exp(x)``'s dtype; each row sums to 1. A row with +inf or nan, or of -inf
-        alone, is nan, without a warning. Over no class it is empty.
+        x's shape, in ``np.exp(x)``'s dtype. Each is in [0, 1], and exactly 1 where no other class has a part, as of
+        one class; equal scores have equal ones; each row sums to 1, within 5 ulp of it. A row with +inf or nan, or of
+        -inf alone, is nan, without a warning. Over no class it is empty.
 
     Raises
     ------

@@ -10,14 +10,18 @@ cdef inline void scale_rows(
     const floating *e, const floating *scale, floating *result, Py_ssize_t rows, Py_ssize_t n
 ) noexcept nogil:
     """The columns of e, each lane times its scale, as rows again."""
-    cdef floating[LANES * LANES] scaled
+    cdef floating factor
     cdef Py_ssize_t j, lane
-    for j in range(n):
-        for lane in range(LANES):
-            scaled[j * LANES + lane] = e[j * LANES + lane] * scale[lane]
     for lane in range(rows):
-        for j in range(n):
-            result[lane * n + j] = scaled[j * LANES + lane]
+        factor = scale[lane]
+        j = 0
+        while j + 2 <= n:  # two at a time: the loop itself costs as much as what it does
+            result[j] = e[j * LANES + lane] * factor
+            result[j + 1] = e[(j + 1) * LANES + lane] * factor
+            j += 2
+        if j < n:
+            result[j] = e[j * LANES + lane] * factor
+        result += n
 
 
 cdef double narrow_rows(
@@ -31,6 +35,8 @@ cdef double narrow_rows(
     cdef floating[LANES] bias
     cdef floating[LANES] low
     cdef floating[LANES] scale
+    cdef floating[LANES] largest_y
+    cdef int[LANES] largest_at
     cdef double[LANES] e_top
     cdef double[LANES] e_lost
     cdef double[LANES] others
@@ -84,8 +90,12 @@ cdef double narrow_rows(
         total[lane] = e_top[lane] + (e_lost[lane] + others[lane])
     if y != NULL:
         for lane in range(LANES):
-            scale[lane] = <floating> (1 / total[lane])
-        scale_rows(e, scale, y, rows, n)
+            largest_y[lane] = probability_of_top(e_top[lane], others[lane], total[lane], &scale[lane])
+            largest_at[lane] = <int> which[lane]
+        if n > 1:
+            scale_rows(e, scale, y, rows, n)
+        for lane in range(rows):
+            y[lane * n + largest_at[lane]] = largest_y[lane]
     if dx == NULL:
         return 0
     for lane in range(LANES):

@@ -28,6 +28,20 @@ cdef inline void scale_row(const floating *e, floating scale, floating *result, 
         result[j] = e[j] * scale
 
 
+cdef inline floating probability_of_top(double e_top, double others, double total, floating *scale) noexcept nogil:
+    """The probability of the largest score; `scale` becomes what the exponentials of all others are multiplied by.
+
+    Two roundings, of an exponential and of a reciprocal, can bring their product above 1, or below it where there is
+    no other class. So above two thirds the probability is a quotient, which is at most 1 as e_top <= total, and
+    rounded once. Below that it is the product, for equal scores to have equal probabilities. In float32 the product
+    with the reciprocal in float64 is as good as a quotient: it is within (1 + 2**-53), which rounds to 1.
+    """
+    cdef double inverse = 1 / total
+    cdef floating quotient = <floating> (e_top * inverse if floating is float else e_top / total)
+    scale[0] = <floating> inverse
+    return quotient if 2 * others < e_top else <floating> e_top * scale[0]
+
+
 cdef double softmax_row(
     const Work *work,
     const floating *x,
@@ -55,7 +69,7 @@ cdef double softmax_row(
     cdef double[LANES] lost
     cdef int lane
     cdef floating x_top = <floating> -INFINITY, x_label = 0
-    cdef floating scale, limit, shift, bias, low
+    cdef floating scale, limit, shift, bias, low, largest_y
     # What the input holds is read before anything is written: dx may be x itself.
     if is_spread or e == x:
         known = n
@@ -105,7 +119,9 @@ cdef double softmax_row(
             scale_row(e, scale, dx, n)
             dx[label] = <floating> (rest / divisor)
     if y != NULL:
-        scale_row(e, <floating> (1 / total), y, n)
+        largest_y = probability_of_top(e_top, others, total, &scale)
+        scale_row(e, scale, y, n)
+        y[top] = largest_y
     if label >= 0 and not is_spread:
         gap = <double> x_top - <double> x_label
     ratio = others / e_top

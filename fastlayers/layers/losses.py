@@ -68,7 +68,7 @@ class SoftmaxWithLoss(_Loss):
     loss : float, ndarray or None
         That of the last forward; with ``"none"`` of the labels' shape.
     y : ndarray or None
-        Its probabilities, of x's shape.
+        Its probabilities, of x's shape, as `fastlayers.softmax` promises them.
     t : array_like or None
         Its labels or targets, as given.
 

@@ -119,10 +119,10 @@ class Labels:
         """The probability of each class or label, ``(N, C)``."""
         if self.activation == "softmax":
             return softmax(outputs)
+        if self._encoder is not None and len(self.classes) == 2:
+            return sigmoid_forward(np.hstack([-outputs, outputs]))  # 1 - p would lose the digits of what p leaves
         yes = sigmoid_forward(outputs)
-        if self._encoder is None:
-            return yes
-        return np.hstack([1 - yes, yes]) if len(self.classes) == 2 else np.ones_like(yes)
+        return yes if self._encoder is None else np.ones_like(yes)
 
     def log_proba(self, outputs: Array) -> Array:
         """Its logarithm, finite where it is 0 itself."""
