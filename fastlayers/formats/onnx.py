@@ -26,10 +26,32 @@ Array = NDArray[Any]
 # Of versions that every runtime of the last years reads.
 _OPSET, _IR_VERSION = 17, 8
 _LARGEST = 2**31 - 2**20  # bytes of parameters: protobuf ends at 2 GiB, and the rest of the graph is small
-_PROBABILITIES: dict[str, tuple[str, dict[str, Any]]] = {
-    "SoftmaxWithLoss": ("Softmax", {"axis": 1}),
-    "SigmoidWithLoss": ("Sigmoid", {}),
-}
+_PROBABILITIES = ("SoftmaxWithLoss", "SigmoidWithLoss")  # the losses that make any
+# Softmax of float64 scores x, as `_reference` has it: a name, an operator, what it takes. The operator Softmax loses
+# 500 ulp far below the largest score, and 40 in the sum of a thousand classes. Here what the subtraction of the largest
+# score loses is kept, and the sum is of two: of multiples of 2**-26, which is exact, and of what they leave.
+_SOFTMAX = (
+    ("top", "ReduceMax", ("x",)),
+    ("shifted", "Sub", ("x", "top")),
+    ("part", "Sub", ("shifted", "x")),
+    ("x_seen", "Sub", ("shifted", "part")),
+    ("x_lost", "Sub", ("x", "x_seen")),
+    ("top_lost", "Add", ("top", "part")),
+    ("difference", "Sub", ("x_lost", "top_lost")),
+    ("beside_infinity", "IsNaN", ("difference",)),
+    ("lost", "Where", ("beside_infinity", "zero", "difference")),
+    ("exp", "Exp", ("shifted",)),
+    ("exp_lost", "Mul", ("exp", "lost")),
+    ("e", "Add", ("exp", "exp_lost")),
+    ("raised", "Add", ("e", "rounding")),
+    ("multiple", "Sub", ("raised", "rounding")),
+    ("rest", "Sub", ("e", "multiple")),
+    ("multiples", "ReduceSum", ("multiple", "axis")),
+    ("rests", "ReduceSum", ("rest", "axis")),
+    ("total", "Add", ("multiples", "rests")),
+    ("y", "Div", ("e", "total")),
+)
+_SOFTMAX_ARRAYS = {"zero": np.array(0.0), "axis": np.array([1]), "rounding": np.array(1.5 * 2.0**26)}
 
 
 def save(
@@ -79,8 +101,14 @@ def model(
         elif name != "Dropout":
             graph.add(name, f"{i}")
     if probabilities:
-        operator, attributes = _PROBABILITIES[kinds.name_of(loss, _PROBABILITIES, "an ONNX file with probabilities")]
-        graph.add(operator, "probabilities", **attributes)
+        if kinds.name_of(loss, _PROBABILITIES, "an ONNX file with probabilities") == "SigmoidWithLoss":
+            graph.add("Sigmoid", "probabilities")
+        elif dtype == "float64":
+            graph.add_softmax("probabilities")
+        else:  # what the operator loses in float64 is nothing to a float32
+            graph.add("Cast", "scores", to=graph.element("float64"))
+            graph.add("Softmax", "softmax", axis=1)
+            graph.add("Cast", "probabilities", to=graph.element(dtype))
     return graph.model(dtype, sample, outputs[-1])
 
 
@@ -95,15 +123,38 @@ class _Graph:
     def add(self, operator: str, name: str, arrays: Mapping[str, Array] | None = None, **attributes: Any) -> None:
         """One node more, and the arrays that it takes beside the output of the node before."""
         named = {f"{name}.{of}": array for of, array in (arrays or {}).items()}
-        inputs = [self._nodes[-1].output[0] if self._nodes else "x", *named]
-        self._nodes.append(self._onnx.helper.make_node(operator, inputs, [f"{name}.y"], name, **attributes))
-        self._arrays += [self._onnx.numpy_helper.from_array(portable(array), of) for of, array in named.items()]
+        self._add(operator, name, [self._last, *named], f"{name}.y", **attributes)
+        self._hold(named)
+
+    def add_softmax(self, name: str) -> None:
+        """The nodes of `_SOFTMAX`."""
+        x = self._last
+        for result, operator, operands in _SOFTMAX:
+            attributes = {"axes": [1]} if operator == "ReduceMax" else {}
+            inputs = [x if operand == "x" else f"{name}.{operand}" for operand in operands]
+            self._add(operator, f"{name}.{result}", inputs, f"{name}.{result}", **attributes)
+        self._hold({f"{name}.{of}": array for of, array in _SOFTMAX_ARRAYS.items()})
+
+    @property
+    def _last(self) -> str:
+        """What the next node begins with."""
+        return str(self._nodes[-1].output[0]) if self._nodes else "x"
+
+    def _add(self, operator: str, name: str, inputs: Sequence[str], output: str, **attributes: Any) -> None:
+        self._nodes.append(self._onnx.helper.make_node(operator, inputs, [output], name, **attributes))
+
+    def _hold(self, arrays: Mapping[str, Array]) -> None:
+        self._arrays += [self._onnx.numpy_helper.from_array(portable(array), of) for of, array in arrays.items()]
+
+    def element(self, dtype: str) -> Any:
+        """ONNX's number of a dtype."""
+        return self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
     def model(self, dtype: str, sample: Sequence[int], outputs: int) -> Any:
         """The whole, from ``x`` to ``y``, with a name for the length of the batch."""
         self._nodes[-1].output[0] = "y"
         helper = self._onnx.helper
-        element = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        element = self.element(dtype)
         x = helper.make_tensor_value_info("x", element, ["batch", *sample])
         y = helper.make_tensor_value_info("y", element, ["batch", outputs])
         graph = helper.make_graph(self._nodes, "network", [x], [y], self._arrays)

@@ -163,7 +163,8 @@ class Portable:
             The shape of one sample, which the first affine layer flattens, as ``(1, 28, 28)``; by default ``(D,)``.
         probabilities : bool
             Give what the loss makes of the scores: softmax for `SoftmaxWithLoss`, sigmoid for `SigmoidWithLoss`;
-            by default ``y`` is what `predict` gives.
+            by default ``y`` is what `predict` gives. Softmax is computed in float64, which the runtime has to know,
+            and keeps in ONNX Runtime what `fastlayers.softmax` promises.
 
         Raises
         ------
