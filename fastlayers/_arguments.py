@@ -242,6 +242,14 @@ def weights(name: str, value: ArrayLike, shape: tuple[int, ...], what: str, dtyp
     return np.asarray(array.reshape(-1), dtype=dtype, order="C")
 
 
+def check_sum(name: str, weights: ArrayLike, over: str, dtype: np.dtype[Any] | type = np.float64) -> None:
+    """A mean is divided by the sum of its weights: what overflows, or is infinite itself, would make nan of it."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = np.sum(weights, dtype=dtype)
+    if np.isinf(total):
+        raise ValueError(f"{name} must have a finite sum over {over}, not {total}")
+
+
 def integer(name: str, value: Any) -> int:
     try:
         return operator.index(value)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import (
     are_labels,
+    check_sum,
     checked_labels,
     checked_reduction,
     floating,
@@ -74,6 +75,8 @@ class Rows:
             ignore_index = None if ignore_index is None else -1
         else:
             t = self._as_rows(np.moveaxis(t, self._axis, -1))
+        if reduction == "mean" and not (weight is sample_weight is None):
+            _check_sums(t, weight, sample_weight)
         return {
             "x": self._as_rows(self._innermost),
             "t": t,
@@ -113,6 +116,21 @@ def check_probabilities(t: Array, of: str = "") -> None:
         raise ValueError(f"{of}target {t[place]} at {place_of(place)} is outside [0, 1]")
 
 
+def _check_sums(t: Array, weight: Array | None, sample_weight: Array | None) -> None:
+    """Whether a mean can be taken with these weights: over rows of targets, or of labels, -1 where they are ignored."""
+    counted = t >= 0 if t.ndim == 1 else slice(None)
+    if weight is not None:
+        check_sum("weight", weight, "the classes")
+    if sample_weight is not None:
+        check_sum("sample_weight", sample_weight[counted], "the samples")
+    if weight is not None and t.ndim == 1:
+        of_labels, name = weight[t[counted]].astype(np.float64), "weight"
+        if sample_weight is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                of_labels, name = of_labels * sample_weight[counted], "weight times sample_weight"
+        check_sum(name, of_labels, "the samples")
+
+
 class Pairs:
     """Numbers, and a target for each, as rows ``(N, K)`` of samples.
 
@@ -143,6 +161,11 @@ class Pairs:
             check_probabilities(t)
         self._shape, self._t_shape = x.shape, t.shape
         rows = (x.shape[0], math.prod(x.shape[1:])) if x.ndim else (1, 1)
+        if reduction == "mean" and sample_weight is not None:  # which counts for each number of its sample
+            wide = np.result_type(x, np.float64)
+            with np.errstate(over="ignore"):
+                of_numbers = sample_weight.astype(wide) * rows[1]
+            check_sum("sample_weight", of_numbers, "the numbers of all samples", wide)
         self.arguments: dict[str, Any] = {
             name: np.asarray(x.reshape(rows), order="C"),
             "t": np.asarray(t.reshape(rows), dtype=x.dtype, order="C"),

@@ -74,6 +74,7 @@ def _check_weights(name: str, weights: Array) -> None:
         raise ValueError(f"{name} must be finite, and 0 or more, not {weights[place]} at {_arguments.place_of(place)}")
     if not weights.any():
         raise ValueError(f"{name} is 0 for each of the {len(weights)} samples: one must count at least")
+    _arguments.check_sum(name, weights, "the samples")
 
 
 # Options

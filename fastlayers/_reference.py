@@ -344,7 +344,10 @@ def _class_weights(
     if weight is not None:
         q = q * weight
     if sample_weight is not None:
-        q, counts = q * sample_weight[:, np.newaxis], counts * sample_weight
+        # An infinite weight, of a sum that is not divided by it, leaves the classes that no one wants at 0.
+        q, counts = np.where(q == 0, 0, q * sample_weight[:, np.newaxis]), counts * sample_weight
+    if ignore_index is not None:
+        counts[t == ignore_index] = 0  # also where its sample's weight is infinite
     return q, counts
 
 

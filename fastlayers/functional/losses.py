@@ -68,8 +68,8 @@ def mean_squared_error(
     TypeError
         If an argument does not hold real numbers, or out has a wrong dtype.
     ValueError
-        If the shapes do not fit; if reduction is not one of the three; if out is read-only or of a wrong
-        shape.
+        If the shapes do not fit; if reduction is not one of the three; if for the mean the sample weights have a sum
+        that is infinite or overflows (the message has it); if out is read-only or of a wrong shape.
 
     Notes
     -----
@@ -148,8 +148,8 @@ def sigmoid_cross_entropy(
         If an argument does not hold real numbers, or out has a wrong dtype.
     ValueError
         If the shapes do not fit; if a target lies outside [0, 1] (the message has it and its place);
-        if reduction is not one of the three; if out is read-only or of a wrong
-        shape.
+        if reduction is not one of the three; if for the mean the sample weights have a sum that is infinite or
+        overflows (the message has it); if out is read-only or of a wrong shape.
 
     Notes
     -----

@@ -167,7 +167,8 @@ def softmax_cross_entropy(
     ValueError
         If the shapes do not fit; if a label is outside [0, C) (the message has the label and its
         row); if ignore_index is given beside targets, label_smoothing is outside [0, 1] or reduction is not
-        one of the three; if out is read-only or of a wrong shape.
+        one of the three; if for the mean the classes' weights, or those of the samples that count, have a sum that is
+        infinite or overflows (the message has it); if out is read-only or of a wrong shape.
 
     Notes
     -----

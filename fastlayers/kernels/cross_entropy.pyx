@@ -62,11 +62,14 @@ cdef bint are_options(
 
 
 cdef bint examine(const Work *work, double *divisor) noexcept nogil:
-    """Whether the labels, where there are any, fit; and what the losses are divided by."""
+    """Whether the labels, where there are any, fit; and what the losses are divided by, which must be finite."""
     if work.label_type != SOFT_TARGETS and not labels_fit(work):
         return False
-    divisor[0] = sum_of_weights(work) if loss_of(work).reduction == MEAN else 1
-    return True
+    if loss_of(work).reduction != MEAN:
+        divisor[0] = 1
+        return True
+    divisor[0] = sum_of_weights(work)
+    return has_finite_sums(work, divisor[0])
 
 
 cdef bint prepare(

@@ -123,11 +123,11 @@ cdef bint prepare_pairs(
         loss.sample_weights = data_of(work, sample_weight)
     if work.rows * work.columns < WORTH_RELEASING:
         loss.divisor = divisor_of_pairs(work)
-        return examine(work)
+        return has_finite_sums(work, loss.divisor) and examine(work)
     _pinned = pinned(work)
     with nogil:
         loss.divisor = divisor_of_pairs(work)
-        fit = examine(work)
+        fit = has_finite_sums(work, loss.divisor) and examine(work)
     return fit
 
 

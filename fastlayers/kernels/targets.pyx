@@ -145,6 +145,19 @@ cdef double sum_of_weights(const Work *work) noexcept nogil:
     return exact(total, lost)
 
 
+cdef inline bint has_finite_sums(const Work *work, double divisor) noexcept nogil:
+    """Whether the mean's divisor is finite, and no class weighs so much that all of them could overflow."""
+    cdef const Loss *loss = loss_of(work)
+    cdef int odd = 0
+    cdef Py_ssize_t j
+    if loss.weights == NULL and loss.sample_weights == NULL:
+        return True
+    if loss.weights != NULL:
+        for j in range(work.columns):
+            odd |= not -1e290 < number_at(loss.weights, work.typenum, j) < 1e290
+    return not odd and divisor - divisor == 0
+
+
 cdef inline floating target_of(
     const floating *t, const floating *weights, floating keep, floating base, Py_ssize_t j
 ) noexcept nogil:

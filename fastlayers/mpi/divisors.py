@@ -26,6 +26,7 @@ def is_ours(loss: Any) -> bool:
     return any(getattr(type(loss), "forward", None) is kind.forward for kind in OURS)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # weights that overflow are an error once the ranks have summed them
 def divisor(loss: Any, samples: int, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
     r"""What a loss layer's mean over the batch of its last forward divides by.
 
@@ -51,6 +52,14 @@ def divisor(loss: Any, samples: int, t: ArrayLike, sample_weight: ArrayLike | No
     y: Any = loss.y if is_ours(loss) else None
     elements = samples if y is None else y.size
     return counted * elements / samples
+
+
+def check_sums(loss: Any, sample_weight: ArrayLike | None) -> None:
+    """Refuse weights whose sum no mean can be divided by, before they spoil a gradient."""
+    if sample_weight is not None:
+        _arguments.check_sum("sample_weight", _arguments.real("sample_weight", sample_weight), "the samples")
+    if isinstance(loss, layers.SoftmaxWithLoss) and loss.weight is not None:
+        _arguments.check_sum("weight", _arguments.real("weight", loss.weight), "the classes")
 
 
 def _of_softmax(loss: layers.SoftmaxWithLoss, t: Array, sample_weight: ArrayLike | None) -> float:

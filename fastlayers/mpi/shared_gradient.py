@@ -60,6 +60,7 @@ class SharedGradient:
             agree(self._comm, error)
         if getattr(self._network.loss_layer, "reduction", "mean") == "sum":
             return loss
+        _arguments.check_sum("the weights", divisor, "the samples of all ranks")  # which all ranks have alike
         if not divisor:  # no sample counts, so there is no mean, and the sums are 0
             return float("nan")
         self._exchange.scale(1 / divisor)
@@ -87,6 +88,8 @@ class SharedGradient:
             raise ValueError(f"the loss has reduction={reduction!r}: over several ranks it must be 'mean' or 'sum'")
         is_ours = divisors.is_ours(loss_layer)
         weights = () if sample_weight is None else (sample_weight,)
+        if reduction == "mean":
+            divisors.check_sums(loss_layer, sample_weight)
         if is_ours:
             loss_layer.reduction = "sum"
         try:

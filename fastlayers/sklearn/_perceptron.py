@@ -101,7 +101,7 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         y : array_like
             ``(N,)`` classes or numbers; ``(N, C)`` for several labels (0 or 1 each) or several outputs.
         sample_weight : array_like, optional
-            ``(N,)``, how much each sample counts; not negative.
+            ``(N,)``, how much each sample counts; not negative, and of a finite sum.
         X_val, y_val, sample_weight_val : array_like, optional
             Other samples to score after each epoch, in place of those that ``early_stopping`` would hold out. The names
             are those of scikit-learn's ``HistGradientBoostingClassifier.fit``.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
 
-from .. import _fit_arguments, _fitting
+from .. import _arguments, _fit_arguments, _fitting
 from ._finite import in_range
 
 Array = NDArray[Any]
@@ -70,7 +70,7 @@ class Samples:
 
 
 def checked_weights(sample_weight: Any, X: Any, name: str = "sample_weight") -> Array | None:
-    """Weights ``(N,)`` of X's dtype; ValueError where they do not fit it, or none of them counts."""
+    """Weights ``(N,)`` of X's dtype; ValueError where they do not fit it, none of them counts, or they overflow."""
     if sample_weight is None:
         return None
     weights: Array = in_range(name, _check_sample_weight(sample_weight, X), X.dtype)
@@ -78,10 +78,7 @@ def checked_weights(sample_weight: Any, X: Any, name: str = "sample_weight") -> 
         raise ValueError(f"sample_weight must not be negative, but there is {weights.min()}")
     if not weights.any():
         raise ValueError("sample_weight is zero for every sample")
-    with np.errstate(over="ignore"):
-        total = weights.sum()
-    if not np.isfinite(total):
-        raise ValueError(f"{name} must have a finite sum, but in {weights.dtype} it is {total}")
+    _arguments.check_sum(name, weights, "the samples", weights.dtype)
     return weights
 
 
