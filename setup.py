@@ -43,8 +43,9 @@ DIRECTIVES = {
 }
 
 # GCC and Clang: never -ffast-math, which loses NaN and infinity and breaks the rounding in exp. That no
-# one reads errno or the floating-point traps of these loops changes no value and lets them vectorise.
-UNIX_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math"]
+# one reads errno or the floating-point traps of these loops changes no value and lets them vectorise. No product is
+# added in one rounding but where `multiply_add` says so.
+UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 # The features of the x86-64 psABI's levels by name: compilers older than the levels know these too.
 UNIX_V3 = ["-mavx2", "-mfma", "-mf16c", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe", "-mpopcnt"]
 UNIX_V4 = [*UNIX_V3, "-mavx512f", "-mavx512dq", "-mavx512cd", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"]
@@ -76,7 +77,8 @@ def extension(name: str) -> Extension:
     return Extension(
         f"fastlayers.kernels.{name}",
         [f"fastlayers/kernels/{name}.pyx"],
-        include_dirs=[np.get_include()],
+        include_dirs=[np.get_include(), "fastlayers/kernels"],
+        depends=["fastlayers/kernels/floating_point.h"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
     )
 

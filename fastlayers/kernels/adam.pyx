@@ -107,8 +107,8 @@ cdef void adam_loop(
             fl_adam_by_estimates(param, grad, m, v, lr, eps, gain1, gain2, scale1, scale2, n)
             return
     for i in range(n):
-        m[i] = at_rest(m[i] + gain1 * (grad[i] - m[i]))
-        v[i] = at_rest(v[i] + gain2 * (grad[i] * grad[i] - v[i]))
+        m[i] = at_rest(multiply_add(gain1, grad[i] - m[i], m[i]))
+        v[i] = at_rest(multiply_add(gain2, multiply_add(grad[i], grad[i], -v[i]), v[i]))
         param[i] -= lr * (m[i] * scale1) / (square_root(v[i] * scale2) + eps)
 
 

@@ -44,13 +44,13 @@ cdef void effective_loop(
     cdef Py_ssize_t i
     if decays and not rule.decoupled:
         for i in range(n):
-            effective[i] = scale * grad[i] + decay * param[i]
+            effective[i] = multiply_add(scale, grad[i], decay * param[i])
         return
     for i in range(n):
         effective[i] = scale * grad[i]
     if decays and shrink != 0:
         for i in range(n):
-            param[i] -= shrink * param[i]
+            param[i] = multiply_add(-shrink, param[i], param[i])
 
 
 cdef inline bint decays(const Work *work) noexcept nogil:

@@ -4,9 +4,10 @@ Written so that the compiler vectorises it at every level without -ffast-math. T
 drop NaN and infinity and re-associate sums, and the rounding trick in `exp` below is a sum that must
 not be re-associated. So every loop here runs over LANES independent elements, with no branch and no
 call, and a reduction keeps LANES partial results of its own. That also fixes its order of additions:
-the result is the same for any number of threads and any alignment. A literal next to a `floating` is
-written `<floating> 1`: Cython makes a bare 1 the double 1.0, and float32 arithmetic then runs in
-float64, right but half as fast (``gcc -Wdouble-promotion`` finds it).
+the result is the same for any number of threads and any alignment. A product is added without a
+rounding of its own where `multiply_add` says so, and nowhere else (``floating_point.h``). A literal next
+to a `floating` is written `<floating> 1`: Cython makes a bare 1 the double 1.0, and float32 arithmetic
+then runs in float64, right but half as fast (``gcc -Wdouble-promotion`` finds it).
 """
 
 from libc.math cimport INFINITY
@@ -20,6 +21,19 @@ ctypedef fused floating:
 cdef enum:
     LANES = 32  # two 512-bit registers of float32
     CHUNK = 512  # what is summed before a partial sum moves on; a multiple of 4 * LANES
+
+
+cdef extern from "floating_point.h" nogil:
+    float fl_multiply_add_float(float a, float b, float c)
+    double fl_multiply_add_double(double a, double b, double c)
+
+
+cdef inline floating multiply_add(floating a, floating b, floating c) noexcept nogil:
+    """a * b + c, rounded once where the instruction set has one instruction for it, else twice."""
+    if floating is float:
+        return fl_multiply_add_float(a, b, c)
+    else:
+        return fl_multiply_add_double(a, b, c)
 
 
 cdef extern from * nogil:
@@ -66,35 +80,37 @@ cdef inline floating exp_less_1(floating x, floating bias, floating *scale) noex
     cdef uint32_t bits
     cdef uint64_t wide
     if floating is float:
-        k = x * <float> 1.44269504088896341 + bias
+        k = multiply_add(x, <float> 1.44269504088896341, bias)
         n = k - bias
-        r = (x - n * <float> 0.693359375) - n * <float> -2.12194440054690583e-4
+        r = multiply_add(n, <float> -0.693359375, x)
+        r = multiply_add(n, <float> 2.12194440054690583e-4, r)
         p = <float> 0.0013814598646664034
-        p = p * r + <float> 0.0083687168797281399
-        p = p * r + <float> 0.041668388045313997
-        p = p * r + <float> 0.16666520631709497
-        p = p * r + <float> 0.49999993447796487
+        p = multiply_add(p, r, <float> 0.0083687168797281399)
+        p = multiply_add(p, r, <float> 0.041668388045313997)
+        p = multiply_add(p, r, <float> 0.16666520631709497)
+        p = multiply_add(p, r, <float> 0.49999993447796487)
         memcpy(&bits, &k, sizeof(bits))
         bits <<= 23
         memcpy(scale, &bits, sizeof(bits))
     else:
-        k = x * 1.44269504088896341 + bias
+        k = multiply_add(x, <double> 1.44269504088896341, bias)
         n = k - bias
-        r = (x - n * 0.69314575195312500) - n * 1.42860682030941723e-6
+        r = multiply_add(n, <double> -0.69314575195312500, x)
+        r = multiply_add(n, <double> -1.42860682030941723e-6, r)
         p = 2.5000061625531280e-8
-        p = p * r + 2.7630248385323021e-7
-        p = p * r + 2.7557586373785181e-6
-        p = p * r + 2.4801493098887392e-5
-        p = p * r + 1.9841269506578724e-4
-        p = p * r + 1.3888888943630134e-3
-        p = p * r + 8.3333333334944616e-3
-        p = p * r + 4.1666666666530158e-2
-        p = p * r + 1.6666666666666413e-1
-        p = p * r + 0.50000000000000106
+        p = multiply_add(p, r, 2.7630248385323021e-7)
+        p = multiply_add(p, r, 2.7557586373785181e-6)
+        p = multiply_add(p, r, 2.4801493098887392e-5)
+        p = multiply_add(p, r, 1.9841269506578724e-4)
+        p = multiply_add(p, r, 1.3888888943630134e-3)
+        p = multiply_add(p, r, 8.3333333334944616e-3)
+        p = multiply_add(p, r, 4.1666666666530158e-2)
+        p = multiply_add(p, r, 1.6666666666666413e-1)
+        p = multiply_add(p, r, 0.50000000000000106)
         memcpy(&wide, &k, sizeof(wide))
         wide <<= 52
         memcpy(scale, &wide, sizeof(wide))
-    return p * (r * r) + r
+    return multiply_add(p, r * r, r)
 
 
 cdef inline floating exp(floating x, floating bias) noexcept nogil:
@@ -120,7 +136,7 @@ cdef inline void exp_frame(floating top, floating *shift, floating *bias, floati
     shift[0] = top
     if -reach < top < reach:
         shift[0] = 0
-        m = (top * <floating> 1.44269504088896341 + exp_bias(<floating> 0)) - exp_bias(<floating> 0)
+        m = multiply_add(top, <floating> 1.44269504088896341, exp_bias(<floating> 0)) - exp_bias(<floating> 0)
     bias[0] = exp_bias(m)
     low[0] = (m - least) * <floating> 0.69314718055994531
 
@@ -149,7 +165,7 @@ cdef inline double log_1p(double x) noexcept nogil:
     """
     cdef double w = 1 + x
     cdef double c = (x - (w - 1)) / w
-    cdef double k, m, f, s, z, half
+    cdef double k, m, f, s, z, p, half
     cdef uint64_t bits, part
     memcpy(&bits, &w, sizeof(bits))
     bits += 0x3FF0000000000000u - 0x3FE6A09E667F3BCDu
@@ -162,20 +178,15 @@ cdef inline double log_1p(double x) noexcept nogil:
     s = f / (2 + f)
     z = s * s
     half = 0.5 * f * f
-    z = z * (
-        6.666666666666735130e-01 + z * (
-            3.999999999940941908e-01 + z * (
-                2.857142874366239149e-01 + z * (
-                    2.222219843214978396e-01 + z * (
-                        1.818357216161805012e-01 + z * (1.531383769920937332e-01 + z * 1.479819860511658591e-01)
-                    )
-                )
-            )
-        )
-    )
-    return k * 6.93147180369123816490e-01 - (
-        (half - (s * (half + z) + (k * 1.90821492927058770002e-10 + c))) - f
-    )
+    p = 1.479819860511658591e-01
+    p = multiply_add(p, z, 1.531383769920937332e-01)
+    p = multiply_add(p, z, 1.818357216161805012e-01)
+    p = multiply_add(p, z, 2.222219843214978396e-01)
+    p = multiply_add(p, z, 2.857142874366239149e-01)
+    p = multiply_add(p, z, 3.999999999940941908e-01)
+    p = multiply_add(p, z, 6.666666666666735130e-01)
+    p = multiply_add(s, multiply_add(p, z, half), multiply_add(k, 1.90821492927058770002e-10, c))
+    return multiply_add(k, 6.93147180369123816490e-01, f - (half - p))
 
 
 cdef inline void add_exactly(double *total, double *lost, double value) noexcept nogil:
@@ -327,6 +338,10 @@ cdef inline double square(double x) noexcept nogil:
     return x * x
 
 
+cdef inline double add_square(double x, double rest) noexcept nogil:
+    return multiply_add(x, x, rest)
+
+
 cdef inline double sum_of_squares(const floating *x, double scale, Py_ssize_t n) noexcept nogil:
     """sum_j (scale x_j)**2, in float64; the scale keeps the squares within its range.
 
@@ -347,16 +362,16 @@ cdef inline double sum_of_squares(const floating *x, double scale, Py_ssize_t n)
         while i + 4 * LANES <= stop:
             at = x + i
             for lane in range(LANES):
-                part[lane] += (square(scale * at[lane]) + square(scale * at[LANES + lane])) + (
-                    square(scale * at[2 * LANES + lane]) + square(scale * at[3 * LANES + lane])
+                part[lane] += add_square(scale * at[lane], square(scale * at[LANES + lane])) + add_square(
+                    scale * at[2 * LANES + lane], square(scale * at[3 * LANES + lane])
                 )
             i += 4 * LANES
         while i + LANES <= stop:
             for lane in range(LANES):
-                part[lane] += square(scale * x[i + lane])
+                part[lane] = add_square(scale * x[i + lane], part[lane])
             i += LANES
         for lane in range(<int> (stop - i)):
-            part[lane] += square(scale * x[i + lane])
+            part[lane] = add_square(scale * x[i + lane], part[lane])
         i = stop
         if n <= CHUNK:
             return sum_of_lanes(part, lost, False)

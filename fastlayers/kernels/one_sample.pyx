@@ -37,14 +37,14 @@ cdef inline void row_tile(
         total[lane] = <floating> 0
     while i + 4 <= inputs:
         for lane in range(width):
-            total[lane] += (x[i] * W[lane] + x[i + 1] * W[columns + lane]) + (
-                x[i + 2] * W[2 * columns + lane] + x[i + 3] * W[3 * columns + lane]
+            total[lane] += multiply_add(x[i], W[lane], x[i + 1] * W[columns + lane]) + multiply_add(
+                x[i + 2], W[2 * columns + lane], x[i + 3] * W[3 * columns + lane]
             )
         W += 4 * columns
         i += 4
     while i < inputs:
         for lane in range(width):
-            total[lane] += x[i] * W[lane]
+            total[lane] = multiply_add(x[i], W[lane], total[lane])
         W += columns
         i += 1
     for lane in range(width):

@@ -14,7 +14,7 @@ cdef void sgd_loop(floating *param, const floating *grad, const double *factors,
     cdef floating lr = <floating> factors[0]
     cdef Py_ssize_t i
     for i in range(n):
-        param[i] -= lr * grad[i]
+        param[i] = multiply_add(-lr, grad[i], param[i])
 
 
 cdef void momentum_loop(
@@ -26,11 +26,11 @@ cdef void momentum_loop(
     if nesterov:
         for i in range(n):
             step = lr * grad[i]
-            velocity[i] = at_rest(momentum * velocity[i] - step)
-            param[i] += momentum * velocity[i] - step
+            velocity[i] = at_rest(multiply_add(momentum, velocity[i], -step))
+            param[i] += multiply_add(momentum, velocity[i], -step)
     else:
         for i in range(n):
-            velocity[i] = at_rest(momentum * velocity[i] - lr * grad[i])
+            velocity[i] = at_rest(multiply_add(momentum, velocity[i], -(lr * grad[i])))
             param[i] += velocity[i]
 
 

@@ -107,12 +107,12 @@ cdef inline void multiply_tile(
         if rows > 2:
             a2, a3 = a[2 * p.a_row], a[3 * p.a_row]
         for lane in range(LANES):
-            sums0[lane] += a0 * b[lane]
+            sums0[lane] = multiply_add(a0, b[lane], sums0[lane])
             if rows > 1:
-                sums1[lane] += a1 * b[lane]
+                sums1[lane] = multiply_add(a1, b[lane], sums1[lane])
             if rows > 2:
-                sums2[lane] += a2 * b[lane]
-                sums3[lane] += a3 * b[lane]
+                sums2[lane] = multiply_add(a2, b[lane], sums2[lane])
+                sums3[lane] = multiply_add(a3, b[lane], sums3[lane])
         a += p.a_inner
         b += p.b_row
     put_row(sums0, bias, y, p.y_column, width)

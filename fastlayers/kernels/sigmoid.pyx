@@ -8,13 +8,14 @@ exactly 0. Work: x, y; for backward x is dout, t is y (what forward returned), y
 
 cdef void sigmoid_forward_loop(const floating *x, floating *y, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
-    cdef floating low, high, minus_x, bias = exp_bias(<floating> 0)
+    cdef floating low, high, minus_x, scale, less_1, bias = exp_bias(<floating> 0)
     exp_bounds(&low, &high)
     for i in range(n):
         minus_x = -x[i]
         minus_x = low if minus_x < low else minus_x
         minus_x = high if minus_x > high else minus_x
-        y[i] = <floating> 1 / (<floating> 1 + exp(minus_x, bias))
+        less_1 = exp_less_1(minus_x, bias, &scale)
+        y[i] = <floating> 1 / multiply_add(less_1 + <floating> 1, scale, <floating> 1)
 
 
 cdef void sigmoid_backward_loop(const floating *dout, const floating *y, floating *dx, Py_ssize_t n) noexcept nogil:

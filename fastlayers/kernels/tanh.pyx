@@ -32,7 +32,7 @@ cdef void tanh_forward_loop(const floating *x, floating *y, Py_ssize_t n) noexce
         twice = <floating> 2 * magnitude(x[i])
         twice = high if twice > high else twice  # false for NaN, which stays
         less_1 = exp_less_1(twice, bias, &scale)
-        m = less_1 * scale + (scale - <floating> 1)
+        m = multiply_add(less_1, scale, scale - <floating> 1)
         y[i] = with_sign(m / (m + <floating> 2), x[i])
 
 

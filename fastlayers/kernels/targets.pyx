@@ -162,7 +162,7 @@ cdef inline floating target_of(
     const floating *t, const floating *weights, floating keep, floating base, Py_ssize_t j
 ) noexcept nogil:
     """q_j, but for what a label adds to its own class."""
-    cdef floating target = base if t == NULL else keep * t[j] + base
+    cdef floating target = base if t == NULL else multiply_add(keep, t[j], base)
     return target if weights == NULL else target * weights[j]
 
 
@@ -228,10 +228,10 @@ cdef void spread_gradient(
     cdef Py_ssize_t j
     if is_as_given(loss, t):
         for j in range(work.columns):
-            dx[j] = e[j] * scale - t[j] * share
+            dx[j] = multiply_add(e[j], scale, -(t[j] * share))
         return
     for j in range(work.columns):
-        dx[j] = e[j] * scale - target_of(t, weights, keep, base, j) * share
+        dx[j] = multiply_add(e[j], scale, -(target_of(t, weights, keep, base, j) * share))
     if label >= 0:
         target = target_of(t, weights, keep, base, label) + (keep if weights == NULL else keep * weights[label])
         dx[label] = <floating> ((e_label * weight - target * total) / (total * rows))
