@@ -3,15 +3,16 @@
 All else about the package stands in pyproject.toml.
 
 FASTLAYERS_REQUIRE_KERNELS=1 makes a failing compile fail the build; without it the package is built
-with what compiles, and runs on its NumPy reference where nothing does.
+with what compiles, runs on its NumPy reference where nothing does, and `fastlayers.show_config()` says why.
 
-For checks of the kernels: FASTLAYERS_CFLAGS are compiler flags that come after all others, so that they win
-(CFLAGS come before ours), and FASTLAYERS_LINE_TRACE=1 builds kernels whose lines coverage.py can count.
+For checks of the kernels: FASTLAYERS_CFLAGS are compiler flags that come after all others, so that they win (CFLAGS and LDFLAGS come before ours), and
+FASTLAYERS_LINE_TRACE=1 builds kernels whose lines coverage.py can count.
 """
 
 import os
 import re
 import shlex
+import subprocess
 import sys
 import sysconfig
 import tomllib
@@ -42,10 +43,14 @@ DIRECTIVES = {
     "freethreading_compatible": True,
 }
 
-# GCC and Clang: never -ffast-math, which loses NaN and infinity and breaks the rounding in exp. That no
-# one reads errno or the floating-point traps of these loops changes no value and lets them vectorise. No product is
-# added in one rounding but where `multiply_add` says so.
-UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+# GCC and Clang: never -ffast-math, which loses NaN and infinity and breaks the rounding in exp. What CC or CFLAGS have
+# of it is taken back, and `floating_point.h` refuses what is left. So it is where the linker is called: there each of
+# -Ofast, which only another -O replaces, -ffast-math and -funsafe-math-optimizations has GCC link an object that makes
+# the processor flush subnormal numbers, for the whole process that imports us.
+IEEE_754 = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
+# No product is added in one rounding but where `multiply_add` says so. That no one reads errno or the floating-point
+# traps of these loops changes no value and lets them vectorise.
+UNIX_FLAGS = [*IEEE_754, "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 # The features of the x86-64 psABI's levels by name: compilers older than the levels know these too.
 UNIX_V3 = ["-mavx2", "-mfma", "-mf16c", "-mbmi", "-mbmi2", "-mlzcnt", "-mmovbe", "-mpopcnt"]
 UNIX_V4 = [*UNIX_V3, "-mavx512f", "-mavx512dq", "-mavx512cd", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"]
@@ -83,8 +88,30 @@ def extension(name: str) -> Extension:
     )
 
 
+def reason(error: BaseException) -> str:
+    """Why something was not built: what the command that failed says when it is run again, else the error itself."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, subprocess.CalledProcessError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return str(error)
+    english = {**os.environ, "LC_ALL": "C"}
+    again = subprocess.run(cause.cmd, env=english, capture_output=True, text=True, check=False)
+    return next((line for line in (again.stderr + again.stdout).splitlines() if "error" in line), str(error))
+
+
 class BuildKernels(build_ext):
-    """Adds the flags of the compiler at hand to each level's module."""
+    """Adds the flags of the compiler at hand to each level's module, and keeps the reason for each that fails."""
+
+    def run(self) -> None:
+        """Build all; what was not built is noted beside what was, for `show_config`."""
+        self.reasons: dict[str, str] = {}
+        super().run()
+        note = Path("" if self.inplace else self.build_lib, "fastlayers", "kernels", "not_built.txt")
+        note.unlink(missing_ok=True)
+        if self.reasons:
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.write_text("".join(f"{name}: {why}\n" for name, why in self.reasons.items()), encoding="utf-8")
 
     def build_extension(self, ext: Extension) -> None:
         """Build one extension, with its level's flags."""
@@ -93,8 +120,16 @@ class BuildKernels(build_ext):
         flags, levels = (MSVC_FLAGS, MSVC_LEVELS) if msvc else (UNIX_FLAGS, UNIX_LEVELS)
         if not msvc:  # else what a loop needs of it would be found by luck, where another module has brought it in
             ext.libraries = [*ext.libraries, "m"]
+            ext.extra_link_args = [*ext.extra_link_args, *IEEE_754]
+            if "-mdaz-ftz" in self.compiler.linker_so:  # the same object by its own flag, which few compilers know
+                ext.extra_link_args.append("-mno-daz-ftz")
         ext.extra_compile_args = [*ext.extra_compile_args, *flags, *levels.get(name, []), *LAST_FLAGS]
-        super().build_extension(ext)
+        try:
+            super().build_extension(ext)
+        except Exception as error:
+            if ext.optional:
+                self.reasons[ext.name] = reason(error)
+            raise
 
 
 def extensions() -> list[Extension]:

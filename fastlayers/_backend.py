@@ -168,20 +168,33 @@ def load_level(level: str) -> ModuleType:
     return importlib.import_module(f"fastlayers.kernels.{MODULES[level]}")
 
 
+def _reason(error: Exception) -> str:
+    """Why a module cannot be imported: what Python says, and what its build has noted where that failed."""
+    from pathlib import Path
+
+    note = Path(__file__).with_name("kernels") / "not_built.txt"
+    if isinstance(error, ModuleNotFoundError) and note.is_file():
+        for line in note.read_text(encoding="utf-8").splitlines():
+            module, _, why = line.partition(": ")
+            if module == error.name:
+                return f"{error}, because its build failed: {why}"
+    return str(error)
+
+
 def _load_best(cap: str) -> None:
     """Load the best supported level at or below `cap`; keep the reason for each that fails."""
     global _compiled, _level
     try:
         levels = [level for level in supported_levels() if LEVELS.index(level) <= LEVELS.index(cap)]
     except Exception as error:
-        _failures["cpu detection"] = str(error)
+        _failures["cpu detection"] = _reason(error)
         return
     for level in reversed(levels):
         try:
             _compiled, _level = load_level(level), level
             return
         except Exception as error:  # a ValueError or RuntimeError where it was built for another NumPy
-            _failures[level] = str(error)
+            _failures[level] = _reason(error)
 
 
 def _why_not() -> str:

@@ -1,6 +1,7 @@
 """An install where the kernels cannot be built: it succeeds, runs on the reference, and says so."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,7 @@ def test_without_a_compiler_the_reference_answers(checkout, tmp_path):
     report = "\n".join(report)
     assert "The compiled kernels are not there" in report
     assert "install a C compiler" in report
+    assert re.search(r"^not loaded .*\b_cpu'.* build failed: .*no-such-compiler", report, re.MULTILINE)
 
     script = next(target.glob("*/fastlayers*"))  # bin/fastlayers, Scripts/fastlayers.exe
     for backend, status, error in [("fast", 2, "unknown FASTLAYERS_BACKEND 'fast'"), ("cython", 1, "the compiled")]:

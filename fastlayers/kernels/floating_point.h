@@ -6,6 +6,15 @@
 #ifndef FASTLAYERS_FLOATING_POINT_H
 #define FASTLAYERS_FLOATING_POINT_H
 
+/* GCC names each part of -ffast-math that is on. Older ones name fewer, but none takes its own arithmetic for that of
+   IEEE 754 then, where the processor's is. That nobody reads traps or errno is what setup.py itself says. */
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0) \
+    || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__) \
+    || (defined(__GCC_IEC_559) && __GCC_IEC_559 < 1 && (defined(__x86_64__) || defined(__aarch64__))) \
+    || defined(_M_FP_FAST)
+#error "the compiler's flags have -ffast-math, /fp:fast or a part of it: the kernels would give wrong numbers"
+#endif
+
 /* Clang names no part but one, and can be told here to do without all of them. Which products and sums are rounded as
    one is said below, and nowhere left to a compiler: where it works on vectors and on single numbers, as addresses
    have it, it need not choose the same for both. GCC has a flag for that alone, and setup.py gives it. */
