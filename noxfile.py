@@ -140,7 +140,7 @@ def free_threaded(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def dist(session: nox.Session) -> None:
-    """An sdist and a wheel, repaired, stripped and checked, into dist/."""
+    """An sdist and a wheel, repaired and checked, into dist/."""
     build(session, ROOT / "dist")
 
 

@@ -5,7 +5,8 @@ All else about the package stands in pyproject.toml.
 FASTLAYERS_REQUIRE_KERNELS=1 makes a failing compile fail the build; without it the package is built
 with what compiles, runs on its NumPy reference where nothing does, and `fastlayers.show_config()` says why.
 
-For checks of the kernels: FASTLAYERS_CFLAGS are compiler flags that come after all others, so that they win (CFLAGS and LDFLAGS come before ours), and
+For checks of the kernels: FASTLAYERS_DEBUG=1 keeps symbols and adds what a debugger reads, FASTLAYERS_CFLAGS are
+compiler flags that come after all others, so that they win (CFLAGS and LDFLAGS come before ours), and
 FASTLAYERS_LINE_TRACE=1 builds kernels whose lines coverage.py can count.
 """
 
@@ -63,6 +64,9 @@ LAST_FLAGS = shlex.split(os.environ.get("FASTLAYERS_CFLAGS", ""))
 if os.environ.get("FASTLAYERS_LINE_TRACE", "") not in ("", "0"):
     DIRECTIVES["linetrace"] = True
     LAST_FLAGS.append("-DCYTHON_TRACE_NOGIL=1")
+# Python's own flags, which come along, may ask for what a debugger reads: several times the size of the code.
+DEBUG = os.environ.get("FASTLAYERS_DEBUG", "") not in ("", "0")
+STRIP = ["-Wl,-S", "-Wl,-x"] if sys.platform == "darwin" else ["-Wl,-s"]
 
 
 def modules() -> list[str]:
@@ -120,7 +124,8 @@ class BuildKernels(build_ext):
         flags, levels = (MSVC_FLAGS, MSVC_LEVELS) if msvc else (UNIX_FLAGS, UNIX_LEVELS)
         if not msvc:  # else what a loop needs of it would be found by luck, where another module has brought it in
             ext.libraries = [*ext.libraries, "m"]
-            ext.extra_link_args = [*ext.extra_link_args, *IEEE_754]
+            flags = [*flags, "-g" if DEBUG else "-g0"]
+            ext.extra_link_args = [*ext.extra_link_args, *IEEE_754, *([] if DEBUG else STRIP)]
             if "-mdaz-ftz" in self.compiler.linker_so:  # the same object by its own flag, which few compilers know
                 ext.extra_link_args.append("-mno-daz-ftz")
         ext.extra_compile_args = [*ext.extra_compile_args, *flags, *levels.get(name, []), *LAST_FLAGS]

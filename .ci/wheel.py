@@ -1,4 +1,4 @@
-"""Build an sdist, and from it a wheel; repair it, strip it, check both: ``python .ci/wheel.py FOLDER``.
+"""Build an sdist, and from it a wheel; repair it, check both: ``python .ci/wheel.py FOLDER``.
 
 From the project's root, with what the build requires and the dependency group "wheel"; both are left in FOLDER, and
 nothing beside the sources. On Linux the wheel names the oldest C library that has all which its modules ask for.
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-LARGEST = 1_000_000  # bytes
+LARGEST = 1_000_000  # bytes; with room for more kernels, and none for what a debugger reads, which is three times that
 NEWEST_C_LIBRARY = (2, 28)  # of Debian 10, RHEL 8 and all later ones
 
 
@@ -20,9 +20,9 @@ def run(*command: str | Path) -> None:
 
 
 def repaired(wheel: Path, folder: Path) -> Path:
-    """The wheel for every Linux that it runs on, without symbols that only a debugger reads; elsewhere as it is."""
+    """The wheel for every Linux that it runs on; elsewhere as it is."""
     if sys.platform == "linux":
-        run("auditwheel", "repair", "--strip", "--wheel-dir", folder, wheel)
+        run("auditwheel", "repair", "--wheel-dir", folder, wheel)
         (wheel,) = folder.glob("*linux*.whl")
         needs = min((int(a), int(b)) for a, b in re.findall(r"manylinux_(\d+)_(\d+)_", wheel.name))
         assert needs <= NEWEST_C_LIBRARY, f"{wheel.name} needs a C library newer than {NEWEST_C_LIBRARY}"
