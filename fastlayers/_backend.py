@@ -287,8 +287,10 @@ def described() -> tuple[list[tuple[str, str]], str]:
         "python": f"{c['python']}, {c['machine']}",
     }
     failures = [("not loaded", f"{level}: {reason}") for level, reason in c["not loaded"].items()]
-    note = f"The compiled kernels are not there, so the NumPy reference answers. To get them,\n{how_to_build()}."
-    return [*rows.items(), *failures], note if _compiled is None else ""
+    note = ""
+    if _compiled is None:
+        note = f"The compiled kernels are not there, so the NumPy reference answers. To get them,\n{how_to_build()}."
+    return [*rows.items(), *failures], note
 
 
 def show_config() -> None:

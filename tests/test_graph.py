@@ -156,7 +156,7 @@ def test_without_graphviz(monkeypatch, tmp_path):
     with pytest.raises(ImportError, match="dot is not on the PATH"):
         graph.save(tmp_path / "graph.png", engine="graphviz")
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"needs matplotlib.*fastlayers\[demo\]"):
+    with pytest.raises(ImportError, match=r"needs matplotlib.*pip install .*'matplotlib>="):
         graph.save(tmp_path / "graph.png")
 
 
