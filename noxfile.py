@@ -11,6 +11,7 @@ What a session does stands in `.ci/` where `.ci/run`, which every change must pa
 or needs too much, for every change.
 """
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -37,6 +38,9 @@ from sessions import (
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"  # which brings pip along: some tests install
 nox.options.error_on_missing_interpreters = True
+
+INTERPRETERS = dict(interpreters())
+EACH = [nox.param(path, id=version) for version, path in INTERPRETERS.items()]
 
 # What every change must pass
 
@@ -129,10 +133,41 @@ def parallel(session: nox.Session) -> None:
     session.run("pytest", "-q", "--parallel-threads=4", "--iterations=1", *session.posargs)
 
 
+# Other Pythons and machines
+
+
 @nox.session(venv_backend="none", default=False)
-def free_threaded(session: nox.Session) -> None:
-    """The tests on a CPython without the GIL, which this builds from Debian's source package."""
-    session.run("bash", ".ci/free-threaded", *session.posargs, external=True)
+def cpython(session: nox.Session) -> None:
+    """What `pythons` lacks here, from Debian's packages: `nox -s cpython -- 3.14 3.13t`; t is without the GIL."""
+    for version in session.posargs:
+        session.run("bash", str(SCRIPTS / "cpython"), version, external=True)
+
+
+@nox.session(default=False)
+@nox.parametrize("python", EACH)
+def pythons(session: nox.Session) -> None:
+    """The tests on each CPython that this machine has; without the GIL also each on four threads at once."""
+    source = copy_of_checkout(session)
+    wheels = {"PIP_ONLY_BINARY": "numpy"}  # of the newest NumPy there may be none for such a Python
+    session.install(f"{source}[test]", env=REQUIRE_KERNELS | wheels)
+    if session.python.endswith("t"):
+        suite(session, source, FASTLAYERS_TEST_THREADS="16", **wheels)
+        session.install("pytest-run-parallel")
+        suite(session, source, options=["--parallel-threads=4", "--iterations=1"], **wheels)
+    else:
+        suite(session, source, **wheels)
+
+
+# What is built for another machine is built by the version of Python that it is for, and Debian 13 has this one.
+PYTHON_3_13 = next((path for version, path in INTERPRETERS.items() if re.fullmatch(r"3\.13\.\d+", version)), "3.13")
+
+
+@nox.session(python=PYTHON_3_13, default=False)
+def arm64(session: nox.Session) -> None:
+    """The kernels built for arm64, and the tests of functions and layers under emulation; for root of a Debian."""
+    session.install(*BUILD)
+    with session.chdir(copy_of_checkout(session)):
+        session.run("bash", str(SCRIPTS / "arm64"), str(ROOT / "build" / "arm64"), *session.posargs, external=True)
 
 
 # Installations
@@ -151,7 +186,7 @@ def wheel(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@nox.parametrize("python", [nox.param(path, id=version) for version, path in interpreters()])
+@nox.parametrize("python", EACH)
 def installations(session: nox.Session) -> None:
     """Both on each CPython that this machine has."""
     folder = Path(session.create_tmp()).resolve() / "dist"

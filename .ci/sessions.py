@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -41,13 +41,21 @@ def group(name: str) -> list[str]:
 
 
 def interpreters() -> Iterator[tuple[str, str]]:
-    """The version and path of each CPython from 3.11 on that is on the PATH or was built by pyenv."""
+    """The version and path of each CPython from 3.11 on that is on the PATH, or was built by pyenv or .ci/cpython.
+
+    That of one without the GIL ends with a t.
+    """
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    folders = [*pyenv.glob("versions/3.*/bin"), *map(Path, os.environ["PATH"].split(os.pathsep))]
-    ask = "import platform, sys; print(platform.python_version(), sys.implementation.name, sys.executable)"
+    ours = [*pyenv.glob("versions/3.*/bin"), *ROOT.glob("build/pythons/3.*/usr/bin")]
+    folders = [*ours, *map(Path, os.environ["PATH"].split(os.pathsep))]
+    ask = (
+        "import platform, sys, sysconfig\n"
+        "t = 't' if sysconfig.get_config_var('Py_GIL_DISABLED') else ''\n"
+        "print(platform.python_version() + t, sys.implementation.name, sys.executable)"
+    )
     versions = set()
-    for folder, minor in product(folders, range(11, 15)):
-        path = folder / f"python3.{minor}"
+    for folder, minor, t in product(folders, range(11, 15), ("", "t")):
+        path = folder / f"python3.{minor}{t}"
         if path.is_file():
             answer = subprocess.run([path, "-I", "-c", ask], capture_output=True, text=True, check=False).stdout.split()
             if answer and answer[1] == "cpython" and answer[0] not in versions:  # none from one that cannot run
@@ -55,14 +63,16 @@ def interpreters() -> Iterator[tuple[str, str]]:
                 yield answer[0], answer[2]
 
 
-def suite(session: nox.Session, source: Path, *before: str, kernels: bool = True, **env: str) -> None:
+def suite(
+    session: nox.Session, source: Path, *before: str, options: Sequence[str] = (), kernels: bool = True, **env: str
+) -> None:
     """The tests (or those of the arguments) of `source` on the installed package; run from elsewhere."""
     tests = [str(source / test) for test in session.posargs or ["tests"]]
     check = ["python", str(SCRIPTS / "kernels.py"), *([] if kernels else ["--none"])]
     env = {"PYTHONDONTWRITEBYTECODE": None, "FASTLAYERS_TEST_PURE": None if kernels else "1", **env}
     with session.chdir(session.create_tmp()):
         session.run(*check, env=env)
-        pytest = ["pytest", "-q", "-p", "no:cacheprovider", "-c", str(source / "pyproject.toml"), *tests]
+        pytest = ["pytest", "-q", "-p", "no:cacheprovider", "-c", str(source / "pyproject.toml"), *options, *tests]
         session.run(*before, *pytest, env=env, external=bool(before))
 
 
