@@ -180,7 +180,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "whole numbers": (lambda path: write(path, tensor([6], 24, "I32"), bytes(24)), "0.W is I32; expected one of F16"),
     "metadata that is no text": (lambda path: write(path, b'{"__metadata__": {"fastlayers": 3}}'), "damaged or not"),
     "a header without layers": (lambda path: write(path, tensor([2, 3], 24), bytes(24)), "header does not say so"),
-    "nested lists": (described(text="[" * 100_000), "damaged or not"),
+    "nested lists": (described(text="[" * 100_000), "damaged or not a fastlayers-model file (a header nested more"),
     "half a description": (described(text="{"), "damaged or not"),
     "another format": (described(format="other"), "header does not say so"),
     "a later version": (described(version=2), "of version 2; this fastlayers reads version 1"),

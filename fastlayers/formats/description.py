@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -26,6 +28,8 @@ Array = NDArray[Any]
 FORMAT = "fastlayers-model"
 VERSION = 1
 _LONGEST = 300  # characters of a message
+_DEEPEST = 16  # lists and objects within one another; a header has 4
+_NO_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[^][{}"]+')  # strings, which may hold some, and what is between them
 
 
 # Writing
@@ -148,6 +152,8 @@ def rebuild(text: str | bytes, arrays: Mapping[str, Array]) -> tuple[list[Any], 
     Exception
         Of any type, where the header is nothing that was ever written: `opened` has an answer to that.
     """
+    text = text if isinstance(text, str) else text.decode()
+    _check_nesting(text)
     header = json.loads(text)
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ModelFileError(f"not a {FORMAT} file (its header does not say so)")
@@ -188,6 +194,13 @@ def _check_entries(owner: str, found: Mapping[str, Any], **types: type) -> None:
     for name, kind in types.items():
         if not isinstance(found.get(name), kind):
             raise ValueError(f"{owner} has {name}={reprlib.repr(found.get(name))}; expected {kind.__name__}")
+
+
+def _check_nesting(text: str) -> None:
+    """ValueError where JSON is nested deeper than a header is: each level takes stack and memory to parse."""
+    level = {"[": 1, "{": 1, "]": -1, "}": -1}
+    if max(accumulate(level.get(bracket, 0) for bracket in _NO_BRACKETS.sub("", text)), default=0) > _DEEPEST:
+        raise ValueError(f"a header nested more than {_DEEPEST} deep")
 
 
 def _layers(described: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array], dtype: str) -> list[Any]:
