@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("setuptools", reason="it is built as setup.py builds the kernels")
+pytest.importorskip("setuptools", minversion="77", reason="it is built as setup.py builds the kernels")
 pytest.importorskip("Cython", reason="it is built as setup.py builds the kernels")
 
 

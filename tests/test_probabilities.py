@@ -106,7 +106,9 @@ def test_the_loss_layer(implementation, dtype, classes):
 @pytest.mark.parametrize("classes", [2, 3])
 def test_an_estimator(implementation, dtype, classes):
     """Of two classes it has a sigmoid: of which too each is accurate, however small."""
-    estimators = pytest.importorskip("fastlayers.sklearn")
+    pytest.importorskip("sklearn")
+    from fastlayers import sklearn as estimators
+
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 2)).astype(dtype), np.arange(60) % classes
     model = estimators.MLPClassifier((4,), solver="sgd", batch_size=60, max_iter=1, random_state=0)

@@ -169,7 +169,7 @@ def test_lines_fit_the_terminal(images: Path, columns: int) -> None:
 def test_the_width_that_columns_asks_for() -> None:
     program = "from fastlayers.command.terminal import Style; import sys; print(Style.of(sys.stdout).width)"
     for asked, width in [("33", "33"), ("0", "100"), ("many", "100"), ("", "100")]:
-        command = ["env", f"COLUMNS={asked}", sys.executable, "-c", program]
+        command = ["env", f"COLUMNS={asked}", sys.executable, "-P", "-c", program]
         assert on_terminal(*command, stdout=True)[1] == f"{width}\n"
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
         assert done.stdout == "None\n"

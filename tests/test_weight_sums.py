@@ -171,7 +171,9 @@ def test_all_ranks_together(implementation, loss, weights):
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_estimators(implementation, solver):
-    estimators = pytest.importorskip("fastlayers.sklearn")
+    pytest.importorskip("sklearn")
+    from fastlayers import sklearn as estimators
+
     classifier = estimators.MLPClassifier(solver=solver)
     options = {"sample_weight": [LARGE] * 4}
     assert refused(classifier.fit, X, LABELS, **options).startswith("sample_weight must have a finite sum")
