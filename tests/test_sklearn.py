@@ -498,7 +498,7 @@ def test_an_interrupted_fit_keeps_what_it_has_learned(iris, monkeypatch):
 
 
 def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
 
 
 def test_the_package_does_not_import_scikit_learn():
