@@ -108,11 +108,17 @@ cdef bint prepare(
 
 
 cdef tuple in_type_of_scores(object x, object t, object weight, object sample_weight):
-    """Targets of another type than the scores', and weights of another; labels are as they are."""
+    """Targets and weights in the type of the scores, labels as they are; None where none of them is changed by that."""
     cdef int typenum = floating_type(x)
-    if typenum >= 0 and PyArray_CheckExact(t) and PyArray_NDIM(<ndarray> t) == PyArray_NDIM(<ndarray> x):
-        t = in_type(t, typenum)
-    return t, in_type(weight, typenum), in_type(sample_weight, typenum)
+    cdef tuple found
+    if typenum < 0 or not PyArray_CheckExact(t):
+        return None
+    found = (
+        in_type(t, typenum) if PyArray_NDIM(<ndarray> t) == PyArray_NDIM(<ndarray> x) else t,
+        in_type(weight, typenum),
+        in_type(sample_weight, typenum),
+    )
+    return None if found[0] is t and found[1] is weight and found[2] is sample_weight else found
 
 
 cdef object losses_of(Work *work, Loss *loss):
@@ -132,15 +138,20 @@ def softmax_cross_entropy(
     x, t, out=None, weight=None, sample_weight=None, ignore_index=None, label_smoothing=0.0, reduction="mean"
 ):
     """(loss, dx) of plain scores and targets; `out` None or an array for dx."""
+    cdef tuple others
     cdef Loss loss
     cdef Work work
     if not is_given(out):
         if not are_scores(x):
             return NotImplemented
         out = new_like(out, x, floating_type(x), NPY_ARRAY_C_CONTIGUOUS)  # before the checks, as below
-    t, weight, sample_weight = in_type_of_scores(x, t, weight, sample_weight)
     if not prepare(&work, &loss, x, t, weight, sample_weight, ignore_index, label_smoothing, reduction):
-        return NotImplemented
+        others = in_type_of_scores(x, t, weight, sample_weight)
+        if others is None:
+            return NotImplemented
+        t, weight, sample_weight = others
+        if not prepare(&work, &loss, x, t, weight, sample_weight, ignore_index, label_smoothing, reduction):
+            return NotImplemented
     if order_of(out, work.typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or not (
         same_shape(x, out) and is_writeable(out) and apart_or_same(x, out) and apart(t, out)
     ):
@@ -158,6 +169,7 @@ def softmax_with_loss(
     """(loss, y, dx) of plain scores and targets; `out` None or the layer's two recyclers for y and dx."""
     cdef int typenum = floating_type(x)
     cdef object y = None, dx = None
+    cdef tuple others
     cdef Loss loss
     cdef Work work
     if out is not None:
@@ -169,9 +181,13 @@ def softmax_with_loss(
     y = new_like(y, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
     dx = new_like(dx, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
     # After the results, because to drop old ones may run any code: what is checked from here on stays so.
-    t, weight, sample_weight = in_type_of_scores(x, t, weight, sample_weight)
     if not prepare(&work, &loss, x, t, weight, sample_weight, ignore_index, label_smoothing, reduction):
-        return NotImplemented
+        others = in_type_of_scores(x, t, weight, sample_weight)
+        if others is None:
+            return NotImplemented
+        t, weight, sample_weight = others
+        if not prepare(&work, &loss, x, t, weight, sample_weight, ignore_index, label_smoothing, reduction):
+            return NotImplemented
     if work.typenum != typenum or not (same_shape(x, y) and same_shape(x, dx)):
         return NotImplemented
     work.y, work.dx = data_of(&work, y), data_of(&work, dx)
