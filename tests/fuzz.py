@@ -32,6 +32,7 @@ import fastlayers as fl
 from fastlayers import _backend
 
 HANGS_AFTER = 60  # seconds that one call may take
+LONGEST = 20_000  # characters of a worker's last words: from 3.14 on a fault has the stack of C too
 NOT_BEGUN = b"\xff" * 8  # instead of the seed of the call that is being made
 
 
@@ -104,7 +105,7 @@ def run_worker(report, seed, seconds, plant, hangs_after):
         is_hanging = watch(worker, Path(progress.name), hangs_after)
         output = worker.communicate()[0]
         errors.seek(0)
-        words, current = errors.read()[-4000:], Path(progress.name).read_bytes()
+        words, current = errors.read()[-LONGEST:], Path(progress.name).read_bytes()
     last = seed if current == NOT_BEGUN else int.from_bytes(current, "little")
     if worker.returncode == 0:
         result = json.loads(output)
