@@ -12,7 +12,7 @@ import sys
 def main() -> int:
     """Run the command; the exit status."""
     try:
-        from fastlayers.cli import main as run
+        from fastlayers.command.cli import main as run
     except (KeyboardInterrupt, ValueError, ImportError) as error:
         return tell(error)
     return run()

@@ -79,7 +79,7 @@ def test_isa(session: nox.Session) -> None:
     """The tests in processes that are held to one instruction set, for each that this machine has."""
     source = copy_of_checkout(session)
     session.install(f"{source}[test]", env=REQUIRE_KERNELS)
-    ask = "from fastlayers import _backend; print(*_backend.supported_levels())"
+    ask = "from fastlayers._core import backend; print(*backend.supported_levels())"
     for level in session.run("python", "-P", "-c", ask, silent=True).split():
         session.log(f"FASTLAYERS_ISA={level}")
         suite(session, source, FASTLAYERS_ISA=level)
@@ -148,7 +148,7 @@ def cpython(session: nox.Session) -> None:
 def pythons(session: nox.Session) -> None:
     """The tests on each CPython that this machine has; without the GIL also each on four threads at once."""
     source = copy_of_checkout(session)
-    wheels = {"PIP_ONLY_BINARY": "numpy"}  # of the newest NumPy there may be none for such a Python
+    wheels = {"PIP_ONLY_BINARY": "numpy,hypothesis"}  # of the newest there may be none for such a Python
     session.install(f"{source}[test]", env=REQUIRE_KERNELS | wheels)
     if session.python.endswith("t"):
         suite(session, source, FASTLAYERS_TEST_THREADS="16", **wheels)

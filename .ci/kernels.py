@@ -5,7 +5,7 @@ import sysconfig
 from pathlib import Path
 
 import fastlayers
-from fastlayers import _backend
+from fastlayers._core import backend
 
 fastlayers.show_config()
 package = Path(fastlayers.__file__).resolve().parent
@@ -20,8 +20,8 @@ if "--none" in sys.argv:
     assert not list(package.rglob("*.so")), "kernels were built"
 else:
     assert fastlayers.get_backend() == "cython", "the kernels were not built"
-    for level in _backend.supported_levels():
-        module = _backend.load_level(level)
-        assert module.relu_forward.__module__.endswith(_backend.MODULES[level]), module
-    missing = [level for level in _backend.MODULES if not _backend._is_built(_backend.MODULES[level])]
+    for level in backend.supported_levels():
+        module = backend.load_level(level)
+        assert module.relu_forward.__module__.endswith(backend.MODULES[level]), module
+    missing = [level for level in backend.MODULES if not backend._is_built(backend.MODULES[level])]
     assert not missing, f"not built: {missing}"

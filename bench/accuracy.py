@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import fastlayers
-from fastlayers import _backend
+from fastlayers._core import backend
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -61,7 +61,7 @@ PLAIN_NUMPY = SimpleNamespace(
 
 def contenders() -> dict[str, Any]:
     """Plain NumPy, the reference, and each level that this CPU runs, the best one last."""
-    levels = {level: _backend.load_level(level) for level in _backend.supported_levels()}
+    levels = {level: backend.load_level(level) for level in backend.supported_levels()}
     return {PLAIN: PLAIN_NUMPY, REFERENCE: fastlayers.reference, **dict(sorted(levels.items()))}
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from plots import COLOURS, DPI, OURS
 
-from fastlayers import _backend
+from fastlayers._core import backend
 
 Array = np.ndarray[Any, Any]
 Errors = tuple[Array, Array]  # at which x, distance or loss; in ulp
@@ -83,7 +83,7 @@ def write(worst: dict[str, Any], curves: dict[str, Any], docs: Path) -> None:
 
 
 def page(worst: dict[str, dict[Any, list[tuple[str, float]]]]) -> Iterator[str]:
-    config = _backend.config()
+    config = backend.config()
     yield TEXT
     yield ", ".join(f"{name} {config[name.lower()]}" for name in ("fastlayers", "NumPy", "Python")) + ".\n"
     yield f"| largest error in ulp | dtype | {' | '.join(worst)} | promise |"

@@ -175,7 +175,7 @@ def level(largest: float, pace: float) -> dict[str, Any]:
 
     from goals import OURS, Bound, Calls, Sweep
 
-    from fastlayers import _backend
+    from fastlayers._core import backend
     from fastlayers.command import cases
 
     def paths(case: Any, size: cases.Shape, dtype: str) -> Calls:
@@ -185,7 +185,7 @@ def level(largest: float, pace: float) -> dict[str, Any]:
     rows = {f"{case.name} {case.label(size)} {dtype}": (case, size, dtype) for case, size, dtype in cases.rows(largest)}
     calls = {where: partial(paths, *row) for where, row in rows.items()}
     times = Sweep(8, "", calls, Bound("reference"), 0.25).measure(pace).times[""]
-    return {"level": _backend.config()["instruction set"], "times": times}
+    return {"level": backend.config()["instruction set"], "times": times}
 
 
 def fork() -> str:

@@ -6,7 +6,7 @@ import growth
 from alone import Worker, ask
 from goals import OURS, Bound, Line, Outcome, Probe
 
-from fastlayers import _backend
+from fastlayers._core import backend
 from fastlayers.command import cases
 
 KILOBYTE, MEGABYTE = 1e3, 1e6
@@ -85,7 +85,7 @@ def fork() -> Line:
 
 def levels(pace: float) -> Outcome:
     lines = []
-    for level in _backend.supported_levels():
+    for level in backend.supported_levels():
         env = {"FASTLAYERS_ISA": level}
         found = ask("level", env=env, largest=cases.LARGEST * min(pace, 1), pace=pace)
         if found["level"] == level:

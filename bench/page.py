@@ -9,7 +9,7 @@ from pathlib import Path
 from goals import Line
 from peers import available
 
-from fastlayers import _backend
+from fastlayers._core import backend
 
 TITLES = {
     1: "The overhead of a call",
@@ -139,7 +139,7 @@ def table(lines: list[Line]) -> Iterator[str]:
 
 def machine() -> Iterator[str]:
     """The processor and the versions: a figure means nothing without them."""
-    config = _backend.config()
+    config = backend.config()
     versions = [f"Python {config['python']}", f"NumPy {config['numpy']} ({config['blas']})"]
     versions += [f"{name} {importlib.metadata.version(name)}" for name, module in PACKAGES.items() if available(module)]
     yield f"- CPU: {processor()}{caches()}, {config['machine']}"

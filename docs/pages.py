@@ -3,10 +3,12 @@
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 
 from sphinx.util import logging
 
 import fastlayers
+from fastlayers import formulas
 
 # Every name of `reference` is one of fastlayers, as its page says; fastlayers offers what the others have.
 TWINS = {"reference", "functional", "layers", "network", "optimizers"}
@@ -16,9 +18,9 @@ def public_names():
     """The full name of all that the package offers: what stands in the ``__all__`` of each public module."""
     modules = [info.name for info in pkgutil.iter_modules(fastlayers.__path__) if not info.name.startswith("_")]
     for module in ["", *(f".{name}" for name in modules if name not in TWINS)]:
-        room = importlib.import_module(f"fastlayers{module}")
-        for name in getattr(room, "__all__", []):
-            if not inspect.ismodule(getattr(room, name)) and not name.startswith("_"):
+        offering = importlib.import_module(f"fastlayers{module}")
+        for name in getattr(offering, "__all__", []):
+            if not inspect.ismodule(getattr(offering, name)) and not name.startswith("_"):
                 yield f"fastlayers{module}.{name}"
 
 
@@ -39,5 +41,15 @@ def check_reference(app, env):
             logging.getLogger(__name__).warning("the public name %s is not in the reference", name)
 
 
+def show_formulas(app, docname, source):
+    """Put every family's formulas where a page says FORMULAS."""
+    files = sorted(Path(formulas.__path__[0]).glob("[!_]*.py"))
+    shown = "\n".join(
+        f".. literalinclude:: ../../fastlayers/formulas/{file.name}\n   :language: python\n" for file in files
+    )
+    source[0] = source[0].replace("FORMULAS\n", shown)
+
+
 def setup(app):
     app.connect("env-check-consistency", check_reference)
+    app.connect("source-read", show_formulas)

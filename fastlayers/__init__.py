@@ -17,7 +17,7 @@ and ``fastlayers.graph`` are imported when they are first used.
 from typing import TYPE_CHECKING
 
 try:
-    from ._backend import get_backend, get_num_threads, set_backend, set_num_threads, show_config, use_backend
+    from ._core.backend import get_backend, get_num_threads, set_backend, set_num_threads, show_config, use_backend
 except (KeyboardInterrupt, ValueError, ImportError) as error:
     import sys
 
@@ -31,9 +31,8 @@ except (KeyboardInterrupt, ValueError, ImportError) as error:
     sys.exit(tell(error))
 
 from . import callbacks, initializers, reference, schedules, testing
-from ._history import History
-from ._names import asked_for_missing
-from ._protocols import Layer
+from ._core.names import asked_for_missing
+from ._core.protocols import Layer
 from ._version import __version__
 from .functional import (
     affine_backward,
@@ -70,6 +69,7 @@ from .layers import (
 )
 from .network import Sequential
 from .optimizers import SGD, Adam, AdamW, Momentum
+from .training.history import History
 
 if TYPE_CHECKING:
     from . import datasets as datasets  # the names that type checkers take for public, though no star imports them

@@ -11,12 +11,11 @@ import os
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from . import _arguments, _finiteness
-from ._training import Callback, Training
-
-Array = NDArray[Any]
+from ._core import arguments
+from ._core.types import Array
+from .training import finiteness
+from .training.callback import Callback, Training
 
 __all__ = ["Callback", "Checkpoint", "EarlyStopping", "ReduceOnPlateau", "Training"]
 
@@ -31,7 +30,7 @@ class _Watching(Callback):
         if not isinstance(monitor, str) or monitor not in MONITORS:
             raise ValueError(f"monitor must be one of {', '.join(MONITORS)}, not {monitor!r}")
         self.monitor = monitor
-        self.min_delta = _arguments.not_negative("min_delta", min_delta)
+        self.min_delta = arguments.not_negative("min_delta", min_delta)
         self.best: float | None = None
         self.best_epoch: int | None = None
 
@@ -99,7 +98,7 @@ class EarlyStopping(_Watching):
         restore_best: bool = True,
     ) -> None:
         super().__init__(monitor, min_delta)
-        self.patience = _arguments.count("patience", patience)
+        self.patience = arguments.count("patience", patience)
         self.restore_best = bool(restore_best)
         self.waited = 0
         self._params: list[Array] | None = None
@@ -170,11 +169,11 @@ class ReduceOnPlateau(_Watching):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, min_delta)
-        self.factor = _arguments.number("factor", factor)
+        self.factor = arguments.number("factor", factor)
         if not 0 < self.factor < 1:
             raise ValueError(f"factor must lie in (0, 1), not {self.factor}")
-        self.patience = _arguments.count("patience", patience)
-        self.min_lr = _arguments.not_negative("min_lr", min_lr)
+        self.patience = arguments.count("patience", patience)
+        self.min_lr = arguments.not_negative("min_lr", min_lr)
         self.waited = 0
 
     def on_fit_begin(self, training: Training) -> None:
@@ -235,7 +234,7 @@ class Checkpoint(_Watching):
         if self.best_only:
             super().on_fit_begin(training)
         # These bring in more of the standard library than all of training.
-        from ._files import check_writable
+        from ._core.files import check_writable
         from .formats.description import describe
         from .formats.portable import Portable
 
@@ -247,7 +246,7 @@ class Checkpoint(_Watching):
     def on_epoch_end(self, training: Training) -> None:
         """Save the network."""
         is_wanted = not self.best_only or self._is_better(training)
-        if is_wanted and _finiteness.of_layers(training.network.layers) is None:
+        if is_wanted and finiteness.of_layers(training.network.layers) is None:
             training.network.save(self.path)
 
 

@@ -8,14 +8,13 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import BinaryIO, Literal, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ._extras import require
-
-Array = NDArray[Any]
+from ._core.extras import require
+from ._core.types import Array
 
 __all__ = ["DataError", "Dataset", "Split", "load_digits", "load_idx", "load_idx_split", "read_idx"]
 

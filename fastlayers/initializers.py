@@ -22,11 +22,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-from . import _arguments
-
-Array = NDArray[Any]
+from ._core import arguments
+from ._core.types import Array
 
 __all__ = ["affine", "he_normal", "he_uniform", "xavier_normal", "xavier_uniform"]
 
@@ -153,7 +152,7 @@ def affine(
     >>> W.shape, b
     ((3, 2), array([0., 0.], dtype=float32))
     """
-    bias = _arguments.switch("bias", bias)
+    bias = arguments.switch("bias", bias)
     shape = _sizes((inputs, outputs))
     W = init(shape, rng=rng, dtype=dtype)
     return W, np.zeros(shape[1], _floating(dtype)) if bias else None
@@ -175,7 +174,7 @@ def _uniform(shape: tuple[int, int], bound: float, rng: Any, dtype: DTypeLike) -
 def _sizes(shape: Any) -> tuple[int, int]:
     if not isinstance(shape, tuple | list) or len(shape) != 2:
         raise ValueError(f"shape must be (inputs, outputs), not {shape!r}")
-    return _arguments.count("inputs", shape[0], least=0), _arguments.count("outputs", shape[1], least=0)
+    return arguments.count("inputs", shape[0], least=0), arguments.count("outputs", shape[1], least=0)
 
 
 def _floating(dtype: DTypeLike) -> np.dtype[Any]:

@@ -8,17 +8,16 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from . import _fitting
-from ._described import DescribedNetwork
-from ._evaluation import accuracy_of, loss_of
-from ._history import History
-from ._own_layers import OWN, as_input, prediction
-from ._protocols import Layer, Loss, Optimizer
+from ._core.described import DescribedNetwork
+from ._core.protocols import Layer, Loss, Optimizer
+from ._core.types import Array
 from .formats.portable import Portable
-
-Array = NDArray[Any]
+from .layers._stack import OWN, as_input, prediction
+from .training import loop
+from .training.evaluation import accuracy_of, loss_of
+from .training.history import History
 
 __all__ = ["Sequential"]
 
@@ -247,7 +246,7 @@ class Sequential(Portable, DescribedNetwork):
         >>> history.epochs, history.loss[-1] < 0.1
         (30, True)
         """
-        plan = _fitting.prepare(
+        plan = loop.prepare(
             self,
             x,
             t,
@@ -263,7 +262,7 @@ class Sequential(Portable, DescribedNetwork):
         )
         own_step = getattr(self.train_step, "__func__", None) is not Sequential.train_step
         draw = np.random.default_rng(rng).permutation if plan.shuffle else None
-        return _fitting.fit(plan, None if own_step else self.gradient, draw)
+        return loop.fit(plan, None if own_step else self.gradient, draw)
 
     def _attributes(self, of_weights: str, of_bias: str) -> list[Array]:
         """One attribute for each W and another for each b that there is, layer by layer."""

@@ -2,7 +2,7 @@
 
 ``fastlayers.reference.Relu`` is `fastlayers.Relu` with the NumPy functions in place of the kernels:
 for reading, for checking a result, and for timing one against the other. The mathematics itself
-stands in ``fastlayers/_reference.py``.
+stands in ``fastlayers/formulas.py``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar, ParamSpec, TypeVar
 
-from . import _backend, _contract, functional, layers, optimizers
-from ._names import asked_for_missing
+from . import functional, layers, optimizers
+from ._core import backend
+from ._core.names import asked_for_missing
 from .layers import AddLayer, MulLayer
 from .network import Sequential
 
@@ -65,11 +66,11 @@ R = TypeVar("R")
 
 def _pure(function: Callable[P, R]) -> Callable[P, R]:
     """`function` answered by the reference: the same rules of input, with the reference to run."""
-    rules = getattr(_contract, function.__name__)
+    rule = getattr(sys.modules[function.__module__], f"_{function.__name__}")
 
     @functools.wraps(function)
     def pure(*args: P.args, **kwargs: P.kwargs) -> R:
-        result: R = rules(_backend.run_reference, *args, **kwargs)
+        result: R = rule(backend.run_reference, *args, **kwargs)
         return result
 
     pure.__module__ = __name__

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from . import _arguments
+from ._core import arguments
 
 __all__ = ["CosineDecay", "ExponentialDecay", "InverseTimeDecay", "StepDecay"]
 
@@ -63,9 +63,9 @@ class StepDecay(_Schedule):
 
     def __post_init__(self) -> None:
         self._keep(
-            lr=_arguments.not_negative("lr", self.lr),
-            every=_arguments.count("every", self.every),
-            factor=_arguments.share("factor", self.factor),
+            lr=arguments.not_negative("lr", self.lr),
+            every=arguments.count("every", self.every),
+            factor=arguments.share("factor", self.factor),
         )
 
     def __call__(self, step: int) -> float:
@@ -108,9 +108,9 @@ class ExponentialDecay(_Schedule):
 
     def __post_init__(self) -> None:
         self._keep(
-            lr=_arguments.not_negative("lr", self.lr),
-            factor=_arguments.share("factor", self.factor),
-            every=_arguments.count("every", self.every),
+            lr=arguments.not_negative("lr", self.lr),
+            factor=arguments.share("factor", self.factor),
+            every=arguments.count("every", self.every),
         )
 
     def __call__(self, step: int) -> float:
@@ -151,8 +151,8 @@ class InverseTimeDecay(_Schedule):
 
     def __post_init__(self) -> None:
         self._keep(
-            lr=_arguments.not_negative("lr", self.lr),
-            power=_arguments.not_negative("power", self.power),
+            lr=arguments.not_negative("lr", self.lr),
+            power=arguments.not_negative("power", self.power),
         )
 
     def __call__(self, step: int) -> float:
@@ -201,10 +201,10 @@ class CosineDecay(_Schedule):
 
     def __post_init__(self) -> None:
         self._keep(
-            lr=_arguments.not_negative("lr", self.lr),
-            steps=_arguments.count("steps", self.steps),
-            warmup=_arguments.count("warmup", self.warmup, least=0),
-            end=_arguments.not_negative("end", self.end),
+            lr=arguments.not_negative("lr", self.lr),
+            steps=arguments.count("steps", self.steps),
+            warmup=arguments.count("warmup", self.warmup, least=0),
+            end=arguments.not_negative("end", self.end),
         )
         if self.warmup >= self.steps:
             raise ValueError(f"warmup must be less than steps={self.steps}, not {self.warmup}")

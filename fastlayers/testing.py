@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ._rules import check_ndarray
-
-Array = NDArray[Any]
+from ._core.arguments import check_ndarray
+from ._core.types import Array
 
 __all__ = ["check_gradients", "numerical_gradient"]
 

@@ -66,7 +66,7 @@ def started(*args: str | Path) -> Iterator[subprocess.Popen[str]]:
     # Where pytest runs in the background, SIGINT may be inherited as ignored.
     program = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from fastlayers.cli import main; sys.exit(main())"
+        "from fastlayers.command.cli import main; sys.exit(main())"
     )
     command, pipe = [sys.executable, "-P", "-c", program, *map(str, args)], subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment()) as process:

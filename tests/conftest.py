@@ -8,7 +8,7 @@ import steps
 import zoo
 
 import fastlayers as fl
-from fastlayers import _backend
+from fastlayers._core import backend
 
 # With pytest-run-parallel a test runs on several threads at once; but on one alone where what it uses changes the
 # process, or is made once for all of them and written to. (The plugin itself knows monkeypatch, capsys and the like.)
@@ -33,12 +33,12 @@ def implementation(request):
     A level whose module is not there is an error, not a skip: where kernels are expected, a build
     that quietly went without them must not pass. ``FASTLAYERS_TEST_PURE=1`` says that none are expected.
     """
-    before = _backend.kernels
-    _backend.kernels = zoo.kernels_of(request.param)
+    before = backend.kernels
+    backend.kernels = zoo.kernels_of(request.param)
     if request.param != "reference":
-        _backend.kernels.set_num_threads(fl.get_num_threads())
+        backend.kernels.set_num_threads(fl.get_num_threads())
     yield request.param
-    _backend.kernels = before
+    backend.kernels = before
 
 
 @pytest.fixture(params=zoo.LEVELS)

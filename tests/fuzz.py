@@ -29,7 +29,7 @@ from fuzz_cases import CASES, Caller, call_large, public_names
 from strategies import chance
 
 import fastlayers as fl
-from fastlayers import _backend
+from fastlayers._core import backend
 
 HANGS_AFTER = 60  # seconds that one call may take
 LONGEST = 20_000  # characters of a worker's last words: from 3.14 on a fault has the stack of C too
@@ -41,9 +41,9 @@ def make_call(caller, seed, kernels):
     r = random.Random(seed)
     implementation, threads = r.choice(zoo.IMPLEMENTATIONS), r.choice((1, 1, 3))
     fl.set_num_threads(threads)
-    _backend.kernels = kernels[implementation]
+    backend.kernels = kernels[implementation]
     if implementation != "reference":
-        _backend.kernels.set_num_threads(threads)
+        backend.kernels.set_num_threads(threads)
     caller.room.clear(at_end=chance(r, 60))
     if chance(r, 1):
         call_large(caller, r, r.choice(zoo.FUNCTIONS), fl)

@@ -18,7 +18,7 @@ import zoo
 
 import fastlayers as fl
 from fastlayers import functional, testing
-from fastlayers._memory import Recycler, recycler
+from fastlayers._core.memory import Recycler, recycler
 from fastlayers.schedules import StepDecay
 
 
@@ -274,7 +274,7 @@ def of_the_rest() -> Iterator[Case]:
     yield Case("set_backend, bad", refused(fl.set_backend, "other"))
     yield Case("show_config", shown, share=0.001)
     yield Case("use_backend", backend_used, share=0.1)
-    if Recycler.__module__ != "fastlayers._memory":
+    if Recycler.__module__ != "fastlayers._core.memory":
         memory = recycler()
         yield Case("Recycler.like", lambda: memory.like(x), (memory, x))
         yield Case("Recycler, held", lambda: [memory.like(x) for _ in range(4)], (memory, x))

@@ -21,7 +21,7 @@ import numpy as np
 import zoo
 from leak_cases import Case, cases
 
-from fastlayers import _backend
+from fastlayers._core import backend
 
 # Growth that is no leak: caches fill up, and memory is asked of the system in pieces.
 MOST_OBJECTS, MOST_BYTES = 50, 2 << 20
@@ -102,7 +102,7 @@ def main() -> int:
     options = parser.parse_args()
     failed = 0
     for implementation in options.on:
-        _backend.kernels = zoo.kernels_of(implementation)
+        backend.kernels = zoo.kernels_of(implementation)
         for case in cases():
             if not re.search(options.only, case.name):
                 continue

@@ -12,7 +12,7 @@ import pytest
 import zoo
 
 import fastlayers as fl
-from fastlayers import _backend
+from fastlayers._core import backend
 
 OFFSETS = 64
 SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 16, 17, 19, 31, 33, 67, 200)
@@ -85,7 +85,7 @@ OPTIMIZERS = {
 @pytest.mark.parametrize(("make", "options", "states"), OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_fits(level, make, options, states, dtype, monkeypatch):
     """Of one sample at a time, and one class at the end, so that BLAS has no sum to order."""
-    monkeypatch.setattr(_backend, "kernels", level)
+    monkeypatch.setattr(backend, "kernels", level)
     shapes = ((6, 5), (5,), (5, 1), (1,))
     start = [zoo.numbers(shape, dtype) / 3 for shape in shapes]
     x, t = zoo.numbers((4, 1, 6), dtype), np.array([0, 1, 1, 0], dtype).reshape(4, 1, 1)

@@ -20,7 +20,7 @@ import pytest
 from commands import environment
 
 import fastlayers
-from fastlayers import _advice, _backend
+from fastlayers._core import advice, backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 EXTRAS = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
@@ -33,7 +33,7 @@ USED = ["demo", "safetensors", "onnx", "mpi", "sklearn", "completion"]
 @pytest.mark.parametrize("extra", USED)
 def test_an_extra_is_installed_by_its_requirements(extra: str) -> None:
     """This package is in no index, and need not be installed: its name stands for nothing there."""
-    pip, install, *requirements = shlex.split(_advice.install(extra, "missing"))
+    pip, install, *requirements = shlex.split(advice.install(extra, "missing"))
     assert (pip, install) == ("pip", "install")
     assert requirements == [requirement.replace("'", '"') for requirement in EXTRAS[extra]]
 
@@ -43,7 +43,7 @@ def test_sources_that_were_never_installed_ask_for_the_package(monkeypatch: pyte
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "requires", unknown)
-    assert _advice.install("demo", "scikit-learn") == "pip install scikit-learn"
+    assert advice.install("demo", "scikit-learn") == "pip install scikit-learn"
 
 
 # Kernels
@@ -66,8 +66,8 @@ def test_kernels_are_built_from_where_the_package_came_from(
 ) -> None:
     text = None if origin is None else json.dumps(origin)
     monkeypatch.setattr(metadata, "distribution", lambda name: SimpleNamespace(read_text=lambda file: text))
-    monkeypatch.setattr(_advice, "_PACKAGE", str(tmp_path / "fastlayers"))
-    told = _advice.how_to_build()
+    monkeypatch.setattr(advice, "_PACKAGE", str(tmp_path / "fastlayers"))
+    told = advice.how_to_build()
     assert told.startswith("install a C compiler (")
     assert f"then: pip install --force-reinstall --no-deps --no-cache-dir {source}; with" in told
 
@@ -78,9 +78,9 @@ def test_kernels_of_a_checkout_are_built_in_place(
 ) -> None:
     text = json.dumps({"url": tmp_path.as_uri(), "dir_info": {"editable": editable}})
     monkeypatch.setattr(metadata, "distribution", lambda name: SimpleNamespace(read_text=lambda file: text))
-    monkeypatch.setattr(_advice, "_PACKAGE", str(tmp_path / "fastlayers"))
+    monkeypatch.setattr(advice, "_PACKAGE", str(tmp_path / "fastlayers"))
     (tmp_path / "setup.py").touch()
-    told = _advice.how_to_build()
+    told = advice.how_to_build()
     assert f"build them in place with: pip install -e {shlex.quote(str(tmp_path))}; if that" in told
     assert told.startswith("build" if editable else f"leave {tmp_path}, ")
 
@@ -103,7 +103,7 @@ def site(tmp_path: Path) -> Path:
     """A folder of installed packages with a kernel of this package's, which is not loaded."""
     kernels = tmp_path / "fastlayers" / "kernels"
     kernels.mkdir(parents=True)
-    (kernels / f"{_backend.MODULES['baseline']}{EXTENSION_SUFFIXES[0]}").touch()
+    (kernels / f"{backend.MODULES['baseline']}{EXTENSION_SUFFIXES[0]}").touch()
     return tmp_path
 
 
@@ -129,11 +129,11 @@ def test_a_reference_that_was_asked_for_hides_nothing(sources: Path, site: Path)
 
 def test_sources_that_hide_nothing_say_nothing(sources: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no other build, or none with kernels, or the sources stand there twice."""
-    monkeypatch.setattr(_advice, "_PACKAGE", str(site / "fastlayers"))
+    monkeypatch.setattr(advice, "_PACKAGE", str(site / "fastlayers"))
     monkeypatch.setattr(sys, "path", ["", str(site), str(site / "."), str(sources), str(site / "missing")])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        _advice.warn_of_hidden_kernels(_backend.MODULES.values(), 1)
+        advice.warn_of_hidden_kernels(backend.MODULES.values(), 1)
 
 
 # A build without what it needs

@@ -11,7 +11,7 @@ import pytest
 import zoo
 
 import fastlayers as fl
-from fastlayers import _backend
+from fastlayers._core import backend
 
 with_kernels = pytest.mark.skipif(not zoo.LEVELS, reason="a build without kernels")
 
@@ -19,7 +19,7 @@ with_kernels = pytest.mark.skipif(not zoo.LEVELS, reason="a build without kernel
 @pytest.fixture(autouse=True)
 def settings_put_back(monkeypatch):
     threads = fl.get_num_threads()
-    monkeypatch.setattr(_backend, "kernels", _backend.kernels)
+    monkeypatch.setattr(backend, "kernels", backend.kernels)
     yield
     fl.set_num_threads(threads)
 
@@ -43,7 +43,7 @@ def python(code, *, error=None, **environment):
 @with_kernels
 def test_every_level_of_this_machine_was_built_and_the_best_is_loaded():
     output = python(
-        "import fastlayers as fl, fastlayers._backend as b; print(b.config()['built'], b._level, fl.get_backend())"
+        "import fastlayers as fl, fastlayers._core.backend as b; print(b.config()['built'], b._level, fl.get_backend())"
     )
     built, best = zoo.LEVELS, zoo.LEVELS[-1]
     assert all(repr(level) in output for level in built)
@@ -53,7 +53,7 @@ def test_every_level_of_this_machine_was_built_and_the_best_is_loaded():
 # The switches
 
 
-BEST = "reference" if _backend._compiled is None else "cython"
+BEST = "reference" if backend._compiled is None else "cython"
 
 
 def test_set_backend():
@@ -120,7 +120,9 @@ def test_a_number_of_threads_beyond_all_measure():
 
 # The environment
 
-REPORT = "import fastlayers as fl, fastlayers._backend as b; print(fl.get_backend(), b._level, fl.get_num_threads())"
+REPORT = (
+    "import fastlayers as fl, fastlayers._core.backend as b; print(fl.get_backend(), b._level, fl.get_num_threads())"
+)
 
 
 def test_environment_backend():
@@ -129,9 +131,9 @@ def test_environment_backend():
 
 
 @with_kernels
-@pytest.mark.parametrize("cap", _backend.LEVELS)
+@pytest.mark.parametrize("cap", backend.LEVELS)
 def test_environment_level_is_a_cap(cap):
-    best = [level for level in zoo.LEVELS if _backend.LEVELS.index(level) <= _backend.LEVELS.index(cap)][-1]
+    best = [level for level in zoo.LEVELS if backend.LEVELS.index(level) <= backend.LEVELS.index(cap)][-1]
     assert python(REPORT, FASTLAYERS_ISA=cap, FASTLAYERS_BACKEND="cython").split()[:2] == ["cython", best]
 
 
@@ -216,14 +218,14 @@ def test_a_module_that_fails_to_load_is_kept_as_a_reason(error):
     output = python(BROKEN.format(error=error) + SHOW)
     assert output.startswith("reference [0. 2.]")
     reasons = [line for line in output.splitlines() if line.startswith("not loaded")]
-    assert len(reasons) == len(_backend.MODULES)
+    assert len(reasons) == len(backend.MODULES)
     assert all("built for another NumPy" in line for line in reasons)
 
 
 @with_kernels
 def test_a_level_that_no_cpu_has():
     with pytest.raises(ImportError, match="x86-64-v9"):
-        _backend.load_level("x86-64-v9")
+        backend.load_level("x86-64-v9")
 
 
 def test_the_backend_is_documented_where_it_is_set():
@@ -248,7 +250,7 @@ def test_a_build_for_several_machines_has_one_module():
     found = importlib.util.find_spec
     importlib.util.find_spec = lambda name, *rest: (
         None if "_x86_64" in name else found("sys") if name.endswith("_generic") else found(name, *rest))
-    from fastlayers import _backend
-    print(_backend.MODULES, _backend.supported_levels())
+    from fastlayers._core import backend
+    print(backend.MODULES, backend.supported_levels())
     """
     assert python(code).strip() == "{'baseline': '_generic'} ['baseline']"

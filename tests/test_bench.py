@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from fastlayers import _backend, cli, functional, optimizers
-from fastlayers.command import agreement, cases, table, terminal
+from fastlayers import functional, optimizers
+from fastlayers._core import backend
+from fastlayers.command import agreement, cases, cli, table, terminal
 
 SMALL = list(cases.rows(table.SMALLEST_TABLE))
 CALLS = [row for row in SMALL if isinstance(row[0], cases.Case)]
@@ -66,7 +67,7 @@ def test_paths_agree(row):
 @pytest.mark.parametrize("row", CALLS, ids=label)
 def test_the_compiled_entry_takes_every_case(row, monkeypatch):
     # One that it declines would time the reference twice.
-    if _backend._compiled is None:
+    if backend._compiled is None:
         pytest.skip("not built")
     case, size, dtype = row
     calls = case.prepare(size, dtype)
@@ -74,8 +75,8 @@ def test_the_compiled_entry_takes_every_case(row, monkeypatch):
     def refuse(name, *arrays):
         raise AssertionError(f"{name} was declined")
 
-    monkeypatch.setattr(_backend, "run", refuse)
-    with _backend.use_backend("cython"):
+    monkeypatch.setattr(backend, "run", refuse)
+    with backend.use_backend("cython"):
         for path in ("cython", "cython out="):
             function, args, kwargs = calls[path]
             function(*args, **kwargs)
@@ -143,19 +144,19 @@ def test_check_scales_with_the_terms():
 
 
 def test_table_has_every_case(capsys):
-    backend = _backend.get_backend()
+    current = backend.get_backend()
     table.main_table(seconds=1)
     printed = capsys.readouterr().out
     header, *lines = printed.splitlines()
     assert max(map(len, [header, *lines])) <= 80
-    assert f"threads {_backend.get_num_threads()}" in header
+    assert f"threads {backend.get_num_threads()}" in header
     assert np.__version__ in header
-    assert _backend.get_backend() == backend
+    assert backend.get_backend() == current
     for case in (*cases.CASES, *cases.NETWORKS[:3]):
         assert any(line.startswith(case.name) for line in lines)
     for network in cases.NETWORKS[:3]:
         assert network.label(network.widths) in printed
-    if _backend._compiled is None:
+    if backend._compiled is None:
         assert "not there" in printed
     else:
         assert "x  " in printed

@@ -18,7 +18,7 @@ WITHOUT_KERNELS = (
     "import sys; "
     "sys.modules.update({f'fastlayers.kernels.{m}': None for m in "
     "('_cpu', '_generic', '_x86_64', '_x86_64_v3', '_x86_64_v4')}); "
-    "from fastlayers.cli import main; sys.exit(main())"
+    "from fastlayers.command.cli import main; sys.exit(main())"
 )
 
 

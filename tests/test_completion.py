@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from commands import environment, fail, succeed
 
-from fastlayers import cli
+from fastlayers.command import cli
 from fastlayers.command.options import parser
 
 pytest.importorskip("shtab")

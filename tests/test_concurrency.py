@@ -14,7 +14,7 @@ import pytest
 import zoo
 
 import fastlayers as fl
-from fastlayers import _backend
+from fastlayers._core import backend
 
 THREADS = int(os.environ.get("FASTLAYERS_TEST_THREADS", "8"))
 needs_gil = pytest.mark.skipif(zoo.FREE_THREADED, reason="there is no GIL to release")
@@ -23,13 +23,13 @@ needs_gil = pytest.mark.skipif(zoo.FREE_THREADED, reason="there is no GIL to rel
 @pytest.fixture(autouse=True)
 def settings_put_back():
     """The backend and the number of threads as they were; meanwhile three, and Python's take turns all the time."""
-    interval, threads, kernels = sys.getswitchinterval(), fl.get_num_threads(), _backend.kernels
+    interval, threads, kernels = sys.getswitchinterval(), fl.get_num_threads(), backend.kernels
     sys.setswitchinterval(1e-6)
     fl.set_num_threads(3)
     yield
     sys.setswitchinterval(interval)
     fl.set_num_threads(threads)
-    _backend.kernels = kernels
+    backend.kernels = kernels
 
 
 def together(*jobs, timeout=60):
@@ -174,8 +174,8 @@ def meanwhile(job):
 def test_the_settings_change_while_others_call(shape, times):
     """Whichever backend answers a call, on however many threads, the result is that backend's."""
     jobs, right = list(calls(np.float32, *shape)), []
-    for backend in ("cython", "reference"):
-        with fl.use_backend(backend):
+    for name in ("cython", "reference"):
+        with fl.use_backend(name):
             right.append([bits(function(*args)) for function, args in jobs])
 
     def call():
@@ -217,9 +217,9 @@ def test_two_threads_set_the_number_of_threads_at_once(told_first, monkeypatch):
             if n == 2 and told_first:
                 fl.set_num_threads(3)
 
-    monkeypatch.setattr(_backend, "_compiled", Kernels())
+    monkeypatch.setattr(backend, "_compiled", Kernels())
     fl.set_num_threads(2)
-    assert _backend._compiled.threads == fl.get_num_threads()
+    assert backend._compiled.threads == fl.get_num_threads()
 
 
 # The first import, the first call, Ctrl-C: each in a fresh interpreter

@@ -11,7 +11,7 @@ import pytest
 import zoo
 
 import fastlayers as fl
-from fastlayers import _backend, _reference
+from fastlayers._core import backend
 
 DTYPES = (np.float16, *zoo.FAST, np.longdouble)
 LR, ALPHA, BETA1, BETA2, EPS = 0.1, 0.8, 0.8, 0.95, 1e-3
@@ -102,7 +102,7 @@ def test_the_kernel_takes_every_form_of_its_rule_and_agrees_with_the_reference(l
             for _ in range(2)
         )
         assert getattr(level, name)(*ours, *itertools.chain(*factors)) is None
-        getattr(_reference, name)(*true, *itertools.chain(*factors))
+        zoo.formula(name)(*true, *itertools.chain(*factors))
         rtol, atol = (2e-6, 1e-6) if dtype is np.float32 else (1e-13, 1e-14)
         for a, b in zip(itertools.chain(*ours), itertools.chain(*true), strict=True):
             np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
@@ -158,7 +158,7 @@ def test_a_parameter_that_is_its_own_gradient(name):
 
 @every_optimizer
 def test_the_compiled_path_needs_no_memory_of_the_parameters_size(name, level, monkeypatch):
-    monkeypatch.setattr(_backend, "kernels", level)
+    monkeypatch.setattr(backend, "kernels", level)
     param, grad = np.ones((1000, 500)), np.full((1000, 500), 0.1)
     optimizer = MAKE[name](fl, weight_decay=0.25, clip_norm=0.5)
     optimizer.update([param], [grad])  # makes the state

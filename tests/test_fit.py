@@ -8,7 +8,8 @@ import zoo
 from fitting import LABELS, ONE_HOT, RNG, WEIGHTS, Noise, Spy, Squares, X, by_hand, network, same
 
 import fastlayers as fl
-from fastlayers import _fitting, reference
+from fastlayers import reference
+from fastlayers.training import loop
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
@@ -53,7 +54,7 @@ def test_it_is_the_loop_of_train_step(make, x, t, shuffle):
 @pytest.mark.parametrize("gathered", [0, 700, 1 << 20])
 @pytest.mark.parametrize("batch_size", [1, 7, 49, 50, 1000])
 def test_however_much_is_gathered_at_once(optimizer, gathered, batch_size, monkeypatch):
-    monkeypatch.setattr(_fitting, "GATHERED", gathered)
+    monkeypatch.setattr(loop, "GATHERED", gathered)
     ours, hand = network(), network()
     ours.fit(X, LABELS, 2, batch_size, optimizer=optimizer(), rng=1)
     by_hand(hand, X, LABELS, 2, batch_size, optimizer(), 1)
@@ -63,7 +64,7 @@ def test_however_much_is_gathered_at_once(optimizer, gathered, batch_size, monke
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("layout", ["contiguous", "fortran", "reversed", "every second", "unaligned", "byte-swapped"])
 def test_batches_are_what_the_kernels_take(layout, shuffle, monkeypatch):
-    monkeypatch.setattr(_fitting, "GATHERED", 700)
+    monkeypatch.setattr(loop, "GATHERED", 700)
     net = fl.Sequential([Spy(), *network().layers], fl.SoftmaxWithLoss())
     net.fit(zoo.LAYOUTS[layout](X), LABELS, 2, 16, shuffle=shuffle)
     seen = net.layers[0].seen

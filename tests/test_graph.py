@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 import fastlayers as fl
-from fastlayers import _drawing
-from fastlayers._nodes import picture
-from fastlayers.graph import Graph
+from fastlayers.graph import Graph, drawing
+from fastlayers.graph.nodes import picture
 
 no_graphviz = pytest.mark.skipif(not shutil.which("dot"), reason="Graphviz is not installed")
 no_matplotlib = pytest.mark.skipif(not importlib.util.find_spec("matplotlib"), reason="matplotlib is not installed")
@@ -124,14 +123,14 @@ def test_text_is_text_whatever_is_in_it(engine):
     graph = Graph()
     names = ['<b> & "\\N', "</td>", "$\\nothing$"]
     graph.apply(fl.AddLayer(), graph.input(1, names[0]), graph.input(2, names[1]), name=names[2])
-    svg = _drawing.draw(picture(graph._nodes), "svg", engine).decode()
+    svg = drawing.draw(picture(graph._nodes), "svg", engine).decode()
     written = texts(svg) if engine == "graphviz" else map(html.unescape, re.findall(r"<!-- (.*?) -->", svg))
     assert set(names) <= set(written)
 
 
 def test_no_two_boxes_are_on_one_place():
     for graph in (apples_and_oranges()[0], Graph.of_network(*network())):
-        places = _drawing._grid(picture(graph._nodes))
+        places = drawing._grid(picture(graph._nodes))
         assert len(set(places)) == len(places)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zoo
 
-from fastlayers import _backend, _reference
+from fastlayers._core import backend
 
 SHAPES = ((130, 7), (33,), (5, 9))  # the last is odd in every layout
 
@@ -43,7 +43,7 @@ def test_the_kernel_takes_each_variant_of_the_common_call(level, dtype):
 
 @pytest.mark.parametrize("name", zoo.KERNELS)
 def test_each_function_of_a_level_is_its_own(level, name, request):
-    module = _backend.MODULES[request.node.callspec.params["level"]]
+    module = backend.MODULES[request.node.callspec.params["level"]]
     assert getattr(level, name).__module__ == f"fastlayers.kernels.{module}"
 
 
@@ -92,7 +92,7 @@ def test_the_functions_ask_the_implementation_in_use(implementation, name, monke
             asked.append(kernel)
             return getattr(kernels, kernel)
 
-    monkeypatch.setattr(_backend, "kernels", Spy())
+    monkeypatch.setattr(backend, "kernels", Spy())
     zoo.call(name, *zoo.common_call(name))
     assert set(asked) == {name}
     assert implementation == "reference" or len(asked) == 1  # declined once, it is asked once more
@@ -111,7 +111,7 @@ def test_the_rule_takes_the_common_call(level, name, dtype, order):
         for _ in range(2)
     )
     assert getattr(level, name)(*ours, *factors) is None
-    getattr(_reference, name)(*true, *factors)
+    zoo.formula(name)(*true, *factors)
     rtol, atol = (2e-6, 1e-6) if dtype is np.float32 else (1e-13, 1e-15)
     for a, b in zip(itertools.chain(*ours), itertools.chain(*true), strict=True):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
@@ -182,7 +182,7 @@ def test_adam_in_float64_at_every_scale(level, scale, eps):
             for start in (param, np.zeros(n)):
                 ours, true = ([a.copy() for a in (start, grad, m, v)] for _ in range(2))
                 assert level.adam_update(*[[a] for a in ours], 0.01, 0.9, 0.999, eps, 3) is None
-                _reference.adam_update(*[[a] for a in true], 0.01, 0.9, 0.999, eps, 3)
+                zoo.formula("adam_update")(*[[a] for a in true], 0.01, 0.9, 0.999, eps, 3)
                 for a, b in zip(ours, true, strict=True):
                     tiny = float(np.finfo(float).tiny)
                     np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-14 * scale if a is ours[0] else tiny)

@@ -8,7 +8,7 @@ import pytest
 import zoo
 
 import fastlayers as fl
-from fastlayers import _backend
+from fastlayers._core import backend
 from fastlayers.testing import check_gradients, numerical_gradient
 
 pytestmark = pytest.mark.usefixtures("implementation")
@@ -224,7 +224,7 @@ def test_reference_layers_use_the_pure_path_whatever_the_backend(name, monkeypat
         def __getattr__(self, kernel):
             raise AssertionError(f"{kernel} was asked for")
 
-    monkeypatch.setattr(_backend, "kernels", Forbidden())
+    monkeypatch.setattr(backend, "kernels", Forbidden())
     args = (np.ones((4, 3)), np.ones(3)) if name == "Affine" else ()
     twin = getattr(fl.reference, name)(*args)
     assert isinstance(twin, getattr(fl, name))

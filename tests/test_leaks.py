@@ -10,7 +10,7 @@ import pytest
 import zoo
 
 import fastlayers as fl
-from fastlayers import _backend
+from fastlayers._core import backend
 
 CALLS = 2000
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.thread_unsafe(reason="what other threads allocate would
 @pytest.mark.parametrize("kernels", ["reference", *zoo.LEVELS[-1:]])
 @pytest.mark.parametrize("group", leak_cases.GROUPS, ids=lambda group: group.__name__)
 def test_nothing_grows(kernels, group, monkeypatch):
-    monkeypatch.setattr(_backend, "kernels", zoo.kernels_of(kernels))
+    monkeypatch.setattr(backend, "kernels", zoo.kernels_of(kernels))
     grown = {case.name: leaks.growth(case, case.calls(CALLS)) for case in group()}
     assert {name: what for name, what in grown.items() if what} == {}
 

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from commands import COMMAND, on_terminal, succeed
 
-from fastlayers import cli
-from fastlayers.command import layout
+from fastlayers.command import cli, layout
 from fastlayers.command.manual import AFTER, BEFORE, SUMMARIES
 from fastlayers.command.options import parser
 from fastlayers.command.terminal import Style

@@ -12,17 +12,17 @@ import zoo
 from steps import LABELS, LAYERS, X, backward, forward, inputs, make
 
 import fastlayers as fl
-from fastlayers._memory import Recycler, recycler
+from fastlayers._core.memory import Recycler, recycler
 
 recycles = pytest.mark.skipif(
-    Recycler.__module__ == "fastlayers._memory" or zoo.FREE_THREADED,
+    Recycler.__module__ == "fastlayers._core.memory" or zoo.FREE_THREADED,
     reason="a build without kernels, or without the GIL, recycles nothing",
 )
 
 
 @recycles
 def test_free_memory_is_used_again(level, monkeypatch):
-    monkeypatch.setattr(fl._backend, "kernels", level)
+    monkeypatch.setattr(fl._core.backend, "kernels", level)
     for name in LAYERS:
         layer = make(name)
         for step in (forward, backward):
@@ -32,7 +32,7 @@ def test_free_memory_is_used_again(level, monkeypatch):
 
 @recycles
 def test_a_network_trains_in_the_memory_of_its_first_steps(level, monkeypatch):
-    monkeypatch.setattr(fl._backend, "kernels", level)
+    monkeypatch.setattr(fl._core.backend, "kernels", level)
     network = fl.Sequential([make("Affine"), fl.Relu(), make("Affine")], fl.SoftmaxWithLoss())
     optimizer = fl.SGD()
     arrays = set()

@@ -190,7 +190,7 @@ def test_an_error_of_all_ranks_is_told_once(images: Path, args: list[str], expec
 
 FAILS_LATE = """
 import sys
-from fastlayers import cli
+from fastlayers.command import cli
 from fastlayers.command import report, training
 
 def fail(*runs):

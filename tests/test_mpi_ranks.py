@@ -226,6 +226,7 @@ def test_all_ranks_of_the_job_by_default(monkeypatch):
 
 def test_nothing_imports_mpi4py_unasked():
     program = (
-        "import fastlayers.mpi, fastlayers.cli, sys; assert not [m for m in sys.modules if m.startswith('mpi4py')]"
+        "import fastlayers.mpi, fastlayers.command.cli, sys\n"
+        "assert not [m for m in sys.modules if m.startswith('mpi4py')]"
     )
     subprocess.run([sys.executable, "-P", "-c", program], check=True, timeout=60, env=environment())

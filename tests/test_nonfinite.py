@@ -12,7 +12,7 @@ import pytest
 from fitting import LABELS, ONE_HOT, WEIGHTS, Noise, Squares, X, by_hand, network, same, with_one
 
 import fastlayers as fl
-from fastlayers import _guard
+from fastlayers.training import guard
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
@@ -151,7 +151,7 @@ class Blind(Squares):
 @pytest.mark.parametrize(("samples", "found"), [(50, 1), (100, 1), (150, 2), (151, 3)])
 def test_what_no_loss_shows_is_seen_at_the_end_of_an_epoch(what, samples, found, monkeypatch):
     """After so many samples, of which an epoch has 50, and after the last epoch, which is number 3."""
-    monkeypatch.setattr(_guard, "SAMPLES", samples)
+    monkeypatch.setattr(guard, "SAMPLES", samples)
     net, adam, kept = network(loss=Blind()), fl.Adam(), [(copy.deepcopy(network()), {})]
 
     def spoil(training):

@@ -10,7 +10,8 @@ import pytest
 import zoo
 
 import fastlayers as fl
-from fastlayers import _backend, optimizers
+from fastlayers import optimizers
+from fastlayers._core import backend
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
@@ -104,7 +105,7 @@ def test_reference_optimizers_use_the_pure_path_whatever_the_backend(name, monke
     (param, _), [(grad, _)] = problem()
     ours, twin = param.copy(), param.copy()
     getattr(fl, name)().update([ours], [grad])
-    monkeypatch.setattr(_backend, "kernels", None)
+    monkeypatch.setattr(backend, "kernels", None)
     getattr(fl.reference, name)().update([twin], [grad])
     np.testing.assert_allclose(ours, twin, rtol=1e-13)
 

@@ -15,7 +15,7 @@ import pytest
 from model_files import same, tiny
 
 import fastlayers as fl
-from fastlayers import _files
+from fastlayers._core import files
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files")
 OLD, NEW = tiny(seed=1), tiny(seed=2)
@@ -69,7 +69,7 @@ def test_a_symbolic_link_that_leads_to_itself(tmp_path: Path, links: tuple[str, 
 def refused(path: Path) -> OSError:
     """The error of a save, which is that of a look whether one could save there."""
     with pytest.raises(OSError) as looked:  # noqa: PT011  # for the caller to look at
-        _files.check_writable(path)
+        files.check_writable(path)
     with pytest.raises(OSError) as caught:  # noqa: PT011
         NEW.save(path)
     assert str(caught.value) == str(looked.value)

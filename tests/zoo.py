@@ -1,6 +1,9 @@
 """The one zoo of arrays, and what the tests share: implementations, common calls, bad calls, comparisons."""
 
+import importlib
 import os
+import pkgutil
+import sys
 import sysconfig
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,14 +11,15 @@ from typing import Any
 import numpy as np
 
 import fastlayers as fl
-from fastlayers import _backend, functional
+from fastlayers import formulas, functional
+from fastlayers._core import backend
 
 
 def _expected_levels():
     if os.environ.get("FASTLAYERS_TEST_PURE") == "1":
         return []
     try:
-        return _backend.supported_levels()
+        return backend.supported_levels()
     except ImportError:
         return ["baseline"]  # asking for it gives the error that says why
 
@@ -25,15 +29,28 @@ LEVELS = _expected_levels()
 IMPLEMENTATIONS = ["reference", *LEVELS]
 
 
+def formula(name):
+    """The function of `formulas` of this name."""
+    modules = (
+        importlib.import_module(f"fastlayers.formulas.{m.name}") for m in pkgutil.iter_modules(formulas.__path__)
+    )
+    return next(getattr(module, name) for module in modules if hasattr(module, name))
+
+
+def rule(name):
+    """What a function asks of its input, which stands below it."""
+    return getattr(sys.modules[getattr(functional, name).__module__], f"_{name}")
+
+
 def kernels_of(implementation):
-    """What `_backend.kernels` is for an implementation."""
+    """What `backend.kernels` is for an implementation."""
     if implementation == "reference":
-        return _backend._DECLINES
+        return backend._DECLINES
     try:
-        return _backend.load_level(implementation)
+        return backend.load_level(implementation)
     except ImportError as error:
         raise ImportError(
-            f"{implementation} is missing: {error}; to get the kernels, {_backend.how_to_build()}"
+            f"{implementation} is missing: {error}; to get the kernels, {backend.how_to_build()}"
         ) from error
 
 

@@ -18,14 +18,14 @@ from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 import fastlayers
 
-from .. import _backend, functional, optimizers, reference
+from .. import functional, optimizers, reference
+from .._core import backend
+from .._core.types import Array
 from .agreement import check, several
 
-Array = NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
 
 DTYPES = ("float32", "float64")
@@ -79,7 +79,7 @@ class Case:
         out = tuple(arrays) if len(arrays) > 1 else arrays[0]
         tolerance, terms = (0.0, ()) if self.terms is None else (TOLERANCE[dtype], self.terms(*args, **options))
         what = f"{self.name} {self.label(size)} {dtype}"
-        with _backend.use_backend("auto"):
+        with backend.use_backend("auto"):
             check(what, fast(*args, **options), expected, tolerance, terms)
             got = fast(*args, **options, out=out)
         check(f"{what} with out", got, expected, tolerance, terms)
@@ -129,7 +129,7 @@ class Network:
         """Make the calls to time, by path; AssertionError where losses or parameters differ after three steps."""
         calls = {"reference": self.step(reference, dtype), "cython": self.step(fastlayers, dtype)}
         trained = {}
-        with _backend.use_backend("auto"):
+        with backend.use_backend("auto"):
             for path, (step, args, _) in calls.items():
                 losses = [step(*args) for _ in range(3)]
                 trained[path] = (*losses, *step.__self__.params)  # type: ignore[attr-defined]  # a bound method
@@ -164,7 +164,7 @@ class Update:
         draw = Draw(dtype)
         start, grad = draw(*size), draw(*size)
         calls = {}
-        with _backend.use_backend("auto"):
+        with backend.use_backend("auto"):
             for path, package in {"reference": reference, "cython": fastlayers}.items():
                 calls[path] = Call(self._make(package).update, ([start.copy()], [grad.copy()]), {})
                 for _ in range(3):

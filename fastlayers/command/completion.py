@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .._extras import require
+from .._core.extras import require
 
 SHELLS = ("bash", "zsh", "fish")
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._backend import get_num_threads
+from .._core.backend import get_num_threads
 from ..datasets import Dataset
 from .training import Run, Settings, differences
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._extras import require
-from .._files import atomic_write
+from .._core.extras import require
+from .._core.files import atomic_write
 from ..datasets import Dataset
 from .terminal import PLAIN, Style, human
 from .training import Run, Settings, differences

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
-from .. import _backend
+from .._core import backend
 from .cases import LARGEST, Call, rows
 from .terminal import PLAIN, Style, fold, human, three_digits
 
@@ -59,8 +59,8 @@ def main_table(seconds: float = 60.0, style: Style = PLAIN) -> dict[str, Any]:
     dict
         The same for a program, with times in seconds.
     """
-    with _backend.use_backend("auto"):
-        config = _backend.config()
+    with backend.use_backend("auto"):
+        config = backend.config()
         compiled = config["backend"] == "cython"
         todo = list(rows(max(LARGEST * seconds / 60, SMALLEST_TABLE)))
         width = max(len(case.name) + 2 + len(case.label(size)) for case, size, _ in todo)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from .._progress import on_terminal
+from .._core.progress import on_terminal
 
 COLOURS = ("auto", "always", "never")
 

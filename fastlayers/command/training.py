@@ -14,19 +14,18 @@ import numpy as np
 from numpy.random import Generator, default_rng  # now: in the midst of its lazy import Ctrl-C may be lost
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _finiteness
-from .._backend import use_backend
-from .._evaluation import classes_of, in_pieces
-from .._progress import Progress
-from .._protocols import Optimizer
+from .._core.backend import use_backend
+from .._core.progress import Progress
+from .._core.protocols import Optimizer
+from .._core.types import Array
 from ..datasets import Dataset, Split
 from ..layers import Affine, Dropout, LeakyRelu, Relu, Sigmoid, SoftmaxWithLoss, Tanh
 from ..mpi import DataParallel, share
 from ..network import Sequential
 from ..optimizers import SGD, Adam, Momentum
+from ..training import finiteness
+from ..training.evaluation import classes_of, in_pieces
 from .terminal import PLAIN, Style
-
-Array = NDArray[Any]
 
 # Each activation with the gain of the weights before it, as `build_network` has it.
 ACTIVATIONS: dict[str, tuple[Any, float]] = {
@@ -159,7 +158,7 @@ def train(
                     raise _diverged(f"the loss is {loss}", run, settings)
                 total += loss * len(batch)
                 progress.advance()
-            if found := _finiteness.of_layers(run.network.layers):  # the last step's, which no loss has seen yet
+            if found := finiteness.of_layers(run.network.layers):  # the last step's, which no loss has seen yet
                 raise _diverged(found, run, settings)
             run.train_loss.append(total / samples)
             run.train_accuracy.append(accuracy(run.network, data.train, comm))

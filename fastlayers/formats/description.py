@@ -17,13 +17,11 @@ from itertools import accumulate
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import layers
-from .._files import open_regular
+from .._core.files import open_regular
+from .._core.types import Array
 from . import ModelFileError, kinds
-
-Array = NDArray[Any]
 
 FORMAT = "fastlayers-model"
 VERSION = 1

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .. import _arguments, layers
-
-Array = NDArray[Any]
+from .. import layers
+from .._core import arguments, targets
+from .._core.types import Array
 
 DTYPES = ("float16", "float32", "float64")
 
@@ -61,7 +60,7 @@ def _are_weights(value: Any) -> bool:
 
 
 def _written_weights(name: str, weights: Any) -> list[float]:
-    return [_arguments.number(name, weight) for weight in weights]
+    return [arguments.number(name, weight) for weight in weights]
 
 
 def _weights(value: list[float], dtype: str) -> Array:
@@ -70,17 +69,17 @@ def _weights(value: list[float], dtype: str) -> Array:
         return np.array(value, dtype)
 
 
-_FRACTION = Option(_arguments.number, _is_fraction, "a float from 0 to 1")
+_FRACTION = Option(arguments.number, _is_fraction, "a float from 0 to 1")
 _REDUCTION = Option(
     lambda name, value: value,
-    lambda value: value in _arguments.REDUCTIONS,
-    f"one of {', '.join(_arguments.REDUCTIONS)}",
+    lambda value: value in targets.REDUCTIONS,
+    f"one of {', '.join(targets.REDUCTIONS)}",
 )
 
 LAYERS: Mapping[str, Kind] = {
     "Affine": Kind(params=(("W", "b"), ("W",))),
     "Relu": Kind(),
-    "LeakyRelu": Kind(options={"negative_slope": Option(_arguments.number, _is_number, "a finite float")}),
+    "LeakyRelu": Kind(options={"negative_slope": Option(arguments.number, _is_number, "a finite float")}),
     "Sigmoid": Kind(),
     "Tanh": Kind(),
     # What it drops is drawn anew: its rng stays behind, and a layer that is read gets a fresh one.
@@ -90,7 +89,7 @@ LOSSES: Mapping[str, Kind] = {
     "SoftmaxWithLoss": Kind(
         options={
             "weight": Option(_written_weights, _are_weights, "finite floats from 0, one for each class", _weights),
-            "ignore_index": Option(_arguments.integer, lambda value: type(value) is int, "an integer"),
+            "ignore_index": Option(arguments.integer, lambda value: type(value) is int, "an integer"),
             "label_smoothing": _FRACTION,
             "reduction": _REDUCTION,
         }

@@ -19,13 +19,11 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .._files import atomic_write
+from .._core.files import atomic_write
+from .._core.types import Array
 from . import ModelFileError
 from .description import FORMAT, describe, opened, rebuild
-
-Array = NDArray[Any]
 
 # How NumPy begins an array, as `numpy.lib.format` says. That header is a Python literal, but Python's parser is kept
 # away from it: on hostile text it prints warnings, and runs out of memory.

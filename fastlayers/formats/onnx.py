@@ -12,22 +12,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .. import _arguments
-from .._extras import require
-from .._files import atomic_write
+from .._core import arguments
+from .._core.extras import require
+from .._core.files import atomic_write
+from .._core.types import Array
 from .._version import __version__
 from . import kinds
 from .description import portable
-
-Array = NDArray[Any]
 
 # Of versions that every runtime of the last years reads.
 _OPSET, _IR_VERSION = 17, 8
 _LARGEST = 2**31 - 2**20  # bytes of parameters: protobuf ends at 2 GiB, and the rest of the graph is small
 _PROBABILITIES = ("SoftmaxWithLoss", "SigmoidWithLoss")  # the losses that make any
-# Softmax of float64 scores x, as `_reference` has it: a name, an operator, what it takes. The operator Softmax loses
+# Softmax of float64 scores x, as `formulas` has it: a name, an operator, what it takes. The operator Softmax loses
 # 500 ulp far below the largest score, and 40 in the sum of a thousand classes. Here what the subtraction of the largest
 # score loses is kept, and the sum is of two: of multiples of 2**-26, which is exact, and of what they leave.
 _SOFTMAX = (
@@ -174,7 +172,7 @@ def _sample(input_shape: Sequence[int] | None, inputs: int) -> tuple[int, ...]:
         return (inputs,)
     if not isinstance(input_shape, Sequence):
         raise TypeError(f"input_shape must be a sequence of integers, not {type(input_shape).__name__}")
-    shape = tuple(_arguments.integer("input_shape", size) for size in input_shape)
+    shape = tuple(arguments.integer("input_shape", size) for size in input_shape)
     if not shape or min(shape) < 1 or math.prod(shape) != inputs:
         raise ValueError(f"input_shape {shape} does not fit: the first affine layer takes {inputs} numbers a sample")
     return shape

@@ -11,14 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .._extras import require
-from .._files import atomic_write
+from .._core.extras import require
+from .._core.files import atomic_write
+from .._core.types import Array
 from . import ModelFileError
 from .description import FORMAT, describe, opened, rebuild
-
-Array = NDArray[Any]
 
 _KEY = "fastlayers"
 _DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}

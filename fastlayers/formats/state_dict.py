@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .. import _arguments
+from .._core import arguments
+from .._core.types import Array
 from ..layers import Affine
-
-Array = NDArray[Any]
 
 _KEY = re.compile(r"(?:(?P<module>.*)\.)?(?P<name>weight|bias)", re.DOTALL)
 
@@ -94,7 +93,7 @@ def _numbers_of(module: str) -> list[int]:
 
 def _copy(name: str, param: Array, key: str, value: ArrayLike, *, transposed: bool = False) -> tuple[Array, Array]:
     """A parameter and what it is to hold, of its shape and dtype."""
-    array = _arguments.real(key, value)
+    array = arguments.real(key, value)
     expected = param.shape[::-1] if transposed else param.shape
     if array.shape != expected:
         raise ValueError(f"{key} has shape {array.shape}; for {name} of shape {param.shape} it must be {expected}")

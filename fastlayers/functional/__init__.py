@@ -1,7 +1,11 @@
 """The stateless functions: each tries the compiled entry, which declines what is not the common case.
 
-What was declined goes to the function of the same name in `_contract`, which makes the input fit or
-raises. The mathematics stands in `_reference`, the kernels in ``kernels/``.
+What was declined goes to the rule that stands below a function, of its name with an underscore. It makes the input
+fit, or raises; it has the work done by ``run(formula, *arrays)``, which is the current backend's or the reference's;
+and it puts the results where ``out`` says. So the rules are written once and both paths give the same errors.
+
+Results are computed into fresh memory before ``out`` is looked at. That makes two promises cheap:
+nothing is written when anything is wrong, and an ``out`` that overlaps an input in part does no harm.
 
 Every ``out=`` follows the ufunc convention: an array or a 1-tuple for one result, a tuple in the order
 of the results for several, any of it None. It must have the result's shape and dtype and be writeable;
@@ -14,13 +18,17 @@ number: an array with any is a ValueError.
 """
 
 from .affine import affine_backward, affine_forward
+from .cross_entropy import cross_entropy_error, softmax_cross_entropy
+from .cross_entropy import softmax_with_loss as softmax_with_loss  # what the layer calls
 from .dropout import dropout_backward, dropout_forward
-from .losses import mean_squared_error, sigmoid_cross_entropy
-from .losses import sigmoid_with_loss as sigmoid_with_loss  # what the layer calls
-from .rectifiers import leaky_relu_backward, leaky_relu_forward, relu, relu_backward, relu_forward
-from .sigmoids import sigmoid_backward, sigmoid_forward, tanh_backward, tanh_forward
-from .softmax import cross_entropy_error, softmax, softmax_cross_entropy
-from .softmax import softmax_with_loss as softmax_with_loss  # what the layer calls
+from .leaky_relu import leaky_relu_backward, leaky_relu_forward
+from .mean_squared_error import mean_squared_error
+from .relu import relu, relu_backward, relu_forward
+from .sigmoid import sigmoid_backward, sigmoid_forward
+from .sigmoid_cross_entropy import sigmoid_cross_entropy
+from .sigmoid_cross_entropy import sigmoid_with_loss as sigmoid_with_loss  # what the layer calls
+from .softmax import softmax
+from .tanh import tanh_backward, tanh_forward
 
 __all__ = [
     "affine_backward",

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Literal, overload
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _backend, _contract
-from ._types import Array, OneOut
+from .._core import backend
+from .._core.arguments import (
+    as_samples,
+    cast,
+    matrix,
+    real,
+)
+from .._core.results import Out, deliver, deliver_one
+from .._core.types import Array, OneOut, Run
+from ..formulas import affine as formulas
 
 __all__ = ["affine_backward", "affine_forward"]
 
@@ -47,8 +56,20 @@ def affine_forward(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None, *, ou
     >>> affine_forward([[1.0, 2.0]], [[1.0, 0.0, 2.0], [0.0, 1.0, 3.0]], [10.0, 20.0, 30.0])
     array([[11., 22., 38.]])
     """
-    result = _backend.kernels.affine_forward(x, W, b, out)
-    return _contract.affine_forward(_backend.run, x, W, b, out=out) if result is NotImplemented else result
+    result = backend.kernels.affine_forward(x, W, b, out)
+    return _affine_forward(backend.run, x, W, b, out=out) if result is NotImplemented else result
+
+
+def _affine_forward(run: Run, x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None, *, out: Out = None) -> Array:
+    x, W = real("x", x), matrix("W", W)
+    arrays = [as_samples(x, W), W]
+    if b is not None:
+        b = real("b", b)
+        if b.shape != W.shape[1:]:
+            raise ValueError(f"b of shape {b.shape} does not fit W of shape {W.shape}: b must have shape {W.shape[1:]}")
+        arrays.append(b)
+    arrays = [np.asarray(a, order="C") for a in cast(np.result_type(*arrays), *arrays)]
+    return deliver_one(run(formulas.affine_forward, *arrays, *([None] if b is None else [])), out, "y")
 
 
 @overload
@@ -119,9 +140,27 @@ def affine_backward(
     >>> dx, dW, db
     (array([[14.]]), array([[3., 6.]]), array([1., 2.]))
     """
-    result = _backend.kernels.affine_backward(dout, x, W, need_dx, out)
-    return (
-        _contract.affine_backward(_backend.run, dout, x, W, need_dx=need_dx, out=out)
-        if result is NotImplemented
-        else result
-    )
+    result = backend.kernels.affine_backward(dout, x, W, need_dx, out)
+    return _affine_backward(backend.run, dout, x, W, need_dx=need_dx, out=out) if result is NotImplemented else result
+
+
+def _affine_backward(
+    run: Run, dout: ArrayLike, x: ArrayLike, W: ArrayLike, *, need_dx: bool = True, out: Out = None
+) -> tuple[Array | None, Array, Array]:
+    need_dx = bool(need_dx)  # first, as the kernel has it
+    dout, x, W = real("dout", dout), real("x", x), matrix("W", W)
+    samples = as_samples(x, W)
+    expected = (*samples.shape[:-1], W.shape[1])
+    if dout.shape != expected:
+        raise ValueError(
+            f"dout of shape {dout.shape} does not fit x of shape {x.shape} and W of shape {W.shape}: "
+            f"dout must have shape {expected}"
+        )
+    if not need_dx and isinstance(out, tuple) and len(out) == 3 and isinstance(out[0], np.ndarray):
+        raise ValueError("out[0] must be None when need_dx is False: there is no dx to write into it")
+    arrays = [np.asarray(np.atleast_2d(a), order="C") for a in (dout, samples, W)]
+    dx, dW, db = run(formulas.affine_backward, *arrays, need_dx)
+    if dx is not None:
+        dx = dx.reshape(x.shape)
+    dx, dW, db = deliver((dx, dW, db), out, ("dx", "dW", "db"))
+    return dx, dW, db

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from .. import _backend, _contract
-from ._types import Array, OneOut
+from .._core import backend
+from .._core.arguments import (
+    alike,
+    boolean,
+    floating,
+    probability,
+    real,
+    same_shape,
+)
+from .._core.results import Out, deliver, deliver_one
+from .._core.types import Array, OneOut, Run
+from ..formulas import dropout as formulas
 
 __all__ = ["dropout_backward", "dropout_forward"]
 
@@ -51,8 +61,17 @@ def dropout_forward(
     >>> y, mask
     (array([2., 0., 6.]), array([ True, False,  True]))
     """
-    result = _backend.kernels.dropout_forward(x, draws, p, out)
-    return _contract.dropout_forward(_backend.run, x, draws, p, out=out) if result is NotImplemented else result
+    result = backend.kernels.dropout_forward(x, draws, p, out)
+    return _dropout_forward(backend.run, x, draws, p, out=out) if result is NotImplemented else result
+
+
+def _dropout_forward(
+    run: Run, x: ArrayLike, draws: ArrayLike, p: float = 0.5, *, out: Out = None
+) -> tuple[Array, Array]:
+    x, draws = floating("x", x), real("draws", draws)
+    same_shape("draws", draws, "x", x)
+    y, mask = deliver(run(formulas.dropout_forward, *alike(x, draws), probability("p", p)), out, ("y", "mask"))
+    return y, mask
 
 
 def dropout_backward(dout: ArrayLike, mask: ArrayLike, p: float = 0.5, *, out: OneOut = None) -> Array:
@@ -91,5 +110,11 @@ def dropout_backward(dout: ArrayLike, mask: ArrayLike, p: float = 0.5, *, out: O
     >>> dropout_backward([1.0, 2.0], [True, False], 0.5)
     array([2., 0.])
     """
-    result = _backend.kernels.dropout_backward(dout, mask, p, out)
-    return _contract.dropout_backward(_backend.run, dout, mask, p, out=out) if result is NotImplemented else result
+    result = backend.kernels.dropout_backward(dout, mask, p, out)
+    return _dropout_backward(backend.run, dout, mask, p, out=out) if result is NotImplemented else result
+
+
+def _dropout_backward(run: Run, dout: ArrayLike, mask: ArrayLike, p: float = 0.5, *, out: Out = None) -> Array:
+    dout, mask = floating("dout", dout), boolean("mask", mask)
+    same_shape("dout", dout, "mask", mask)
+    return deliver_one(run(formulas.dropout_backward, *alike(dout, mask), probability("p", p)), out, "dx")

@@ -1,1 +1,1 @@
-"""The compiled kernels: one module per instruction set, built from one source; ``_backend`` picks one."""
+"""The compiled kernels: one module per instruction set, built from one source; ``backend`` picks one."""

@@ -107,6 +107,6 @@ cdef class Recycler:
         return self.take(PyArray_NDIM(array), PyArray_DIMS(array), PyArray_TYPE(array), fortran)
 
     def __reduce__(self):
-        from fastlayers._memory import recycler  # where the kernels are not built, that makes another class
+        from fastlayers._core.memory import recycler  # where the kernels are not built, that makes another class
 
         return recycler, ()

@@ -4,18 +4,23 @@ A layer holds what backward needs and calls the functions of `functional`; it ne
 runs. The same classes bound to the pure path are in `reference`. Names and attributes are the book's;
 ``predict`` is added: forward without a trace, so that many threads may predict with one layer.
 
-A result's memory is used again for a later one, as soon as nobody but the layer holds it (`_memory`); a
+A result's memory is used again for a later one, as soon as nobody but the layer holds it (`memory`); a
 subclass that does not call ``__init__`` goes without.
 """
 
 from typing import TYPE_CHECKING
 
-from .._names import asked_for_missing
-from .activations import LeakyRelu, Relu, Sigmoid, Tanh
+from .._core.names import asked_for_missing
 from .affine import Affine
+from .cross_entropy import SoftmaxWithLoss
 from .dropout import Dropout
-from .losses import MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
+from .leaky_relu import LeakyRelu
+from .mean_squared_error import MeanSquaredError
 from .nodes import AddLayer, MulLayer
+from .relu import Relu
+from .sigmoid import Sigmoid
+from .sigmoid_cross_entropy import SigmoidWithLoss
+from .tanh import Tanh
 
 __all__ = [
     "AddLayer",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .._described import Described
-
-Array = NDArray[Any]
+from .._core.described import Described
+from .._core.types import Array
 
 
 class LayerBase(Described):

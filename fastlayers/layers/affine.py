@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from types import ModuleType
-from typing import Any, ClassVar, Literal, overload
+from typing import ClassVar, Literal, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import functional
-from .._described import shown
-from .._memory import Recycler, recycler
+from .._core.described import shown
+from .._core.memory import Recycler, recycler
+from .._core.types import Array
 from ._base import LayerBase
 from ._state import no_forward
-
-Array = NDArray[Any]
 
 
 class Affine(LayerBase):

@@ -6,14 +6,14 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .. import _arguments, functional
-from .._memory import Recycler, recycler
+from .. import functional
+from .._core import arguments
+from .._core.memory import Recycler, recycler
+from .._core.types import Array
 from ._base import LayerBase
 from ._state import no_forward
-
-Array = NDArray[Any]
 
 
 class Dropout(LayerBase):
@@ -65,7 +65,7 @@ class Dropout(LayerBase):
     _memory: tuple[Recycler | None, ...] = (None, None, None)  # of y, mask, dx
 
     def __init__(self, p: float = 0.5, rng: Any = None) -> None:
-        self.p = _arguments.probability("p", p)
+        self.p = arguments.probability("p", p)
         self.rng = np.random.default_rng(rng)
         self.mask: Array | None = None
         self._memory = recycler(), recycler(), recycler()
@@ -79,7 +79,7 @@ class Dropout(LayerBase):
 
     def predict(self, x: ArrayLike) -> Array:
         """X itself, as an array: for prediction nothing is dropped."""
-        return x if type(x) is np.ndarray else _arguments.real("x", x)
+        return x if type(x) is np.ndarray else arguments.real("x", x)
 
     def backward(self, dout: ArrayLike) -> Array:
         """dx, of dout's shape. RuntimeError before forward."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
 
-from .. import _contract
-from .._described import Described
+from .._core.arguments import number, real, same_shape
+from .._core.described import Described
 from ._state import no_forward
 
 
@@ -43,7 +44,7 @@ class MulLayer(Described):
 
     def forward(self, x: Any, y: Any) -> Any:
         """``x * y``; both are kept for backward."""
-        x, y = _contract.operands(x, y)
+        x, y = _operands(x, y)
         z = x * y
         self.x, self.y = x, y
         return z
@@ -52,7 +53,7 @@ class MulLayer(Described):
         """``(dout * y, dout * x)``: each input's slope is the other input. RuntimeError before forward."""
         if self.x is None:
             raise no_forward(self)
-        dout = _contract.gradient_of_node(dout, self.x, self.y)
+        dout = _gradient_of_node(dout, self.x, self.y)
         return _summed_like(self.x, dout * self.y), _summed_like(self.y, dout * self.x)
 
 
@@ -79,7 +80,7 @@ class AddLayer(Described):
 
     def forward(self, x: Any, y: Any) -> Any:
         """``x + y``."""
-        x, y = _contract.operands(x, y)
+        x, y = _operands(x, y)
         z = x + y
         self._operands = x, y
         return z
@@ -89,7 +90,7 @@ class AddLayer(Described):
         if self._operands is None:
             raise no_forward(self)
         x, y = self._operands
-        dout = _contract.gradient_of_node(dout, x, y)
+        dout = _gradient_of_node(dout, x, y)
         return _summed_like(x, dout * 1), _summed_like(y, dout * 1)
 
 
@@ -98,3 +99,28 @@ def _summed_like(operand: Any, gradient: Any) -> Any:
     if getattr(operand, "ndim", 0) < getattr(gradient, "ndim", 0):
         return np.sum(gradient).item()
     return gradient
+
+
+def _operands(x: Any, y: Any) -> tuple[Any, Any]:
+    """Two operands of a node: plain numbers as they are, arrays of one shape, or one of each."""
+    x, y = _number_or_array("x", x), _number_or_array("y", y)
+    if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
+        same_shape("x", x, "y", y)
+    return x, y
+
+
+def _gradient_of_node(dout: Any, x: Any, y: Any) -> Any:
+    """A node's dout: a plain number as it is, or an array of the shape that its operands have together."""
+    dout = _number_or_array("dout", dout)
+    if isinstance(dout, np.ndarray):
+        shape = getattr(x, "shape", ()) or getattr(y, "shape", ())
+        if dout.shape != shape:
+            raise ValueError(f"dout of shape {dout.shape} does not fit the output of shape {shape}")
+    return dout
+
+
+def _number_or_array(name: str, value: Any) -> Any:
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return value
+    # Of another kind of number, a Fraction say, NumPy would make an array of objects.
+    return number(name, value) if isinstance(value, numbers.Real) else real(name, value)

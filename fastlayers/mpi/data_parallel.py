@@ -6,17 +6,17 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .. import _arguments, _fitting
-from .._history import History
-from .._protocols import Optimizer
+from .._core import arguments
+from .._core.protocols import Optimizer
+from .._core.types import Array
 from ..network import Sequential
+from ..training import loop
+from ..training.history import History
 from . import sharing, start
 from .job import abort_on_uncaught, agree, module
 from .shared_gradient import SharedGradient
-
-Array = NDArray[Any]
 
 
 class DataParallel:
@@ -197,11 +197,11 @@ class DataParallel:
         Exception
             What is wrong with the arguments of this rank; a `RankError` on the others.
         """
-        plan: _fitting.Plan | None = None
+        plan: loop.Plan | None = None
         draw: Callable[[int], Array] | None = None
         error: Exception | None = None
         try:
-            plan = _fitting.prepare(
+            plan = loop.prepare(
                 self,
                 x,
                 t,
@@ -225,7 +225,7 @@ class DataParallel:
         start.check_same(self.comm, asked | {"on_nonfinite": on_nonfinite})
         own_step = getattr(self.train_step, "__func__", None) is not DataParallel.train_step
         gradient = None if own_step else self._shared.compute_with_gradient
-        return _fitting.fit(plan, gradient, draw, sharing.Ranks(self.comm))
+        return loop.fit(plan, gradient, draw, sharing.Ranks(self.comm))
 
     def broadcast(self) -> None:
         """Give every rank the parameters of rank 0, as after rank 0 alone has loaded others."""
@@ -271,6 +271,6 @@ class DataParallel:
             A part of each array; the parts of all ranks together are the batch.
         """
         whole = sharing.of_one_length(arrays)
-        batch_size = _arguments.count("batch_size", batch_size)
+        batch_size = arguments.count("batch_size", batch_size)
         order = sharing.SharedOrder(self.comm, rng) if shuffle else None
         yield from sharing.batches(self.comm, whole, batch_size, order)

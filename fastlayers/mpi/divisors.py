@@ -10,13 +10,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .. import _arguments, layers
-from .._evaluation import counts_of_labels
-
-Array = NDArray[Any]
-
+from .. import layers
+from .._core import arguments, targets
+from .._core.types import Array
+from ..training.evaluation import counts_of_labels
 
 OURS = layers.SoftmaxWithLoss, layers.SigmoidWithLoss, layers.MeanSquaredError
 
@@ -57,9 +56,9 @@ def divisor(loss: Any, samples: int, t: ArrayLike, sample_weight: ArrayLike | No
 def check_sums(loss: Any, sample_weight: ArrayLike | None) -> None:
     """Refuse weights whose sum no mean can be divided by, before they spoil a gradient."""
     if sample_weight is not None:
-        _arguments.check_sum("sample_weight", _arguments.real("sample_weight", sample_weight), "the samples")
+        targets.check_sum("sample_weight", arguments.real("sample_weight", sample_weight), "the samples")
     if isinstance(loss, layers.SoftmaxWithLoss) and loss.weight is not None:
-        _arguments.check_sum("weight", _arguments.real("weight", loss.weight), "the classes")
+        targets.check_sum("weight", arguments.real("weight", loss.weight), "the classes")
 
 
 def _of_softmax(loss: layers.SoftmaxWithLoss, t: Array, sample_weight: ArrayLike | None) -> float:
@@ -67,8 +66,8 @@ def _of_softmax(loss: layers.SoftmaxWithLoss, t: Array, sample_weight: ArrayLike
     assert y is not None  # it has gone forward
     is_weighted = not (sample_weight is None and loss.weight is None and loss.ignore_index is None)
     # The loss reads all weights in the scores' dtype.
-    if is_weighted and _arguments.are_labels("x", y, t):
+    if is_weighted and targets.are_labels("x", y, t):
         return float(counts_of_labels(loss, t, sample_weight, y.dtype).sum())
     if sample_weight is None:
-        return float(math.prod(_arguments.labels_shape(y)))
+        return float(math.prod(targets.labels_shape(y)))
     return float(np.asarray(sample_weight, y.dtype).sum(dtype=np.float64))

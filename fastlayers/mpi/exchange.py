@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .._core.types import Array
 from .job import module
-
-Array = NDArray[Any]
 
 
 class Exchange:

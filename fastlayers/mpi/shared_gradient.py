@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .. import _arguments
-from .._own_layers import as_input
+from .._core import arguments, targets
+from .._core.types import Array
+from ..layers._stack import as_input
 from ..network import Sequential
 from . import divisors, start
 from .exchange import Exchange
 from .job import agree
-
-Array = NDArray[Any]
 
 
 class SharedGradient:
@@ -60,7 +59,7 @@ class SharedGradient:
             agree(self._comm, error)
         if getattr(self._network.loss_layer, "reduction", "mean") == "sum":
             return loss
-        _arguments.check_sum("the weights", divisor, "the samples of all ranks")  # which all ranks have alike
+        targets.check_sum("the weights", divisor, "the samples of all ranks")  # which all ranks have alike
         if not divisor:  # no sample counts, so there is no mean, and the sums are 0
             return float("nan")
         self._exchange.scale(1 / divisor)
@@ -74,7 +73,7 @@ class SharedGradient:
         """The sum of this rank's losses and what it counts in the mean; the sum's gradient goes to its arrays."""
         x = as_input(self._network.layers, x)
         if self._dtype is not None and not (isinstance(x, np.ndarray) and x.dtype == self._dtype):
-            x = _arguments.real("x", x).astype(self._dtype)
+            x = arguments.real("x", x).astype(self._dtype)
         if isinstance(x, np.ndarray) and x.ndim == 0:
             raise ValueError("x is 0-dimensional: it must be a part of a batch, (N, ...)")
         if len(x) == 0:  # not every layer of a user's own can do with that

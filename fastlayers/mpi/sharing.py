@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from .._core.types import Array
 from .job import agree
 
-Array = NDArray[Any]
 T = TypeVar("T")
 
 

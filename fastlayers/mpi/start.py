@@ -8,11 +8,9 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .._core.types import Array
 from ..network import Sequential
-
-Array = NDArray[Any]
 
 
 def check_alike(comm: Any, network: Sequential) -> None:

@@ -5,7 +5,7 @@ take their place; and add dropout, an activation for each layer, class weights, 
 one's own, and early stopping over calls of ``partial_fit``. Needs scikit-learn 1.7 or newer.
 """
 
-from .._extras import require
+from .._core.extras import require
 
 require("sklearn", "scikit-learn", "fastlayers.sklearn", extra="sklearn")
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from .._core.types import Array
 from ..layers import SigmoidWithLoss, SoftmaxWithLoss
 from ._documentation import documented
 from ._labels import Labels
 from ._parameters import CONSTRAINTS
 from ._perceptron import Perceptron, has_partial_fit
 from ._scored import Scored
-
-Array = NDArray[Any]
 
 __all__ = ["MLPClassifier"]
 

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 from scipy.sparse import issparse
 
-from .._arguments import check_unmasked, place_of
-from .._finiteness import is_finite
-
-Array = NDArray[Any]
+from .._core.arguments import check_unmasked, place_of
+from .._core.types import Array
+from ..training.finiteness import is_finite
 
 __all__ = ["all_finite", "check_all_unmasked", "check_trained", "in_range"]
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 from scipy.sparse import issparse
 from scipy.special import log_expit, log_softmax
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from .._core.types import Array
 from ..functional import sigmoid_forward, softmax
-
-Array = NDArray[Any]
 
 __all__ = ["Labels"]
 

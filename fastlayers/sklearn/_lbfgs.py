@@ -6,15 +6,13 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from .._core.types import Array
 from ._finite import check_trained
 from ._network import affine_layers, pack
 from ._samples import Samples, dense
-
-Array = NDArray[Any]
 
 __all__ = ["train"]
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from .._core.types import Array
 from ..layers._state import no_forward
-
-Array = NDArray[Any]
 
 __all__ = ["PoissonWithLoss", "Scaled"]
 

@@ -8,13 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-from .._evaluation import in_pieces
+from .._core.types import Array
 from ..layers import Affine, Dropout, LeakyRelu, Relu, Sigmoid, Tanh
 from ..network import Sequential
-
-Array = NDArray[Any]
+from ..training.evaluation import in_pieces
 
 __all__ = ["ACTIVATIONS", "affine_layers", "build", "copied", "outputs_of", "pack", "pack_gradients", "take_over"]
 

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .._core.types import Array
 from ..optimizers import SGD, Adam, Momentum
-
-Array = NDArray[Any]
 
 __all__ = ["after_epoch", "copied", "is_at_its_end", "make", "state_of"]
 

@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, _fit_context, is_regressor
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._core.types import Array
 from ..network import Sequential
 from . import _lbfgs, _stochastic
 from ._beside import beside
@@ -19,8 +19,6 @@ from ._losses import Scaled
 from ._network import affine_layers, build, copied, outputs_of
 from ._parameters import Parameters, activations_of, dropouts_of, hidden_sizes_of
 from ._samples import Samples, checked_weights, hold_out
-
-Array = NDArray[Any]
 
 _FORM = {"accept_sparse": "csr", "order": "C"}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
+from .._core.types import Array
 from ..layers import MeanSquaredError
 from ._documentation import documented
 from ._finite import in_range
@@ -18,8 +18,6 @@ from ._losses import PoissonWithLoss
 from ._parameters import CONSTRAINTS
 from ._perceptron import Perceptron, has_partial_fit
 from ._scored import Scored
-
-Array = NDArray[Any]
 
 __all__ = ["MLPRegressor"]
 

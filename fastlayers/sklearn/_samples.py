@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
 
-from .. import _arguments, _fit_arguments, _fitting
+from .._core import targets
+from .._core.types import Array
+from ..training import arguments as fit_arguments
+from ..training import loop
 from ._finite import in_range
-
-Array = NDArray[Any]
 
 __all__ = ["Samples", "batch_size_of", "checked_weights", "dense", "hold_out"]
 
@@ -56,7 +56,7 @@ class Samples:
     def batches(self, order: Array, batch_size: int) -> Iterator[tuple[Array, Array, Array | None]]:
         """X as an array, targets and weights, of the rows of each batch in turn."""
         if type(self.X) is np.ndarray:
-            yield from _fitting.batches(_fit_arguments.Samples(self.X, self.targets, self.weights), order, batch_size)
+            yield from loop.batches(fit_arguments.Samples(self.X, self.targets, self.weights), order, batch_size)
             return
         for start in range(0, len(order), batch_size):
             batch = self.take(order[start : start + batch_size])
@@ -78,7 +78,7 @@ def checked_weights(sample_weight: Any, X: Any, name: str = "sample_weight") -> 
         raise ValueError(f"sample_weight must not be negative, but there is {weights.min()}")
     if not weights.any():
         raise ValueError("sample_weight is zero for every sample")
-    _arguments.check_sum(name, weights, "the samples", weights.dtype)
+    targets.check_sum(name, weights, "the samples", weights.dtype)
     return weights
 
 

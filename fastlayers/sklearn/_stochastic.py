@@ -16,10 +16,10 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
-from .._evaluation import loss_of
-from .._progress import Progress
-from .._training import HOOKS, Training, hooks, listeners
+from .._core.progress import Progress
 from ..network import Sequential
+from ..training.callback import HOOKS, Training, hooks, listeners
+from ..training.evaluation import loss_of
 from . import _optimizers
 from ._finite import check_trained
 from ._network import outputs_of, pack, pack_gradients

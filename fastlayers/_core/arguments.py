@@ -1,0 +1,199 @@
+"""Arguments made to fit, or refused: numbers, shapes, layouts, labels and targets; with the message of each error.
+
+What `functional` asks of each function is asked here of each argument, and in `_batches` of all that a loss is given.
+Nothing large is copied before its shape is seen to fit.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .types import Array
+
+_LONGEST = 40  # characters of a value in a message
+
+
+# Numbers
+
+
+def real(name: str, value: ArrayLike) -> Array:
+    """An exact, aligned, native `ndarray` of bool, integer or real floating dtype."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype.name} ({_kind(value)})")
+    check_unmasked(name, value)
+    if not (array.dtype.isnative and array.flags.aligned):
+        array = array.astype(array.dtype.newbyteorder("="), order="K")
+    return array
+
+
+def floating(name: str, value: ArrayLike) -> Array:
+    """The same in the dtype that ``np.exp`` gives: a floating one stays, int64 becomes float64."""
+    array = real(name, value)
+    return array.astype(np.exp.resolve_dtypes((array.dtype, None))[1], copy=False)
+
+
+def boolean(name: str, value: ArrayLike) -> Array:
+    array = np.asarray(value)
+    if array.dtype != bool:
+        raise TypeError(f"{name} must be of dtype bool, not {array.dtype.name} ({_kind(value)})")
+    check_unmasked(name, value)
+    return array
+
+
+def check_ndarray(name: str, value: object, kinds: str, expected: str) -> None:
+    """Where an array is changed in place, or read as it stands, nothing that could be made one will do."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in kinds:
+        kind = value.dtype.name if isinstance(value, np.ndarray) else type(value).__name__
+        raise TypeError(f"{name} must be an ndarray of {expected}, not {kind}")
+
+
+def check_unmasked(name: str, value: object) -> None:
+    """A masked entry is no number, and NumPy would give what lies beneath it."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries, which stand for no number: fill them first")
+
+
+def _kind(value: object) -> str:
+    """How to name an argument in a message: its type, for an array nothing that the dtype does not say."""
+    return "an array" if isinstance(value, np.ndarray) else f"from a {type(value).__name__}"
+
+
+def typed(value: object) -> str:
+    """How to name a value that is of the wrong type: by that, with the value itself where it is a number or a text."""
+    shown = repr(value) if isinstance(value, str) else str(value) if isinstance(value, numbers.Number) else ""
+    return " ".join([type(value).__name__, *filter(None, [shown if len(shown) <= _LONGEST else ""])])
+
+
+def cast(dtype: np.dtype[Any], *arrays: Array) -> list[Array]:
+    return [a.astype(dtype, copy=False) for a in arrays]
+
+
+def number(name: str, value: Any) -> float:
+    """One real number, as a float: a scale, or an optimizer's factor."""
+    if type(value) is float:
+        return value
+    if not isinstance(value, numbers.Real):
+        value = real(name, value)
+        if value.ndim:
+            raise ValueError(f"{name} must be one number, not an array of shape {value.shape}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large for a float") from None
+
+
+def fraction(name: str, value: Any) -> float:
+    """A number of [0, 1), as what remains of a running mean."""
+    fraction = number(name, value)
+    if not 0 <= fraction < 1:
+        raise ValueError(f"{name} must lie in [0, 1), not {fraction}")
+    return fraction
+
+
+def probability(name: str, value: Any) -> float:
+    """A number of [0, 1]."""
+    probability = number(name, value)
+    if not 0 <= probability <= 1:
+        raise ValueError(f"{name} must lie in [0, 1], not {probability}")
+    return probability
+
+
+def not_negative(name: str, value: Any) -> float:
+    found = number(name, value)
+    if not 0 <= found < math.inf:
+        raise ValueError(f"{name} must be finite, and 0 or more, not {found}")
+    return found
+
+
+def positive(name: str, value: Any) -> float:
+    found = number(name, value)
+    if not 0 < found < math.inf:
+        raise ValueError(f"{name} must be finite, and more than 0, not {found}")
+    return found
+
+
+def positive_or_none(name: str, value: Any) -> float | None:
+    return None if value is None else positive(name, value)
+
+
+def share(name: str, value: Any) -> float:
+    """A number of (0, 1], as what remains of a learning rate."""
+    found = number(name, value)
+    if not 0 < found <= 1:
+        raise ValueError(f"{name} must lie in (0, 1], not {found}")
+    return found
+
+
+def switch(name: str, value: Any) -> bool:
+    """True or False: what else counts as true may have been meant otherwise, as the text "no" is."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, not {type(value).__name__}")
+    return bool(value)
+
+
+# Shapes and layout
+
+
+def same_shape(name: str, array: Array, other_name: str, other: Array) -> None:
+    if array.shape != other.shape:
+        raise ValueError(f"{name} of shape {array.shape} does not fit {other_name} of shape {other.shape}")
+
+
+def fortran(array: Array) -> bool:
+    return array.flags.f_contiguous and not array.flags.c_contiguous
+
+
+def alike(*arrays: Array) -> list[Array]:
+    """The arrays in one contiguous layout: Fortran's where all have it, else C's."""
+    order = "F" if all(a.flags.f_contiguous for a in arrays) and any(fortran(a) for a in arrays) else "C"
+    return [np.asarray(a, order=order) for a in arrays]  # type: ignore[call-overload]  # order is one of two literals
+
+
+def as_samples(x: Array, W: Array, name: str = "x") -> Array:
+    """``(N, ...)`` flattened to the ``(N, D)`` that W takes; ``(D,)`` is one sample and stays."""
+    if x.ndim == 0:
+        raise ValueError(f"{name} is 0-dimensional: it must be one sample (D,) or a batch (N, ...)")
+    samples = x if x.ndim < 3 else x.reshape(x.shape[0], math.prod(x.shape[1:]))
+    if samples.shape[-1] != W.shape[0]:
+        raise ValueError(
+            f"{name} of shape {x.shape} does not fit W of shape {W.shape}: a sample must have W's {W.shape[0]} numbers"
+        )
+    return samples
+
+
+def matrix(name: str, value: ArrayLike) -> Array:
+    array = real(name, value)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must have shape (D, M), not {array.shape}")
+    return array
+
+
+# Places and counts
+
+
+def place_of(index: tuple[int, ...]) -> str:
+    """How to name a place in a message."""
+    return f"row {index[0] if index else 0}" if len(index) < 2 else f"index {index}"
+
+
+def integer(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {typed(value)}") from None
+
+
+def count(name: str, value: Any, least: int = 1) -> int:
+    if isinstance(value, bool):  # an int to Python, but no answer to "how many"
+        raise TypeError(f"{name} must be an integer, not {typed(value)}")
+    found = integer(name, value)
+    if found < least:
+        raise ValueError(f"{name} must be {least} or more, not {found}")
+    return found

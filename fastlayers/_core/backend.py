@@ -1,0 +1,315 @@
+"""Which implementation answers: backend, instruction set, threads, and a report of all three.
+
+The backend is one setting for the process. ``kernels`` is what `functional` asks first: the loaded
+compiled module, or an object that declines every call so that the reference answers.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import operator
+import os
+import platform
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from .._version import __version__
+
+BACKENDS = ("auto", "cython", "reference")
+# From the least to the most; the names are those of the x86-64 psABI.
+LEVELS = ("baseline", "x86-64-v3", "x86-64-v4")
+_X86_64 = {"baseline": "_x86_64", "x86-64-v3": "_x86_64_v3", "x86-64-v4": "_x86_64_v4"}
+_GENERIC = {"baseline": "_generic"}
+
+
+def _is_built(module: str) -> bool:
+    return importlib.util.find_spec(f"fastlayers.kernels.{module}") is not None
+
+
+# A build for several machines at once has the one module that runs on any of them, on x86-64 too.
+_ON_X86_64 = platform.machine().lower() in ("x86_64", "amd64")
+MODULES = _X86_64 if _ON_X86_64 and (_is_built("_x86_64") or not _is_built("_generic")) else _GENERIC
+
+
+def how_to_build() -> str:
+    """What gives the user kernels, as the end of a sentence."""
+    from . import advice  # which brings in more than all else here, and few ever ask
+
+    return advice.how_to_build()
+
+
+def _decline(*args: Any, **options: Any) -> Any:
+    return NotImplemented
+
+
+class _Declining:
+    """What a process without kernels has in place of a level's module: whatever it is asked, it declines.
+
+    As a kernel does what it does not take.
+    """
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return _decline
+
+
+_DECLINES = _Declining()
+
+kernels: Any = _DECLINES
+
+_compiled: ModuleType | None = None  # the loaded level's module
+_level: str | None = None
+_failures: dict[str, str] = {}  # level -> why it is not there
+_num_threads = 1
+
+
+def run(formula: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
+    """What the current backend makes of normalised arrays: compiled where a kernel takes them, else the reference."""
+    kernel = getattr(kernels, formula.__name__, _decline)
+    result = kernel(*arrays, **options)
+    return formula(*arrays, **options) if result is NotImplemented else result
+
+
+def run_reference(formula: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
+    """The reference's result for normalised arrays."""
+    return formula(*arrays, **options)
+
+
+# The backend
+
+
+def get_backend() -> str:
+    """The backend in use.
+
+    Returns
+    -------
+    str
+        ``"cython"`` or ``"reference"``.
+    """
+    return "reference" if kernels is _DECLINES else "cython"
+
+
+def set_backend(name: str) -> None:
+    """Choose the backend, for the whole process.
+
+    Parameters
+    ----------
+    name : {"auto", "cython", "reference"}
+        ``"auto"`` takes the compiled kernels where they are there, else the reference.
+
+    Raises
+    ------
+    ValueError
+        If the name is none of these.
+    ImportError
+        If ``"cython"`` is asked for and the kernels are not there; the message says why and how to build them.
+    """
+    global kernels
+    _known("backend", name, BACKENDS)
+    if name == "cython" and _compiled is None:
+        raise ImportError(f"the compiled kernels are not there: {_why_not()}; to get them, {how_to_build()}")
+    kernels = _DECLINES if name == "reference" or _compiled is None else _compiled
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """`set_backend` for the length of a ``with`` block; the backend before it comes back afterwards.
+
+    Parameters
+    ----------
+    name : {"auto", "cython", "reference"}
+        As for `set_backend`. Other threads of the process see the change too.
+    """
+    before = get_backend()
+    set_backend(name)
+    try:
+        yield
+    finally:
+        set_backend(before)
+
+
+# The instruction set
+
+
+def supported_levels() -> list[str]:
+    """The levels that this CPU and operating system run, least first."""
+    if MODULES is not _X86_64:
+        return ["baseline"]
+    cpu = importlib.import_module("fastlayers.kernels._cpu")
+    return list(LEVELS[: LEVELS.index(cpu.level()) + 1])
+
+
+def load_level(level: str) -> ModuleType:
+    """The compiled module of one level; ImportError where it was not built or this CPU does not run it."""
+    if level not in supported_levels():
+        raise ImportError(f"this CPU does not run {level}")
+    return importlib.import_module(f"fastlayers.kernels.{MODULES[level]}")
+
+
+def _reason(error: Exception) -> str:
+    """Why a module cannot be imported: what Python says, and what its build has noted where that failed."""
+    from pathlib import Path
+
+    note = Path(__file__).parents[1] / "kernels" / "not_built.txt"
+    if isinstance(error, ModuleNotFoundError) and note.is_file():
+        for line in note.read_text(encoding="utf-8").splitlines():
+            module, _, why = line.partition(": ")
+            if module == error.name:
+                return f"{error}, because its build failed: {why}"
+    return str(error)
+
+
+def _load_best(cap: str) -> None:
+    """Load the best supported level at or below `cap`; keep the reason for each that fails."""
+    global _compiled, _level
+    try:
+        levels = [level for level in supported_levels() if LEVELS.index(level) <= LEVELS.index(cap)]
+    except Exception as error:
+        _failures["cpu detection"] = _reason(error)
+        return
+    for level in reversed(levels):
+        try:
+            _compiled, _level = load_level(level), level
+            return
+        except Exception as error:  # a ValueError or RuntimeError where it was built for another NumPy
+            _failures[level] = _reason(error)
+
+
+def _why_not() -> str:
+    return "; ".join(f"{level}: {reason}" for level, reason in _failures.items())
+
+
+# Threads
+
+
+def get_num_threads() -> int:
+    """How many threads a kernel may use.
+
+    Returns
+    -------
+    int
+        1 or more. Only large arrays are worth a second thread; small ones run on the calling one.
+    """
+    return _num_threads
+
+
+def set_num_threads(n: int) -> None:
+    """Set how many threads a kernel may use, for the whole process.
+
+    Results do not depend on it, to the last bit, apart from those of BLAS products: these run on
+    NumPy's BLAS, whose threads are its own affair (``OPENBLAS_NUM_THREADS``).
+
+    Parameters
+    ----------
+    n : int
+        1 or more; it is not capped at the number of cores.
+
+    Raises
+    ------
+    ValueError
+        If n is less than 1.
+    TypeError
+        If n is not an integer.
+    """
+    global _num_threads
+    try:
+        n = operator.index(n)
+    except TypeError:
+        raise TypeError(f"the number of threads must be an integer, not {type(n).__name__}") from None
+    if n < 1:
+        raise ValueError(f"the number of threads must be 1 or more, not {n}")
+    _num_threads, told = n, None
+    while _compiled is not None and told != _num_threads:  # once more where another thread has set it meanwhile
+        told = _num_threads
+        _compiled.set_num_threads(min(told, 2**31 - 1))  # a C int; the pool has fewer workers anyway
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+# The report
+
+
+def config() -> dict[str, Any]:
+    """What `show_config` prints, as a dictionary."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return {
+        "fastlayers": __version__,
+        "backend": get_backend(),
+        "instruction set": _level or "none",
+        "built": [level for level in MODULES if _is_built(MODULES[level])],
+        "not loaded": dict(_failures),
+        "threads": _num_threads,
+        "OpenMP": False,
+        "numpy": np.__version__,
+        "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def described() -> tuple[list[tuple[str, str]], str]:
+    """The rows that `show_config` prints, and how to get the kernels where they are not there, else nothing."""
+    c = config()
+    rows = {
+        "fastlayers": c["fastlayers"],
+        "backend": c["backend"],
+        "instruction set": c["instruction set"],
+        "built": ", ".join(c["built"]) or "none",
+        "threads": f"{c['threads']} at most, of a pool of its own" if _compiled else "the reference runs on one",
+        "OpenMP": "not used",
+        "numpy": f"{c['numpy']}, BLAS {c['blas']}",
+        "python": f"{c['python']}, {c['machine']}",
+    }
+    failures = [("not loaded", f"{level}: {reason}") for level, reason in c["not loaded"].items()]
+    note = ""
+    if _compiled is None:
+        note = f"The compiled kernels are not there, so the NumPy reference answers. To get them,\n{how_to_build()}."
+    return [*rows.items(), *failures], note
+
+
+def show_config() -> None:
+    """Print version, backend, instruction set in use and those built, threads, OpenMP or not, NumPy and its BLAS.
+
+    Where the kernels are not there, it says why and how to get them.
+    """
+    rows, note = described()
+    for name, value in rows:
+        print(f"{name:<16} {value}")
+    if note:
+        print(f"\n{note}")
+
+
+# The environment, read once
+
+
+def _known(what: str, value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ValueError(f"unknown {what} {value!r}; known are {', '.join(known)}")
+    return value
+
+
+def _start() -> None:
+    backend = _known("FASTLAYERS_BACKEND", os.environ.get("FASTLAYERS_BACKEND") or "auto", BACKENDS)
+    cap = _known("FASTLAYERS_ISA", os.environ.get("FASTLAYERS_ISA") or LEVELS[-1], LEVELS)
+    threads = os.environ.get("FASTLAYERS_NUM_THREADS") or str(_available_cores())
+    if not re.fullmatch("[1-9][0-9]{0,17}", threads):
+        raise ValueError(f"unknown FASTLAYERS_NUM_THREADS {threads!r}; known are the whole numbers from 1")
+    _load_best(cap)
+    if _compiled is None and backend == "auto":
+        from . import advice
+
+        advice.warn_of_hidden_kernels({*_X86_64.values(), *_GENERIC.values()}, stacklevel=4)  # from here to the import
+    set_backend(backend)
+    set_num_threads(int(threads))
+
+
+_start()

@@ -1,0 +1,17 @@
+"""The names of types that signatures share, and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+# What has a formula computed: by the kernel of its name, or by the formula itself.
+Run = Callable[..., Any]
+OneOut = Array | tuple[Array | None] | None
+Reduction = Literal["mean", "sum", "none"]
+# The very objects that are the defaults: to see whether they were left is quick.
+NO_SMOOTHING = 0.0
+MEAN: Reduction = "mean"

@@ -1,0 +1,152 @@
+"""How optimizers update parameters, in NumPy.
+
+Each takes all the memory that it needs before it writes: where there is none, nothing has changed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._core.types import Array
+from ._sums import wider
+
+
+def sgd_update(
+    params: list[Array], grads: list[Array], lr: float, weight_decay: float = 0.0, clip_norm: float | None = None
+) -> None:
+    """``param <- param - lr * grad``, in place, for each. Source: Saitoh, section 6.1.2."""
+    with np.errstate(all="ignore"):
+        grads = _effective(params, grads, weight_decay, clip_norm)
+        steps = [lr * grad for grad in grads]
+        for param, step in zip(params, steps, strict=True):
+            param -= step
+
+
+def momentum_update(
+    params: list[Array],
+    grads: list[Array],
+    v: list[Array],
+    lr: float,
+    momentum: float,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
+) -> None:
+    """``v <- momentum * v - lr * grad`` and ``param <- param + v``, in place. Source: Saitoh, section 6.1.4.
+
+    Nesterov's momentum looks where v will lead: ``param <- param + momentum * v - lr * grad`` with the new v.
+    Source: Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013, in
+    the form of Bengio et al., "Advances in optimizing recurrent networks", ICASSP 2013, equation 7.
+    """
+    with np.errstate(all="ignore"):
+        grads = _effective(params, grads, weight_decay, clip_norm)
+        news = []
+        for velocity, grad in zip(v, grads, strict=True):
+            step = lr * grad
+            new_velocity = np.asarray(velocity * momentum - step, velocity.dtype)
+            new_velocity[_is_subnormal(new_velocity)] = 0
+            ahead = np.asarray(new_velocity * momentum - step, velocity.dtype) if nesterov else new_velocity
+            news.append((new_velocity, ahead))
+        for param, velocity, (new_velocity, ahead) in zip(params, v, news, strict=True):
+            velocity[...] = new_velocity
+            param += ahead
+
+
+def adam_update(
+    params: list[Array],
+    grads: list[Array],
+    m: list[Array],
+    v: list[Array],
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    t: int,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
+    decoupled: bool = False,
+) -> None:
+    """``param <- param - lr * m' / (sqrt(v') + eps)`` with running means m of grad and v of its square.
+
+    ``m <- beta1 m + (1 - beta1) grad`` and ``v <- beta2 v + (1 - beta2) grad**2`` start at 0, which
+    ``m' = m / (1 - beta1**t)`` and ``v' = v / (1 - beta2**t)`` make up for at step t = 1, 2, ...
+    Source: Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
+
+    Decoupled, the decay is no part of grad, which m and v would rescale: ``param <- param - lr * weight_decay * param``
+    comes before the step. Source: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019,
+    algorithm 2; lr is their product of alpha and the schedule's multiplier eta, as in PyTorch.
+    """
+    scale1, scale2 = 1 / (1 - beta1**t), 1 / (1 - beta2**t)
+    shrink = lr * weight_decay if decoupled else 0.0
+    news = []
+    with np.errstate(all="ignore"):
+        grads = _effective(params, grads, 0.0 if decoupled else weight_decay, clip_norm)
+        for param, grad, mean, mean_square in zip(params, grads, m, v, strict=True):
+            least = max(eps, float(np.finfo(param.dtype).smallest_subnormal))  # float16 has no 1e-8
+            new_mean = np.asarray(mean + (1 - beta1) * (grad - mean))
+            new_mean[_is_subnormal(new_mean)] = 0
+            new_mean_square = np.asarray(mean_square + (1 - beta2) * (grad * grad - mean_square))
+            new_mean_square[_is_subnormal(new_mean_square)] = 0
+            step = lr * (new_mean * scale1) / (np.sqrt(new_mean_square * scale2) + least)
+            if shrink and _decays(param):
+                step += shrink * param
+            news.append((new_mean, new_mean_square, step))
+        for param, mean, mean_square, (new_mean, new_mean_square, step) in zip(params, m, v, news, strict=True):
+            mean[...] = new_mean
+            mean_square[...] = new_mean_square
+            param -= step
+
+
+def _is_subnormal(state: Array) -> Array:
+    """Where a state that shrinks step by step is about to stay for good, at ten times the time that a step takes.
+
+    float16 is spared: its subnormal numbers begin at 6e-5, and are steps like others.
+    """
+    least = 0.0 if state.dtype == np.float16 else np.finfo(state.dtype).tiny
+    subnormal: Array = np.abs(state) < least
+    return subnormal
+
+
+def _effective(params: list[Array], grads: list[Array], weight_decay: float, clip_norm: float | None) -> list[Array]:
+    """The gradients that a rule sees: clipped, and with what pulls each weight towards 0.
+
+    Half the sum of the squares of the weights, ``weight_decay`` times, added to the loss adds ``weight_decay * W`` to
+    its gradient (Saitoh, section 6.4.2). It comes after the clipping, as in PyTorch, where that is the user's call
+    before the optimizer's.
+    """
+    scale = 1.0 if clip_norm is None else _clipping_scale(grads, clip_norm)
+    effective = []
+    for param, grad in zip(params, grads, strict=True):
+        decays = weight_decay != 0 and _decays(param)
+        # In the wider dtype: the square of an int8 is not an int8, and a small step is none in float16.
+        grad = grad.astype(np.result_type(grad, param), copy=False)
+        if decays or scale != 1:
+            grad = scale * grad
+        if decays:
+            grad = grad + weight_decay * param
+        effective.append(grad)
+    return effective
+
+
+def _decays(param: Array) -> bool:
+    """Whether it is a weight, and no bias."""
+    return param.ndim > 1
+
+
+def _clipping_scale(grads: list[Array], clip_norm: float) -> float:
+    """``clip_norm / norm`` of all gradients as one vector where that is below 1, and 1 elsewhere; nan of nan.
+
+    Source: Pascanu et al., "On the difficulty of training recurrent neural networks", ICML 2013, algorithm 1; with
+    the 1e-6 that PyTorch's ``clip_grad_norm_`` adds to the norm, and its answer where there is none: 0 for an
+    infinite norm, which makes nan of the infinite gradients.
+    """
+    largest = [np.abs(grad.astype(np.result_type(grad, np.float64))).max(initial=0) for grad in grads]
+    top = np.max(largest, initial=0)
+    norm = float(top)
+    if np.isfinite(top):
+        _, exponent = np.frexp(top)  # a power of two is divided out exactly, so that no square overflows or vanishes
+        scaled = [np.ldexp(grad.astype(wider(grad)), -exponent) for grad in grads]
+        total = sum(float(np.sum(part * part)) for part in scaled)
+        norm = float(np.ldexp(np.sqrt(total), exponent))
+    scale = clip_norm / (norm + 1e-6)
+    return 1.0 if scale > 1 else scale

@@ -1,0 +1,107 @@
+"""The logistic sigmoid and its gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._core import backend
+from .._core.arguments import (
+    alike,
+    cast,
+    floating,
+    real,
+    same_shape,
+)
+from .._core.results import Out, deliver_one
+from .._core.types import Array, OneOut, Run
+from ..formulas import sigmoid as formulas
+
+__all__ = ["sigmoid_backward", "sigmoid_forward"]
+
+
+def sigmoid_forward(x: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Logistic sigmoid, :math:`y = 1 / (1 + e^{-x})`.
+
+    Parameters
+    ----------
+    x : array_like
+        Any shape, any real dtype.
+    out : ndarray or 1-tuple, optional
+        Where y goes; it may be x itself.
+
+    Returns
+    -------
+    y : ndarray
+        x's shape, in ``np.exp(x)``'s dtype. Exactly 0 at -inf and 1 at +inf; NaN stays NaN.
+
+    Raises
+    ------
+    TypeError
+        If x does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    No argument overflows or warns. Within 4 ulp where the result is a normal number; a subnormal
+    result may be 0. Saitoh, *Deep Learning from Scratch*, sections 3.2.4 and 5.5.2.
+
+    Examples
+    --------
+    >>> sigmoid_forward([-1000.0, 0.0, 1000.0])
+    array([0. , 0.5, 1. ])
+    """
+    result = backend.kernels.sigmoid_forward(x, out)
+    return _sigmoid_forward(backend.run, x, out=out) if result is NotImplemented else result
+
+
+def _sigmoid_forward(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
+    (x,) = alike(floating("x", x))
+    return deliver_one(run(formulas.sigmoid_forward, x), out, "y")
+
+
+def sigmoid_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Gradient of the sigmoid from its output: ``dout * y * (1 - y)``.
+
+    Parameters
+    ----------
+    dout : array_like
+        Gradient of the loss with respect to y; any shape, any real dtype.
+    y : array_like
+        What `sigmoid_forward` returned; dout's shape.
+    out : ndarray or 1-tuple, optional
+        Where dx goes; it may be dout or y itself.
+
+    Returns
+    -------
+    dx : ndarray
+        Gradient with respect to x, of dout's shape.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If the shapes differ, or out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    :math:`dy/dx = e^{-x} / (1 + e^{-x})^2 = y (1 - y)`.
+    Saitoh, *Deep Learning from Scratch*, section 5.5.2.
+
+    Examples
+    --------
+    >>> sigmoid_backward([1.0, 2.0], [0.5, 0.5])
+    array([0.25, 0.5 ])
+    """
+    result = backend.kernels.sigmoid_backward(dout, y, out)
+    return _sigmoid_backward(backend.run, dout, y, out=out) if result is NotImplemented else result
+
+
+def _sigmoid_backward(run: Run, dout: ArrayLike, y: ArrayLike, *, out: Out = None) -> Array:
+    dout, y = real("dout", dout), real("y", y)
+    same_shape("dout", dout, "y", y)
+    # `1 - y` with y bool is refused by NumPy; as a number it is what was meant.
+    dtype = np.result_type(dout, y, np.int8) if y.dtype == bool else np.result_type(dout, y)
+    return deliver_one(run(formulas.sigmoid_backward, *alike(*cast(dtype, dout, y))), out, "dx")

@@ -1,0 +1,104 @@
+"""The hyperbolic tangent and its gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._core import backend
+from .._core.arguments import (
+    alike,
+    cast,
+    floating,
+    same_shape,
+)
+from .._core.results import Out, deliver_one
+from .._core.types import Array, OneOut, Run
+from ..formulas import tanh as formulas
+
+__all__ = ["tanh_backward", "tanh_forward"]
+
+
+def tanh_forward(x: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Hyperbolic tangent, :math:`y = (e^x - e^{-x}) / (e^x + e^{-x})`.
+
+    Parameters
+    ----------
+    x : array_like
+        Any shape, any real dtype.
+    out : ndarray or 1-tuple, optional
+        Where y goes; it may be x itself.
+
+    Returns
+    -------
+    y : ndarray
+        x's shape, in ``np.exp(x)``'s dtype. Exactly -1 at -inf and 1 at +inf; NaN stays NaN, and 0 its sign.
+
+    Raises
+    ------
+    TypeError
+        If x does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    Within 4 ulp. As :math:`m / (m + 2)` with :math:`m = e^{2|x|} - 1`, which keeps its digits at 0.
+    LeCun et al., "Efficient backprop", 1998, section 4.4.
+
+    Examples
+    --------
+    >>> tanh_forward([-1000.0, 0.0, 0.5]).round(6)
+    array([-1.      ,  0.      ,  0.462117])
+    """
+    result = backend.kernels.tanh_forward(x, out)
+    return _tanh_forward(backend.run, x, out=out) if result is NotImplemented else result
+
+
+def _tanh_forward(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
+    (x,) = alike(floating("x", x))
+    return deliver_one(run(formulas.tanh_forward, x), out, "y")
+
+
+def tanh_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Gradient of the hyperbolic tangent from its output: ``dout * (1 - y**2)``.
+
+    Parameters
+    ----------
+    dout : array_like
+        Gradient of the loss with respect to y; any shape, any real dtype.
+    y : array_like
+        What `tanh_forward` returned; dout's shape.
+    out : ndarray or 1-tuple, optional
+        Where dx goes; it may be dout or y itself.
+
+    Returns
+    -------
+    dx : ndarray
+        Gradient with respect to x, of dout's shape.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers, or out has a wrong dtype.
+    ValueError
+        If the shapes differ, or out is read-only or of a wrong shape.
+
+    Notes
+    -----
+    :math:`dy/dx = 1 - \tanh^2 x = (1 - y)(1 + y)`, and in that form no digit is lost where y is near 1.
+    LeCun et al., "Efficient backprop", 1998, section 4.4.
+
+    Examples
+    --------
+    >>> tanh_backward([1.0, 2.0], [0.5, 0.0])
+    array([0.75, 2.  ])
+    """
+    result = backend.kernels.tanh_backward(dout, y, out)
+    return _tanh_backward(backend.run, dout, y, out=out) if result is NotImplemented else result
+
+
+def _tanh_backward(run: Run, dout: ArrayLike, y: ArrayLike, *, out: Out = None) -> Array:
+    dout, y = floating("dout", dout), floating("y", y)
+    same_shape("dout", dout, "y", y)
+    return deliver_one(run(formulas.tanh_backward, *alike(*cast(np.result_type(dout, y), dout, y))), out, "dx")

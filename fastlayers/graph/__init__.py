@@ -1,0 +1,226 @@
+"""Computation graphs, recorded as they are computed, and drawn as the book draws them.
+
+>>> from fastlayers import MulLayer
+>>> from fastlayers.graph import Graph
+>>> graph = Graph()
+>>> apple, number, tax = graph.input(100, "apple"), graph.input(2, "number"), graph.input(1.1, "tax")
+>>> price = graph.apply(MulLayer(), graph.apply(MulLayer(), apple, number), tax, name="price")
+>>> graph.backward()
+>>> price.value, apple.grad, tax.grad
+(220.00000000000003, 2.2, 200)
+>>> graph.save("apple.svg")  # doctest: +SKIP
+
+In the picture the value of forward stands above each edge, and the gradient that came back below it.
+Graphviz draws it where its ``dot`` is installed, matplotlib otherwise. Saitoh, *Deep Learning from Scratch*,
+chapter 5.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._core.files import atomic_write
+from ..network import Sequential
+from . import drawing
+from .nodes import Edge, Node, picture
+
+__all__ = ["Edge", "Graph"]
+
+
+class Graph:
+    """A computation graph: the layers that are applied to values, in order.
+
+    See Also
+    --------
+    fastlayers.MulLayer, fastlayers.AddLayer : the nodes that chapter 5 begins with.
+
+    Notes
+    -----
+    A layer is anything with ``forward(*inputs)`` and ``backward(dout)``, which gives the gradient of its first
+    input, or a tuple with one for each. Parameters ``W`` and ``b`` with ``dW`` and ``db`` are drawn too. Each layer
+    remembers its last forward alone, so each may be applied once.
+
+    Examples
+    --------
+    >>> import fastlayers as fl
+    >>> graph = Graph()
+    >>> x = graph.input(3.0, "x")
+    >>> y = graph.apply(fl.MulLayer(), x, x)
+    >>> graph.backward()
+    >>> y.value, x.grad
+    (9.0, 6.0)
+    """
+
+    def __init__(self) -> None:
+        self._inputs: list[Edge] = []
+        self._nodes: list[Node] = []
+
+    @classmethod
+    def of_network(cls, network: Sequential, x: Any, t: Any = None) -> Graph:
+        """Apply a network's layers to a batch, forward and backward.
+
+        Parameters
+        ----------
+        network : Sequential
+            Its layers are run as in training: they keep what backward needs, and set their gradients.
+        x : array_like
+            The inputs ``(N, ...)``.
+        t : array_like, optional
+            The labels or targets. Without them the graph ends with the scores, and has no gradients.
+
+        Returns
+        -------
+        Graph
+            With edges named ``x``, ``t``, ``W1``, ``b1``, ..., ``loss``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As the layers raise them.
+        """
+        graph = cls()
+        edge = graph.input(np.asarray(x), "x")
+        for layer in network.layers:
+            edge = graph.apply(layer, edge)
+        if t is None:
+            edge.name = "scores"
+        else:
+            graph.apply(network.loss_layer, edge, graph.input(np.asarray(t), "t"), name="loss")
+            graph.backward()
+        return graph
+
+    def input(self, value: Any, name: str) -> Edge:
+        """A value that the graph begins with.
+
+        Parameters
+        ----------
+        value : number or array_like
+            What forward is given.
+        name : str
+            What is written beside it.
+
+        Returns
+        -------
+        Edge
+            To be handed to `apply`, as often as it is used.
+        """
+        edge = Edge(value, name)
+        self._inputs.append(edge)
+        return edge
+
+    def apply(self, layer: Any, *inputs: Edge, name: str = "") -> Edge:
+        """Run a layer's forward, and record it.
+
+        Parameters
+        ----------
+        layer : object
+            Any layer of the package, or your own.
+        *inputs : Edge
+            Of this graph, in the order that the layer's forward takes them.
+        name : str, optional
+            Of the result; written where the graph ends.
+
+        Returns
+        -------
+        Edge
+            Its result.
+
+        Raises
+        ------
+        TypeError
+            If an input is not an `Edge`.
+        ValueError
+            If an input is of another graph, or the layer was applied before.
+        """
+        known = [*self._inputs, *(node.output for node in self._nodes)]
+        for edge in inputs:
+            if not isinstance(edge, Edge):
+                raise TypeError(f"{edge!r} is not an Edge: give it to Graph.input first")
+            if not any(edge is other for other in known):
+                raise ValueError(f"the edge {edge.name or edge.value!r} is not of this graph")
+        if any(layer is node.layer for node in self._nodes):
+            raise ValueError(
+                f"this {type(layer).__name__} was applied before, and it remembers one forward: make another"
+            )
+        output = Edge(layer.forward(*(edge.value for edge in inputs)), name)
+        attributes = [name for name in ("W", "b") if getattr(layer, name, None) is not None]
+        place = 1 + sum(bool(node.params) for node in self._nodes)
+        params = [(name, Edge(getattr(layer, name), f"{name}{place}")) for name in attributes]
+        self._nodes.append(Node(layer, list(inputs), params, output))
+        return output
+
+    def backward(self, dout: Any = 1) -> None:
+        """Run every layer's backward, from the last that was applied to the first, and keep the gradients.
+
+        Parameters
+        ----------
+        dout : number or ndarray, default 1
+            The gradient of the graph's last value.
+
+        Raises
+        ------
+        RuntimeError
+            If no layer was applied.
+        ValueError
+            If a layer's backward gives a tuple of another length than it has inputs.
+        """
+        if not self._nodes:
+            raise RuntimeError("the graph has no node: there is nothing to go back through")
+        for edge in (*self._inputs, *(node.output for node in self._nodes)):
+            edge.grad = None
+        self._nodes[-1].output.grad = dout
+        for node in reversed(self._nodes):
+            node.grads = []
+            if node.output.grad is None:  # its value goes nowhere
+                continue
+            returned = node.layer.backward(node.output.grad)
+            if isinstance(returned, tuple) and len(returned) != len(node.inputs):
+                name = type(node.layer).__name__
+                raise ValueError(f"{name}.backward gave {len(returned)} gradients for {len(node.inputs)} inputs")
+            node.grads = list(returned) if isinstance(returned, tuple) else [returned]
+            for edge, grad in zip(node.inputs, node.grads, strict=False):  # a loss has none for its targets
+                if grad is not None:
+                    edge.grad = grad if edge.grad is None else edge.grad + grad
+            for name, edge in node.params:
+                edge.grad = getattr(node.layer, f"d{name}")
+
+    # Drawing
+
+    def to_dot(self) -> str:
+        """The picture in the language of Graphviz.
+
+        Returns
+        -------
+        str
+            What ``dot -Tsvg`` reads.
+        """
+        return drawing.dot(picture(self._nodes))
+
+    def save(self, path: str | os.PathLike[str], *, engine: drawing.Engine | None = None) -> None:
+        """Draw the graph into a file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Its suffix says what it becomes: ``.svg``, ``.png`` or ``.pdf``.
+        engine : {"graphviz", "matplotlib"}, optional
+            By default Graphviz where its ``dot`` is found, else matplotlib.
+
+        Raises
+        ------
+        ValueError
+            If the suffix or the engine is another.
+        ImportError
+            If there is neither Graphviz nor matplotlib, or not the one that was asked for.
+        """
+        data = drawing.draw(picture(self._nodes), Path(path).suffix.removeprefix("."), engine)
+        with atomic_write(path) as file:
+            file.write(data)
+
+    def _repr_svg_(self) -> str:
+        """What a notebook shows."""
+        return drawing.draw(picture(self._nodes), "svg").decode()

@@ -1,0 +1,83 @@
+"""The leaky ReLU layer."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+from typing import ClassVar
+
+from numpy.typing import ArrayLike
+
+from .. import functional
+from .._core import arguments
+from .._core.memory import Recycler, recycler
+from .._core.types import Array
+from ._base import LayerBase
+from ._state import no_forward
+
+
+class LeakyRelu(LayerBase):
+    r"""Leaky rectified linear unit, ``y = x`` where ``x > 0``, else ``negative_slope * x``.
+
+    Parameters
+    ----------
+    negative_slope : float, default 0.01
+        The slope of what is not positive, finite; it may be set anew before a forward.
+
+    Attributes
+    ----------
+    negative_slope : float
+    mask : ndarray of bool or None
+        ``x <= 0`` of the last forward.
+
+    See Also
+    --------
+    fastlayers.leaky_relu_forward, fastlayers.leaky_relu_backward : the functions behind it.
+
+    Notes
+    -----
+    Forward, with the negative slope a: :math:`y = x` where :math:`x > 0`, else :math:`a x`. Backward, with
+    :math:`dout = \partial L / \partial y`: :math:`\partial L / \partial x = dout` where :math:`x > 0`, else
+    :math:`a \, dout`.
+    Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = LeakyRelu(0.1)
+    >>> layer.forward(np.array([1.0, -0.5, -2.0, 3.0]))
+    array([ 1.  , -0.05, -0.2 ,  3.  ])
+    >>> layer.backward(np.array([10.0, 20.0, 30.0, 40.0]))
+    array([10.,  2.,  3., 40.])
+    >>> layer
+    LeakyRelu(negative_slope=0.1)
+    """
+
+    _functions: ClassVar[ModuleType] = functional
+    _memory: tuple[Recycler | None, ...] = (None, None, None)  # of y, mask, dx
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = arguments.number("negative_slope", negative_slope)
+        if not math.isfinite(self.negative_slope):
+            raise ValueError(f"negative_slope must be finite, not {self.negative_slope}")
+        self.mask: Array | None = None
+        self._memory = recycler(), recycler(), recycler()
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape."""
+        y: Array
+        y, self.mask = self._functions.leaky_relu_forward(x, self.negative_slope, out=self._memory[:2])
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        y: Array
+        y, _ = self._functions.leaky_relu_forward(x, self.negative_slope)
+        return y
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape. RuntimeError before forward."""
+        if self.mask is None:
+            raise no_forward(self)
+        dx: Array = self._functions.leaky_relu_backward(dout, self.mask, self.negative_slope, out=self._memory[2])
+        return dx

@@ -1,0 +1,66 @@
+"""Mean squared error: the loss of a regression."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._core.memory import Recycler, recycler
+from .._core.types import MEAN, Reduction
+from ._loss import Loss
+
+
+class MeanSquaredError(Loss):
+    r"""Mean squared error, the last layer of a regression.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}, default "mean"
+        As for `fastlayers.mean_squared_error`; it may be set later too.
+
+    Attributes
+    ----------
+    reduction : str
+    loss : float, ndarray or None
+        That of the last forward; with ``"none"`` of t's shape.
+    y : ndarray or None
+        Its input: the array itself.
+    t : array_like or None
+        Its targets, as given.
+
+    See Also
+    --------
+    fastlayers.mean_squared_error : the function behind it.
+
+    Notes
+    -----
+    Forward, over n numbers: :math:`L = \frac{1}{n} \sum (y - t)^2`. Backward:
+    :math:`\partial L / \partial y = 2 (y - t) / n`. The book's function is half the sum of the squares.
+    Saitoh, *Deep Learning from Scratch*, section 4.2.1.
+
+    Examples
+    --------
+    >>> layer = MeanSquaredError()
+    >>> layer.forward(np.array([[1.0], [4.0]]), np.array([[0.0], [1.0]]))
+    5.0
+    >>> layer.backward()
+    array([[1.],
+           [3.]])
+    """
+
+    _axis: ClassVar[int] = -1
+    _memory: Recycler | None = None  # of dx
+
+    def __init__(self, *, reduction: Reduction = MEAN) -> None:
+        super().__init__(reduction)
+        self._memory = recycler()
+
+    def forward(self, y: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
+        """The loss of outputs y against targets t: a float, or with ``reduction="none"`` an array."""
+        loss, self._dx = self._functions.mean_squared_error(
+            y, t, sample_weight=sample_weight, reduction=self.reduction, out=self._memory
+        )
+        self.loss, self.y, self.t = loss, np.asarray(y), t
+        return loss

@@ -1,0 +1,35 @@
+"""Optimizers: each updates the parameters in place from their gradients, on the backend in use.
+
+``update(params, grads)`` takes lists, aligned by position, or dictionaries with the same keys, as the
+book has them. State (Momentum's velocity, Adam's moments) is made at the first update and belongs to
+those parameters: give each network an optimizer of its own.
+
+All have three things in common. ``lr`` is a number, or a schedule: a callable that is given the number of updates
+so far, ``t``, and gives the rate of the next (`fastlayers.schedules` has some). ``weight_decay`` times the parameter
+is added to the gradient of weights, which are the arrays of two axes or more; biases do not decay (Saitoh, section
+6.4.2, and scikit-learn). ``clip_norm`` scales all gradients down together where their Euclidean norm, as of one
+vector, is larger, before any decay, as PyTorch's ``clip_grad_norm_`` does: by ``clip_norm / (norm + 1e-6)``. So
+where a gradient has nan, all gradients count as nan; and where one has infinity, they count as 0 but for the infinite
+ones themselves, which count as nan. The norm is taken in float64, and the gradients are never written to.
+
+>>> import numpy as np
+>>> W, b = np.ones((1, 2)), np.ones(2)
+>>> optimizer = SGD(lr=0.1, weight_decay=0.5, clip_norm=1.0)
+>>> optimizer.update([W, b], [np.array([[3.0, 0.0]]), np.array([4.0, 0.0])])  # of norm 5, so a fifth of it counts
+>>> W.round(3), b.round(3)
+(array([[0.89, 0.95]]), array([0.92, 1.  ]))
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._core.names import asked_for_missing
+from .adam import Adam, AdamW
+from .momentum import Momentum
+from .sgd import SGD
+
+__all__ = ["SGD", "Adam", "AdamW", "Momentum"]
+
+if not TYPE_CHECKING:
+    __getattr__ = asked_for_missing(__name__)

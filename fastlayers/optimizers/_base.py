@@ -1,0 +1,118 @@
+"""How an optimizer runs its rule: with all that it is given seen to fit, before anything is written, on the backend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from .._core import arguments, backend
+from .._core.described import Described
+from .._core.types import Array
+
+Arrays: TypeAlias = Sequence[Array] | Mapping[Any, Array]
+Rate: TypeAlias = float | Callable[[int], float]
+
+# What is asked of the numbers that every rule ends with.
+DECAY_AND_CLIPPING = {"weight_decay": arguments.not_negative, "clip_norm": arguments.positive_or_none}
+
+
+class Optimizer(Described):
+    """What the optimizers share: a rule run by the backend in use, or by the reference alone."""
+
+    _pure: ClassVar[bool] = False
+    _factors: ClassVar[dict[str, Callable[[str, Any], Any]]]  # the rule's numbers, and what is asked of each
+
+    lr: Rate
+    # Of an object that was made without `__init__`: pickled before there were these, or a subclass of its own mind.
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    t: int = 0
+
+    if TYPE_CHECKING:
+
+        def update(self, params: Arrays, grads: Arrays) -> None: ...
+
+    def _run(
+        self,
+        rule: Callable[..., None],
+        params: Arrays,
+        grads: Arrays,
+        states: Sequence[dict[Any, Array]],
+        factors: tuple[Any, ...],
+    ) -> None:
+        """Update by the compiled rule; where it declines, once all is known to fit and each state is there."""
+        if type(params) is list and type(grads) is list and len(params) == len(grads):  # common, and quick to see
+            keys: Sequence[Any] = range(len(params))
+        else:
+            keys, params, grads = _aligned(params, grads)
+        lr: Any = self.lr
+        if type(lr) is not float and callable(lr):
+            lr = _scheduled(lr, self.t)
+        compiled = None if self._pure else getattr(backend.kernels, rule.__name__)
+        arrays: list[list[Any]] = [list(map(state.get, keys)) for state in states] if states else []
+        if compiled is None or compiled(params, grads, *arrays, lr, *factors) is NotImplemented:
+            checks = zip(self._factors.items(), (lr, *factors), strict=True)
+            numbers = [check(name, factor) for (name, check), factor in checks]
+            _check(keys, params, grads)
+            # From here on as plain arrays: a subclass may multiply otherwise, and need not update in place.
+            params, grads = [np.asarray(param) for param in params], [np.asarray(grad) for grad in grads]
+            arrays = [_state(state, keys, params) for state in states]
+            if compiled is None or compiled(params, grads, *arrays, *numbers) is NotImplemented:
+                backend.run_reference(rule, params, grads, *arrays, *numbers)
+        self.t += 1
+
+
+def _scheduled(schedule: Callable[[int], Any], step: int) -> float:
+    """The rate after so many updates; ValueError where it leads nowhere."""
+    lr = arguments.number("lr", schedule(step))
+    if not 0 <= lr < math.inf:
+        name = getattr(schedule, "__qualname__", type(schedule).__name__)
+        raise ValueError(f"lr must be finite, and 0 or more, not {lr}, which {name} gave after {step} updates")
+    return lr
+
+
+def _aligned(params: Arrays, grads: Arrays) -> tuple[Sequence[Any], list[Array], list[Array]]:
+    """The keys or positions, and params and grads as lists in their order."""
+    if isinstance(params, Mapping) and isinstance(grads, Mapping):
+        keys = list(params)
+        missing = [key for key in keys if key not in grads]
+        if missing:
+            raise ValueError(f"grads has no entry for the parameter {missing[0]!r}")
+        return keys, [params[key] for key in keys], [grads[key] for key in keys]
+    if isinstance(params, Mapping) or isinstance(grads, Mapping):
+        raise TypeError("params and grads must both be lists or both be dictionaries")
+    if len(params) != len(grads):
+        raise ValueError(f"params has {len(params)} arrays but grads has {len(grads)}")
+    return range(len(params)), list(params), list(grads)
+
+
+def _state(state: dict[Any, Array], keys: Sequence[Any], params: list[Array]) -> list[Array]:
+    """The state of each parameter, zero at first."""
+    if not state:
+        state.update({key: np.zeros_like(param) for key, param in zip(keys, params, strict=True)})
+    for key, param in zip(keys, params, strict=True):
+        if key not in state or np.shape(state[key]) != param.shape:
+            raise ValueError(
+                f"parameter {key!r} of shape {param.shape} is not one of the first update: use a new optimizer"
+            )
+        _check_updatable("the state of parameter", key, state[key])
+    return [np.asarray(state[key]) for key in keys]
+
+
+def _check(keys: Sequence[Any], params: list[Array], grads: list[Array]) -> None:
+    for key, param, grad in zip(keys, params, grads, strict=True):
+        _check_updatable("parameter", key, param)
+        arguments.check_ndarray(f"gradient {key!r}", grad, "biuf", "real numbers")
+        arguments.check_unmasked(f"gradient {key!r}", grad)
+        if grad.shape != param.shape:
+            raise ValueError(f"gradient {key!r} has shape {grad.shape}, but its parameter has shape {param.shape}")
+
+
+def _check_updatable(what: str, key: Any, array: Array) -> None:
+    arguments.check_ndarray(f"{what} {key!r}", array, "f", "floats to be updated in place")
+    if not array.flags.writeable:
+        raise ValueError(f"{what} {key!r} is read-only")
+    arguments.check_unmasked(f"{what} {key!r}", array)

@@ -1,0 +1,71 @@
+"""Gradient descent with momentum."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from .._core import arguments
+from .._core.types import Array
+from ..formulas import optimizers as formulas
+from ._base import DECAY_AND_CLIPPING, Arrays, Optimizer, Rate
+
+
+class Momentum(Optimizer):
+    r"""Gradient descent with a velocity: :math:`v \leftarrow \alpha v - \eta\,g`, :math:`\theta \leftarrow \theta + v`.
+
+    Parameters
+    ----------
+    lr : float or callable, default 0.01
+        Learning rate :math:`\eta`, or a schedule of it.
+    momentum : float, default 0.9
+        What remains of the velocity, :math:`\alpha`.
+    nesterov : bool, default False
+        Look ahead to where the velocity will lead: :math:`\theta \leftarrow \theta + \alpha v - \eta\,g`, with the
+        new v, as in scikit-learn.
+    weight_decay : float, default 0
+        How much of each weight is added to its gradient.
+    clip_norm : float, optional
+        The largest norm that all gradients together may have.
+
+    Attributes
+    ----------
+    v : dict
+        The velocity of each parameter, by position or key.
+    t : int
+        How many updates there have been.
+
+    Notes
+    -----
+    Saitoh, *Deep Learning from Scratch*, section 6.1.4. Nesterov's momentum: Sutskever et al., "On the importance of
+    initialization and momentum in deep learning", ICML 2013.
+    """
+
+    _factors: ClassVar = {
+        "lr": arguments.number,
+        "momentum": arguments.number,
+        "nesterov": arguments.switch,
+        **DECAY_AND_CLIPPING,
+    }
+    nesterov: bool = False
+
+    def __init__(
+        self,
+        lr: Rate = 0.01,
+        momentum: float = 0.9,
+        *,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+    ) -> None:
+        self.lr = lr
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.t = 0
+        self.v: dict[Any, Array] = {}
+
+    def update(self, params: Arrays, grads: Arrays) -> None:
+        """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
+        factors = (self.momentum, self.nesterov, self.weight_decay, self.clip_norm)
+        self._run(formulas.momentum_update, params, grads, (self.v,), factors)
