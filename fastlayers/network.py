@@ -12,7 +12,6 @@ from ._core.described import DescribedNetwork
 from ._core.protocols import Layer, Loss, Optimizer
 from ._core.types import Array
 from .formats.portable import Portable
-from .layers._declaration import has_params
 from .layers._stack import Stack
 from .training import loop
 from .training.evaluation import accuracy_of, loss_of
@@ -259,10 +258,13 @@ class Sequential(Portable, DescribedNetwork, Stack):
 
     def _backpropagate(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
         """The loss in training; its gradients are left in the layers."""
-        loss_layer = self._loss_for("a gradient")
+        loss_layer: Any = self.loss_layer
+        if loss_layer is None:
+            loss_layer = self._loss_for("a gradient")
         loss = loss_of(loss_layer, self.forward(x), t, sample_weight)
-        if any(map(has_params, self.layers)):
-            self.backward(loss_layer.backward(), need_dx=False)
+        first = self._first_with_params()
+        if first is not None:
+            self._backward_to(first, loss_layer.backward())
         return loss
 
     def _loss_for(self, what: str) -> Any:

@@ -21,39 +21,32 @@ class Elementwise(LayerBase):
 
     _forward: ClassVar[Callable[..., Any]]
     _backward: ClassVar[Callable[..., Array]]
-    _memory: Any = (None, None, None)  # of y, mask, dx; for a subclass that does not call __init__
+    _memory: Any = (None, None)  # of what forward and backward give; for a subclass that does not call __init__
 
     def __init__(self) -> None:
-        self._memory = recycler(), recycler(), recycler()
-
-    def _factors(self) -> tuple[Any, ...]:
-        """What the functions take beside arrays."""
-        return ()
+        self._memory = recycler(), recycler()
 
 
 class KeepsMask(Elementwise):
     """Whose derivative at each number depends on which of two it is."""
 
+    _memory: Any = ((None, None), None)
+
     def __init__(self) -> None:
-        super().__init__()
         self.mask: Array | None = None
+        self._memory = (recycler(), recycler()), recycler()
 
     def forward(self, x: ArrayLike) -> Array:
         """y, of x's shape."""
         y: Array
-        y, self.mask = self._forward(x, *self._factors(), out=self._memory[:2])
-        return y
-
-    def predict(self, x: ArrayLike) -> Array:
-        """y, and nothing is kept."""
-        y: Array = self._forward(x, *self._factors())[0]
+        y, self.mask = self._forward(x, out=self._memory[0])
         return y
 
     def backward(self, dout: ArrayLike) -> Array:
         """dx, of dout's shape; dout is left as it is. RuntimeError before forward."""
         if self.mask is None:
             raise no_forward(self)
-        return self._backward(dout, self.mask, *self._factors(), out=self._memory[2])
+        return self._backward(dout, self.mask, out=self._memory[1])
 
 
 class KeepsOutput(Elementwise):
@@ -78,11 +71,11 @@ class KeepsOutput(Elementwise):
         """dx, of dout's shape. RuntimeError before forward."""
         if self.out is None:
             raise no_forward(self)
-        return self._backward(dout, self.out, out=self._memory[2])
+        return self._backward(dout, self.out, out=self._memory[1])
 
 
 class KeepsInput(Elementwise):
-    """Whose derivative is computed from its input."""
+    """Whose derivative is computed from its input, and which may have options."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,4 +96,8 @@ class KeepsInput(Elementwise):
         """dx, of dout's shape. RuntimeError before forward."""
         if self.x is None:
             raise no_forward(self)
-        return self._backward(dout, self.x, *self._factors(), out=self._memory[2])
+        return self._backward(dout, self.x, *self._factors(), out=self._memory[1])
+
+    def _factors(self) -> tuple[Any, ...]:
+        """What the functions take beside arrays."""
+        return ()

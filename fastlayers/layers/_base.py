@@ -12,6 +12,9 @@ from .._core.described import Described
 from .._core.options import Option
 from .._core.types import Array
 
+# The layers' classes of this package, and none that a user derives from one.
+OWN: set[type] = set()
+
 
 class Declared(Described):
     """A layer or loss of this package, which names its parameters, buffers and options.
@@ -31,15 +34,8 @@ class Declared(Described):
     buffer_names: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[Mapping[str, Option]] = {}
 
-    # Each parameter's attribute, and its gradient's.
-    _pairs: ClassVar[tuple[tuple[str, str], ...]] = ()
-
     # The gradients that `grads` has handed out, by their parameter's name.
     _handed_out: Mapping[str, Array] = {}
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        cls._pairs = tuple((name, f"d{name}") for name in cls.param_names)
 
     @property
     def params(self) -> list[Array]:
@@ -53,7 +49,7 @@ class Declared(Described):
 
     def gradients(self) -> list[Array]:
         """What the last backward has left, aligned with `params`."""
-        return [getattr(self, gradient) for name, gradient in self._pairs if getattr(self, name) is not None]
+        return [getattr(self, f"d{name}") for name, _ in self.named_params()]
 
     @property
     def grads(self) -> list[Array]:
@@ -97,6 +93,11 @@ def _fits(gradient: object, param: Any) -> bool:
 
 class LayerBase(Declared):
     """A layer of this package's own: to a type checker, what unlike layers in one list are."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__module__.partition(".")[0] == __name__.partition(".")[0]:
+            OWN.add(cls)
 
     if TYPE_CHECKING:
 

@@ -17,21 +17,10 @@ from numpy.typing import ArrayLike
 from .._core import backend
 from .._core.types import Array
 from ..functional.cast import cast_like
-from ._base import Declared, LayerBase
+from ._base import OWN, Declared
 from ._declaration import check_declared, grads_of, has_params, named_params, param_names, params_of
 
 __all__ = ["OWN", "Stack", "as_input", "leaves", "prediction"]
-
-# The classes of this package that were met as layers, so that one look is enough for each.
-OWN: set[type] = set()
-
-
-def is_own(kind: type) -> bool:
-    """Whether a layer's class is one of this package, and not a user's that is derived from one; no stack is."""
-    ours = kind.__module__.partition(".")[0] == __name__.partition(".")[0]
-    if ours and issubclass(kind, LayerBase) and not issubclass(kind, Stack):
-        OWN.add(kind)
-    return kind in OWN
 
 
 def leaves(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
@@ -43,13 +32,19 @@ def leaves(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{of}{i}", layer
 
 
-class Stack(LayerBase):
+class Stack(Declared):
     """Layers that feed each other, as one layer.
 
     Parameters
     ----------
     layers : iterable of Layer
     """
+
+    layers: list[Any]
+
+    # The layers that were asked for their parameters, and what they said: in a step it need not be asked again.
+    _asked: list[Any] | None = None
+    _found: list[tuple[int, Any, str, str]] | None = None
 
     # The gradients that `grads` has handed out, of users' layers that set new ones at each backward.
     _kept: tuple[tuple[Any, str, Array], ...] = ()
@@ -93,29 +88,58 @@ class Stack(LayerBase):
             for layer in reversed(self.layers):
                 dx = layer.backward(dx)
         else:
-            first = next((i for i, layer in enumerate(self.layers) if has_params(layer)), len(self.layers))
-            for layer in self.layers[:first:-1]:
-                dx = layer.backward(dx)
-            if first < len(self.layers):
-                _backward_without_dx(self.layers[first], dx)
-            dx = None
-        for layer, name, kept in self._kept:
-            _keep(layer, name, kept)
+            dx, first = None, self._first_with_params()
+            if first is not None:
+                self._backward_to(first, dout)
+        for kept in self._kept:
+            _keep(*kept)
         return dx
+
+    def _backward_to(self, first: int, dout: Any) -> None:
+        """Backward down to the first layer that has parameters; below it no gradient is of use."""
+        layers = self.layers
+        for layer in layers[:first:-1]:
+            dout = layer.backward(dout)
+        layer = layers[first]
+        backward = layer.backward
+        if layer.can_leave_out_dx if type(layer) in OWN else _takes_need_dx(getattr(backward, "__func__", backward)):
+            backward(dout, need_dx=False)
+        else:
+            backward(dout)
+        if self._kept:
+            for kept in self._kept:
+                _keep(*kept)
+
+    def _trained(self) -> list[tuple[int, Any, str, str]] | None:
+        """Of each parameter that there may be: its layer's place, the layer, and the attributes of it and its gradient.
+
+        None where a layer is a user's own, or a stack, and has to be asked each time.
+        """
+        if self._asked != self.layers:
+            self._asked, self._found = self.layers.copy(), None
+            if OWN.issuperset(map(type, self.layers)):
+                self._found = [
+                    (i, layer, name, f"d{name}") for i, layer in enumerate(self.layers) for name in layer.param_names
+                ]
+        return self._found
+
+    def _first_with_params(self) -> int | None:
+        """The place of the first layer that has anything to train, if there is one."""
+        trained = self._trained()
+        if trained is None:
+            return next((i for i, layer in enumerate(self.layers) if has_params(layer)), None)
+        for i, layer, name, _ in trained:
+            if getattr(layer, name) is not None:
+                return i
+        return None
 
     @property
     def params(self) -> list[Array]:
         """The parameters of each layer, in order: the arrays themselves."""
-        found: list[Array] = []
-        for layer in self.layers:
-            if type(layer) in OWN:
-                for name, _ in layer._pairs:
-                    param = getattr(layer, name)
-                    if param is not None:
-                        found.append(param)
-            else:
-                found += params_of(layer)
-        return found
+        trained = self._trained()
+        if trained is None:
+            return [param for layer in self.layers for param in params_of(layer)]
+        return [param for _, layer, name, _ in trained if (param := getattr(layer, name)) is not None]
 
     @property
     def grads(self) -> list[Array]:
@@ -153,12 +177,20 @@ class Stack(LayerBase):
 
     def gradients(self) -> list[Array]:
         """What the last backward has left, aligned with `params`: copies of what the next one will write into."""
+        trained = self._trained()
+        if trained is not None:
+            return [
+                grad.copy() if layer._handed_out else grad
+                for _, layer, _, name in trained
+                if (grad := getattr(layer, name)) is not None
+            ]
         found: list[Array] = []
         for layer in self.layers:
-            if isinstance(layer, Declared):
-                if layer._pairs or isinstance(layer, Stack):
-                    own = layer.gradients()
-                    found += [gradient.copy() for gradient in own] if layer._handed_out else own
+            if isinstance(layer, Stack):
+                found += layer.gradients()
+            elif isinstance(layer, Declared):
+                own = layer.gradients()
+                found += [gradient.copy() for gradient in own] if layer._handed_out else own
             elif self._kept or param_names(layer) is None:
                 found += [np.array(gradient) for gradient in grads_of(layer)]
             else:
@@ -177,17 +209,8 @@ def _keep(layer: Any, name: str, kept: Array) -> None:
         setattr(layer, f"d{name}", kept)
 
 
-def _backward_without_dx(layer: Any, dout: Any) -> None:
-    """A layer's backward, for its gradients alone: dx is left out where the layer can."""
-    backward = layer.backward
-    if layer.can_leave_out_dx if type(layer) in OWN else _can_leave_out_dx(getattr(backward, "__func__", backward)):
-        backward(dout, need_dx=False)
-    else:
-        backward(dout)
-
-
 @functools.cache
-def _can_leave_out_dx(backward: Callable[..., Any]) -> bool:
+def _takes_need_dx(backward: Callable[..., Any]) -> bool:
     """Whether the ``backward`` of a user's layer takes ``need_dx``, as `Affine`'s does."""
     try:
         return "need_dx" in inspect.signature(backward).parameters
@@ -213,7 +236,7 @@ def _as_input(layers: list[Any], x: Any, name: str) -> Any:
     if (
         param is None
         or (isinstance(x, np.ndarray) and x.dtype == param.dtype)
-        or not is_own(type(next(leaves(layers))[1]))
+        or type(next(leaves(layers))[1]) not in OWN
     ):
         return x
     return cast_like(backend.run, x, param, name)
@@ -232,7 +255,7 @@ def _parameter(layers: list[Any]) -> Any:
 
 def prediction(layer: Any, x: Any) -> Any:
     """What a layer gives where nothing is to be learned, by its ``predict`` or its ``forward``."""
-    if not is_own(type(layer)):
+    if type(layer) not in OWN:
         for names in (getattr(layer, "__dict__", {}), *map(vars, type(layer).__mro__)):
             if "predict" in names:
                 break

@@ -13,6 +13,7 @@ from .._core.options import FRACTION, Option
 from .._core.types import Array
 from ..functional.dropout import dropout_backward, dropout_forward
 from ._activation import KeepsMask
+from ._base import no_forward
 
 
 class Dropout(KeepsMask):
@@ -75,12 +76,15 @@ class Dropout(KeepsMask):
         """y, of x's shape."""
         draws = self.rng.random(np.shape(x), dtype=np.float32)
         y: Array
-        y, self.mask = self._forward(x, draws, self.p, out=self._memory[:2])
+        y, self.mask = self._forward(x, draws, self.p, out=self._memory[0])
         return y
 
     def predict(self, x: ArrayLike) -> Array:
         """X itself, as an array: for prediction nothing is dropped."""
         return x if type(x) is np.ndarray else arguments.real("x", x)
 
-    def _factors(self) -> tuple[float]:
-        return (self.p,)
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape. RuntimeError before forward."""
+        if self.mask is None:
+            raise no_forward(self)
+        return self._backward(dout, self.mask, self.p, out=self._memory[1])

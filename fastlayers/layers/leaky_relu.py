@@ -6,10 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar
 
+from numpy.typing import ArrayLike
+
 from .._core import arguments
 from .._core.options import FINITE, Option
+from .._core.types import Array
 from ..functional.leaky_relu import leaky_relu_backward, leaky_relu_forward
 from ._activation import KeepsMask
+from ._base import no_forward
 
 
 class LeakyRelu(KeepsMask):
@@ -60,5 +64,18 @@ class LeakyRelu(KeepsMask):
         if not math.isfinite(self.negative_slope):
             raise ValueError(f"negative_slope must be finite, not {self.negative_slope}")
 
-    def _factors(self) -> tuple[float]:
-        return (self.negative_slope,)
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape."""
+        y: Array
+        y, self.mask = self._forward(x, self.negative_slope, out=self._memory[0])
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        return self._forward(x, self.negative_slope)[0]
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape. RuntimeError before forward."""
+        if self.mask is None:
+            raise no_forward(self)
+        return self._backward(dout, self.mask, self.negative_slope, out=self._memory[1])
