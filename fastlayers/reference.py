@@ -60,7 +60,7 @@ def _pure_class(base: type) -> type:
 
 if not TYPE_CHECKING:
     __getattr__ = asked_for_missing(__name__)
-    for _of in (functional, layers, optimizers):
-        for _name in _of.__all__:
-            _value = getattr(_of, _name)
-            globals()[_name] = _pure(_value) if isinstance(_value, FunctionType) else _pure_class(_value)
+    # The functions that only layers call, too.
+    globals().update({name: _pure(f) for name, f in vars(functional).items() if isinstance(f, FunctionType)})
+    globals().update({name: _pure_class(getattr(layers, name)) for name in layers.__all__})
+    globals().update({name: _pure_class(getattr(optimizers, name)) for name in optimizers.__all__})
