@@ -12,8 +12,10 @@ from fastlayers.kernels.common.math cimport *
 
 import_array()
 
+include "common/entry.pyx"
 include "common/threads.pyx"
 include "common/cast.pyx"
+include "common/formulas.pyx"
 include "common/elementwise.pyx"
 include "relu.pyx"
 include "leaky_relu.pyx"
@@ -23,6 +25,7 @@ include "tanh.pyx"
 include "one_sample.pyx"
 include "product.pyx"
 include "affine.pyx"
+include "common/losses.pyx"
 include "common/targets.pyx"
 include "softmax.pyx"
 include "narrow_rows.pyx"
