@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core import arguments
@@ -13,6 +14,7 @@ from .._core.protocols import Optimizer
 from .._core.types import Array
 from ..network import Sequential
 from ..training import loop
+from ..training.batches import parts
 from ..training.history import History
 from . import sharing, start
 from .job import abort_on_uncaught, agree, module
@@ -272,5 +274,6 @@ class DataParallel:
         """
         whole = sharing.of_one_length(arrays)
         batch_size = arguments.count("batch_size", batch_size)
-        order = sharing.SharedOrder(self.comm, rng) if shuffle else None
-        yield from sharing.batches(self.comm, whole, batch_size, order)
+        samples = len(whole[0])
+        order = sharing.SharedOrder(self.comm, rng).permutation(samples) if shuffle else np.arange(samples)
+        yield from parts(whole, order, batch_size, sharing.Ranks(self.comm).part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -78,16 +78,6 @@ class SharedOrder:
             order[...] = self._generator.permutation(n)
         self._comm.Bcast(order, root=0)
         return order
-
-
-def batches(comm: Any, arrays: list[Array], batch_size: int, shared: SharedOrder | None) -> Iterator[tuple[Array, ...]]:
-    """Each batch's part that is this rank's, over one epoch in the order that is drawn, if there is one."""
-    n = len(arrays[0])
-    order = np.arange(n) if shared is None else shared.permutation(n)
-    for start in range(0, n, batch_size):
-        batch = order[start : start + batch_size]
-        mine = batch[share(len(batch), comm.rank, comm.size)]
-        yield tuple(array[mine] for array in arrays)
 
 
 def of_one_length(arrays: tuple[ArrayLike, ...]) -> list[Array]:
