@@ -34,7 +34,7 @@ def batches(data: Samples, order: Array | None, batch_size: int) -> Iterator[tup
 def parts(
     arrays: Sequence[Any], order: Array | None, batch_size: int, part_of: PartOf
 ) -> Iterator[tuple[Any, ...]]:
-    """This process's part of every batch, of each array."""
+    """The part of every batch that is this process's, of each array."""
     samples = len(arrays[0])
     for i in range(0, samples, batch_size):
         part = part_of(min(batch_size, samples - i))
