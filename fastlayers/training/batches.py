@@ -31,9 +31,7 @@ def batches(data: Samples, order: Array | None, batch_size: int) -> Iterator[tup
             yield x[batch], t[batch], weights if weights is None else weights[batch]
 
 
-def parts(
-    arrays: Sequence[Any], order: Array | None, batch_size: int, part_of: PartOf
-) -> Iterator[tuple[Any, ...]]:
+def parts(arrays: Sequence[Any], order: Array | None, batch_size: int, part_of: PartOf) -> Iterator[tuple[Any, ...]]:
     """The part of every batch that is this process's, of each array."""
     samples = len(arrays[0])
     for i in range(0, samples, batch_size):
