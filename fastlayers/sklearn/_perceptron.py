@@ -182,6 +182,7 @@ class Perceptron(Parameters, BaseEstimator, ABC):
                 samples, scored = self._held_out(samples, weights, random_state, incremental=incremental)
             _stochastic.train(self, samples, scored, random_state, anew=anew, incremental=incremental)
         else:
+            _stochastic.forget(self, anew=anew)
             _lbfgs.train(self, samples, anew=anew)
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:

@@ -26,7 +26,31 @@ from ._network import outputs_of
 from ._penalised import PenalisedNetwork
 from ._samples import Samples, batch_size_of
 
-__all__ = ["train"]
+__all__ = ["forget", "train"]
+
+_OF_PARAMETERS = ("_optimizer", "_best_params")
+_RECORDS = (
+    "loss_curve_",
+    "best_loss_",
+    "validation_scores_",
+    "best_validation_score_",
+    "stopped_early_",
+    "_no_improvement_count",
+    "_held_out_seed",
+)
+
+
+def forget(estimator: Any, *, anew: bool) -> None:
+    """Drop what these solvers have kept of parameters that another one replaces; and their records of another network.
+
+    Parameters
+    ----------
+    estimator : Perceptron
+    anew : bool
+        Whether its network is a new one.
+    """
+    for name in _OF_PARAMETERS + (_RECORDS if anew else ()):
+        vars(estimator).pop(name, None)
 
 
 def train(
