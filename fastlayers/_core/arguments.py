@@ -134,8 +134,15 @@ def share(name: str, value: Any) -> float:
 def switch(name: str, value: Any) -> bool:
     """True or False: what else counts as true may have been meant otherwise, as the text "no" is."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, not {type(value).__name__}")
+        raise TypeError(f"{name} must be True or False, not {typed(value)}")
     return bool(value)
+
+
+def choice(name: str, value: Any, known: tuple[str, ...]) -> str:
+    """A text that is one of these."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+    return str(value)
 
 
 # Shapes and layout

@@ -148,7 +148,8 @@ class MLPClassifier(Scored, ClassifierMixin, Perceptron):
         -------
         ndarray
         """
-        return self._labels.named(self._labels.chosen(self._outputs(X)))
+        outputs = self._outputs(X)
+        return self._labels.named(self._labels.chosen(outputs))
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, ``(N, C)``; of several labels that of each.
@@ -163,7 +164,8 @@ class MLPClassifier(Scored, ClassifierMixin, Perceptron):
         ndarray
             In the order of `classes_`, of the dtype that was trained in.
         """
-        return self._labels.proba(self._outputs(X))
+        outputs = self._outputs(X)
+        return self._labels.proba(outputs)
 
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of `predict_proba`, and finite where that is 0.
@@ -178,7 +180,8 @@ class MLPClassifier(Scored, ClassifierMixin, Perceptron):
         ndarray
             ``(N, C)``.
         """
-        return self._labels.log_proba(self._outputs(X))
+        outputs = self._outputs(X)
+        return self._labels.log_proba(outputs)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -77,9 +77,9 @@ def prepare(
         Adam() if optimizer is None else optimizer,
         {},
         frozenset(),
-        fit_arguments.flag("shuffle", shuffle),
-        fit_arguments.flag_or_none("progress", progress),
-        fit_arguments.choice("on_nonfinite", on_nonfinite, fit_arguments.ON_NONFINITE),
+        arguments.switch("shuffle", shuffle),
+        fit_arguments.switch_or_none("progress", progress),
+        arguments.choice("on_nonfinite", on_nonfinite, fit_arguments.ON_NONFINITE),
     )
     fit_arguments.check_optimizer(plan.optimizer)
     listening = listeners(callbacks)
