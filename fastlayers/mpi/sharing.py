@@ -50,15 +50,18 @@ class Ranks:
 
     def gather(self, look: Callable[[], T]) -> list[T]:
         """What each rank finds, on each; or its error, and a `RankError` on the others."""
+        of_ranks: list[T] = self._comm.allgather(self.together(look))
+        return of_ranks
+
+    def together(self, look: Callable[[], T]) -> T:
+        """What this rank finds, once each has found something; or its error, and a `RankError` on the others."""
         error: Exception | None = None
-        found: T | None = None
         try:
             found = look()
         except Exception as caught:  # it is raised once the others know, who would wait for this rank for ever
             error = caught
         agree(self._comm, error)
-        of_ranks: list[T] = self._comm.allgather(found)
-        return of_ranks
+        return found  # or there was an error
 
 
 class SharedOrder:
