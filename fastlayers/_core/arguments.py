@@ -123,7 +123,7 @@ def positive_or_none(name: str, value: Any) -> float | None:
     return None if value is None else positive(name, value)
 
 
-def share(name: str, value: Any) -> float:
+def positive_fraction(name: str, value: Any) -> float:
     """A number of (0, 1], as what remains of a learning rate."""
     found = number(name, value)
     if not 0 < found <= 1:

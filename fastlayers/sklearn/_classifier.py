@@ -75,9 +75,9 @@ class MLPClassifier(Scored, ClassifierMixin, Perceptron):
         if incremental or not first:
             self._labels.check(y, all_classes=self.warm_start)
 
-    def _shared_out(self, targets: Array) -> Array | None:
+    def _strata(self, targets: Array) -> Array | None:
         two = self.out_activation_ == "logistic" and self.n_outputs_ == 1
-        return self._labels.shared_out(targets) if two else None  # scikit-learn does not do so with more
+        return self._labels.strata(targets) if two else None  # scikit-learn does not do so with more
 
     def _targets(self, y: Array, dtype: DTypeLike) -> Array:
         return self._labels.targets(y, dtype)

@@ -112,7 +112,7 @@ def hold_out(n_samples: int, fraction: float, random_state: Any, stratify: Array
     Raises
     ------
     ValueError
-        If fewer than two are held out, or a class that `stratify` is to share out has fewer than two.
+        If fewer than two are held out, or a class of `stratify` has fewer than two samples.
     """
     train, held = train_test_split(
         np.arange(n_samples), test_size=fraction, random_state=random_state, stratify=stratify

@@ -163,7 +163,7 @@ class _Loop(Loop):
             progress=False,
             on_nonfinite="ignore",  # a step refuses what is not
         )
-        plan.called["on_epoch_end"].append(self._judge)
+        plan.called["on_epoch_end"].append(self._after_epoch)
         training = Training(estimator.network_, optimizer, plan.recorded, progress)
         guard = Guard(plan.on_nonfinite, self.network, optimizer, Alone(), looks_ahead=False)
         super().__init__(plan, training, guard, None, self._draw if plan.shuffle else None)
@@ -196,12 +196,15 @@ class _Loop(Loop):
             print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         return {"loss": estimator.loss_, **self._compare(), "lr": estimator._optimizer.lr}
 
-    def shares(self, counts: Array | None, order: Array | None) -> list[float]:
+    def batch_weights(self, counts: Array | None, order: Array | None) -> list[float]:
         """Each batch counts by its samples, but one that has no weight at all."""
-        lengths = super().shares(None, order)
+        lengths = super().batch_weights(None, order)
         if counts is None:
             return lengths
-        return [length if weight else 0 for length, weight in zip(lengths, super().shares(counts, order), strict=True)]
+        return [
+            length if weight else 0
+            for length, weight in zip(lengths, super().batch_weights(counts, order), strict=True)
+        ]
 
     def take_the_best_back(self) -> None:
         """Go back to the parameters that had the best score."""
@@ -236,7 +239,7 @@ class _Loop(Loop):
                 estimator._best_params = None  # those that the network has
         return numbers
 
-    def _judge(self, training: Training) -> None:
+    def _after_epoch(self, training: Training) -> None:
         """Once the callbacks have heard of an epoch: the next one's learning rate, or the end."""
         estimator = self.estimator
         _optimizers.after_epoch(estimator, training.optimizer)

@@ -207,11 +207,11 @@ class Loop:
                 if training.stop:
                     break
         training.step, training.loss = before + len(losses), losses[-1]
-        return evaluation.mean_loss(network.loss_layer, losses, self.shares(counts, order))
+        return evaluation.mean_loss(network.loss_layer, losses, self.batch_weights(counts, order))
 
-    def shares(self, counts: Array | None, order: Array | None) -> list[float]:
+    def batch_weights(self, counts: Array | None, order: Array | None) -> list[float]:
         """How much each batch counts in the epoch's mean loss."""
-        return evaluation.shares(counts, order, self.plan.batch_size, len(self.plan.data.x))
+        return evaluation.batch_weights(counts, order, self.plan.batch_size, len(self.plan.data.x))
 
     def _rows(self, order: Array | None, batch: int) -> Array:
         return rows_of(batch, order, self.plan.batch_size, len(self.plan.data.x), self.part_of)
