@@ -163,7 +163,6 @@ class _Loop(Loop):
             progress=False,
             on_nonfinite="ignore",  # a step refuses what is not
         )
-        plan.called["on_epoch_end"].append(self._after_epoch)
         training = Training(estimator.network_, optimizer, plan.recorded, progress)
         guard = Guard(plan.on_nonfinite, self.network, optimizer, Alone(), looks_ahead=False)
         super().__init__(plan, training, guard, None, self._draw if plan.shuffle else None)
@@ -239,13 +238,13 @@ class _Loop(Loop):
                 estimator._best_params = None  # those that the network has
         return numbers
 
-    def _after_epoch(self, training: Training) -> None:
-        """Once the callbacks have heard of an epoch: the next one's learning rate, or the end."""
-        estimator = self.estimator
-        _optimizers.after_epoch(estimator, training.optimizer)
+    def after_epoch(self) -> None:
+        """Set the next epoch's learning rate, or end the training."""
+        estimator, optimizer = self.estimator, self.training.optimizer
+        _optimizers.after_epoch(estimator, optimizer)
         if estimator._no_improvement_count > estimator.n_iter_no_change:
-            if _optimizers.is_at_its_end(estimator, training.optimizer):
-                training.stop = True
+            if _optimizers.is_at_its_end(estimator, optimizer):
+                self.training.stop = True
                 estimator.stopped_early_ = estimator.early_stopping
             else:
                 estimator._no_improvement_count = 0
