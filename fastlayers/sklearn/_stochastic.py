@@ -24,7 +24,7 @@ from ..training.loop import Loop, Plan
 from . import _optimizers
 from ._network import outputs_of
 from ._penalised import PenalisedNetwork
-from ._samples import Samples, batch_size_of
+from ._samples import Order, Samples, batch_size_of
 
 __all__ = ["forget", "train"]
 
@@ -142,9 +142,8 @@ class _Loop(Loop):
         *,
         anew: bool,
     ) -> None:
-        self.estimator, self.validation, self.random_state = estimator, validation, random_state
+        self.estimator, self.validation = estimator, validation
         self.network = PenalisedNetwork(estimator, anew=anew)
-        self.order = np.arange(len(samples))
         listening = listeners(callbacks)
         recorded = {"loss", "lr", "seconds"}
         if validation is not None:
@@ -165,12 +164,8 @@ class _Loop(Loop):
         )
         training = Training(estimator.network_, optimizer, plan.recorded, progress)
         guard = Guard(plan.on_nonfinite, self.network, optimizer, Alone(), looks_ahead=False)
-        super().__init__(plan, training, guard, None, self._draw if plan.shuffle else None)
+        super().__init__(plan, training, guard, None, Order(len(samples), random_state) if plan.shuffle else None)
         estimator.n_iter_ = 0
-
-    def _draw(self, samples: int) -> Array:
-        self.order = self.order[self.random_state.permutation(samples)]
-        return self.order
 
     def run_epochs(self) -> None:
         """Train, epoch by epoch; Ctrl-C ends it, as scikit-learn does it: what was learned is kept."""
@@ -190,7 +185,7 @@ class _Loop(Loop):
         self.network.check(estimator.loss_)
         estimator.loss_curve_.append(estimator.loss_)
         estimator.n_iter_ += 1
-        estimator.t_ += len(self.order)
+        estimator.t_ += len(self.plan.data.x)
         if estimator.verbose:
             print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         return {"loss": estimator.loss_, **self._compare(), "lr": estimator._optimizer.lr}
