@@ -20,6 +20,9 @@ ctypedef fused number:
     float
     double
 
+cdef enum:
+    MAXIMA = 16  # of `exceed_float`, for which a loop over LANES is too long to be unrolled everywhere
+
 # The largest float32 and half a step: from here on a number rounds to infinity.
 cdef double OVERFLOWS = 3.4028235677973366e+38
 
@@ -65,22 +68,22 @@ cdef inline void convert_half_loop(const uint16_t *x, floating *y, Py_ssize_t n)
 
 cdef bint exceed_float(const double *x, Py_ssize_t n) noexcept nogil:
     """Whether any finite one of n numbers is infinite as float32."""
-    cdef double[LANES] largest
+    cdef double[MAXIMA] largest
     cdef double size, limit = OVERFLOWS, top = 0
     cdef Py_ssize_t i = 0
     cdef int lane
-    for lane in range(LANES):
+    for lane in range(MAXIMA):
         largest[lane] = 0
-    while i + LANES <= n:
-        for lane in range(LANES):
+    while i + MAXIMA <= n:
+        for lane in range(MAXIMA):
             size = fabs(x[i + lane])
             size = size if size <= DBL_MAX else 0  # nan too
             largest[lane] = size if size > largest[lane] else largest[lane]
-        i += LANES
+        i += MAXIMA
     for i in range(i, n):
         size = fabs(x[i])
         top = size if top < size <= DBL_MAX else top
-    for lane in range(LANES):
+    for lane in range(MAXIMA):
         top = max(top, largest[lane])
     return top >= limit
 
