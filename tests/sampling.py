@@ -1,0 +1,55 @@
+"""Which cases of a test the short run takes: on each implementation each value of each parameter at least once.
+
+A test of functions x dtypes x layouts has the product of them as cases, the sample about as many as the longest of
+the three. Which value goes with which is decided by a hash of the case's name: it is the same in every run, and
+another for each test, so that each function meets most dtypes and layouts in one test or the other.
+"""
+
+import itertools
+import zlib
+from collections import defaultdict
+
+IMPLEMENTATION = ("implementation", "level")
+
+
+def sample(items):
+    """The items that are to run."""
+    chosen = set()
+    for _, cases in itertools.groupby(items, key=lambda item: (item.path, item.function)):
+        whole = list(cases)
+        if whole[0].get_closest_marker("exhaustive"):
+            continue
+        if whole[0].get_closest_marker("every_case"):
+            chosen.update(whole)
+            continue
+        groups = defaultdict(list)
+        for item in whole:
+            groups[tuple(values(item).get((name,)) for name in IMPLEMENTATION)].append(item)
+        for group in groups.values():
+            chosen.update(covering(group))
+    return chosen
+
+
+def values(item):
+    """What a case has for each parameter, or for the several that one `parametrize` sets together."""
+    params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    found = {}
+    for mark in item.iter_markers("parametrize"):
+        names = mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0]
+        names = tuple(name.strip() for name in names)
+        found[names] = tuple(id(params.pop(name)) for name in names if name in params)
+    return found | {(name,): (id(value),) for name, value in params.items()}
+
+
+def covering(items):
+    """Cases among these, few of them, in which each value of each parameter comes."""
+    left = sorted(items, key=lambda item: zlib.crc32(item.nodeid.encode()))
+    missing = {pair for item in items for pair in values(item).items()}
+    if not missing:
+        return items
+    found = []
+    while missing:
+        best = max(left, key=lambda item: len(missing.intersection(values(item).items())))
+        missing -= {*values(best).items()}
+        found.append(best)
+    return found
