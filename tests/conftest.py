@@ -7,11 +7,12 @@ others', a sample of them runs in which each value comes once (`sampling`); with
 
 import sys
 
+import kit
 import pytest
 import ranks
 import sampling
 import steps
-import zoo
+from hypothesis import settings
 
 import fastlayers as fl
 from fastlayers._core import backend
@@ -28,17 +29,19 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "thread_unsafe(reason): in a run with parallel threads, run on one alone")
-    config.addinivalue_line("markers", "exhaustive(reason): run only with --all, or where a test is asked for by name")
-    config.addinivalue_line("markers", "every_case(reason): run on all of its cases without --all too")
+    config.addinivalue_line("markers", "exhaustive: run only with --all, or where a test is asked for by name")
+    kit.SHORT = not runs_all(config)
+    settings.register_profile("tests", max_examples=30 if kit.SHORT else 300)
+    settings.load_profile("tests")
 
 
 def pytest_generate_tests(metafunc):
     """Bind `implementation` and `level`: with ``--all``, or where tests are asked for by name, to every one."""
     every = runs_all(metafunc.config)
     bound = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
-    for name, values in {"implementation": zoo.IMPLEMENTATIONS, "level": zoo.LEVELS}.items():
+    for name, values in {"implementation": kit.IMPLEMENTATIONS, "level": kit.LEVELS}.items():
         if name in metafunc.fixturenames and name not in bound:
-            best = [value for value in values if value == "reference"] + zoo.LEVELS[-1:]
+            best = [value for value in values if value == "reference"] + kit.LEVELS[-1:]
             metafunc.parametrize(name, values if every else best, indirect=True)
 
 
@@ -66,7 +69,7 @@ def implementation(request):
     that quietly went without them must not pass. ``FASTLAYERS_TEST_PURE=1`` says that none are expected.
     """
     before = backend.kernels
-    backend.kernels = zoo.kernels_of(request.param)
+    backend.kernels = kit.kernels_of(request.param)
     if request.param != "reference":
         backend.kernels.set_num_threads(fl.get_num_threads())
     yield request.param
@@ -76,7 +79,7 @@ def implementation(request):
 @pytest.fixture
 def level(request):
     """A compiled level's module, by itself; it may be set to any number of threads."""
-    module = zoo.kernels_of(request.param)
+    module = kit.kernels_of(request.param)
     yield module
     module.set_num_threads(fl.get_num_threads())
 

@@ -8,13 +8,16 @@ import functools
 import math
 
 import exact
+import kit
 import numpy as np
 
-RANDOM = 100_000
+RANDOM = 2000 if kit.SHORT else 100_000
 # How many rows of how many classes. With each class of a short row as the label, these are some 100,000 losses;
 # up to 31 classes the kernels do rows side by side, longer rows in pieces of 512.
 ROWS = {1: 100, 2: 12_000, 3: 8000, 10: 5000, 31: 300, 32: 300, 100: 100, 1000: 20, 32_000: 6}
 DISTINCT = 3000  # scores of a long row
+if kit.SHORT:
+    ROWS = {classes: 5 + rows // 50 for classes, rows in ROWS.items()}
 OFFSETS = (100, 250, 260, 2000, 2100, 1e4, 1e30)  # exp takes scores as they are up to 256, in float64 2048
 # Rows that a search of millions found to be the worst, since their rounding errors add up: a number of classes,
 # the largest score, a smaller one, and the one that all others have.
@@ -40,7 +43,7 @@ SOUGHT = {
 def exponents(dtype, mantissas):
     """Numbers of every exponent, subnormal ones too: the least, the largest and `mantissas` random ones of each."""
     info = np.finfo(dtype)
-    powers = np.arange(info.minexp - info.nmant, info.maxexp)[:, np.newaxis]
+    powers = np.arange(info.minexp - info.nmant, info.maxexp)[:: 16 if kit.SHORT else 1, np.newaxis]
     ends = np.tile([1, 2 - float(info.eps)], (len(powers), 1))
     between = np.random.default_rng(0).uniform(1, 2, (len(powers), mantissas))
     return np.ldexp(np.hstack([ends, between]), powers).astype(dtype).ravel()
@@ -56,6 +59,7 @@ def edges(dtype):
     info = np.finfo(dtype)
     limits = -np.log([float(v) for v in (info.smallest_subnormal, info.tiny, info.eps, info.eps / 4, 1 / info.max)])
     halves = (np.arange(info.maxexp + 2) + 0.5) * np.log(2)
+    halves = halves[:: 16 if kit.SHORT else 1]
     return np.concatenate([neighbours(limits.astype(dtype), 33), neighbours(halves.astype(dtype), 1)])
 
 

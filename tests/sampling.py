@@ -9,6 +9,8 @@ import itertools
 import zlib
 from collections import defaultdict
 
+import kit
+
 IMPLEMENTATION = ("implementation", "level")
 
 
@@ -16,18 +18,19 @@ def sample(items):
     """The items that are to run."""
     chosen = set()
     for _, cases in itertools.groupby(items, key=lambda item: (item.path, item.function)):
-        whole = list(cases)
-        if whole[0].get_closest_marker("exhaustive"):
-            continue
-        if whole[0].get_closest_marker("every_case"):
-            chosen.update(whole)
-            continue
+        whole = [case for case in cases if not case.get_closest_marker("exhaustive") and is_on_the_best(case)]
         groups = defaultdict(list)
         for item in whole:
             groups[tuple(values(item).get((name,)) for name in IMPLEMENTATION)].append(item)
         for group in groups.values():
             chosen.update(covering(group))
     return chosen
+
+
+def is_on_the_best(item):
+    """Whether a case has no instruction set to run on, or the best."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    return not any(params.get(name) in kit.LEVELS[:-1] for name in IMPLEMENTATION)
 
 
 def values(item):
