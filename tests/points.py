@@ -11,13 +11,11 @@ import exact
 import kit
 import numpy as np
 
-RANDOM = 2000 if kit.SHORT else 100_000
+RANDOM = 100_000
 # How many rows of how many classes. With each class of a short row as the label, these are some 100,000 losses;
 # up to 31 classes the kernels do rows side by side, longer rows in pieces of 512.
 ROWS = {1: 100, 2: 12_000, 3: 8000, 10: 5000, 31: 300, 32: 300, 100: 100, 1000: 20, 32_000: 6}
 DISTINCT = 3000  # scores of a long row
-if kit.SHORT:
-    ROWS = {classes: 5 + rows // 50 for classes, rows in ROWS.items()}
 OFFSETS = (100, 250, 260, 2000, 2100, 1e4, 1e30)  # exp takes scores as they are up to 256, in float64 2048
 # Rows that a search of millions found to be the worst, since their rounding errors add up: a number of classes,
 # the largest score, a smaller one, and the one that all others have.
@@ -38,6 +36,11 @@ SOUGHT = {
         (200, 2.4831480036650273, -16.529206980337513, 2.453837857815113),
     ],
 }
+
+
+def some(number):
+    """So many points, or in the short run a fiftieth of them."""
+    return 6 + number // 50 if kit.SHORT else number
 
 
 def exponents(dtype, mantissas):
@@ -67,7 +70,7 @@ def edges(dtype):
 def sigmoid_points(dtype):
     rng = np.random.default_rng(1)
     reach = 1.02 * np.log(float(np.finfo(dtype).max))
-    wide, close = rng.uniform(-reach, reach, RANDOM // 2), rng.normal(0, 4, RANDOM // 2)
+    wide, close = rng.uniform(-reach, reach, some(RANDOM) // 2), rng.normal(0, 4, some(RANDOM) // 2)
     both_signs = np.concatenate([exponents(dtype, 4), edges(dtype)])
     x = np.concatenate([[0], both_signs, -both_signs, wide, close]).astype(dtype)
     return x, exact.sigmoid(x)
@@ -77,7 +80,7 @@ def sigmoid_points(dtype):
 def gradient_points(dtype):
     """dout of every exponent, and outputs of a sigmoid near 0, near 1 and between."""
     rng = np.random.default_rng(2)
-    dout = np.concatenate([exponents(dtype, 4), rng.standard_normal(RANDOM).astype(dtype)])
+    dout = np.concatenate([exponents(dtype, 4), rng.standard_normal(some(RANDOM)).astype(dtype)])
     y = (1 / (1 + np.exp(rng.normal(0, 8, len(dout))))).astype(dtype)
     return dout, y, exact.sigmoid_gradient(dout, y)
 
@@ -96,7 +99,12 @@ def sigmoid_backward_errors(function, dtype):
 def tanh_points(dtype):
     """Every exponent, where n of e**2x = 2**n e**r changes, and numbers up to where tanh is 1."""
     rng = np.random.default_rng(3)
-    numbers = [exponents(dtype, 4), edges(dtype) / 2, rng.uniform(0, 20, RANDOM // 2), rng.exponential(1, RANDOM // 2)]
+    numbers = [
+        exponents(dtype, 4),
+        edges(dtype) / 2,
+        rng.uniform(0, 20, some(RANDOM) // 2),
+        rng.exponential(1, some(RANDOM) // 2),
+    ]
     x = np.concatenate([[0], *numbers, -numbers[0], -numbers[3]]).astype(dtype)
     return x, exact.tanh(x)
 
@@ -172,7 +180,7 @@ def scores(rng, dtype, rows, classes):
 def batch(dtype, classes):
     """Rows of `scores`; of two and three classes also scores of every exponent."""
     rng = np.random.default_rng([3, classes])
-    x = scores(rng, dtype, ROWS[classes], classes)
+    x = scores(rng, dtype, some(ROWS[classes]), classes)
     every = exponents(dtype, 0)
     every = every[every < float(np.finfo(dtype).max) / 256, np.newaxis].astype(float)  # 32 losses have a finite sum
     if classes == 2:

@@ -18,10 +18,12 @@ def sample(items):
     """The items that are to run."""
     chosen = set()
     for _, cases in itertools.groupby(items, key=lambda item: (item.path, item.function)):
-        whole = [case for case in cases if not case.get_closest_marker("exhaustive") and is_on_the_best(case)]
-        groups = defaultdict(list)
-        for item in whole:
-            groups[tuple(values(item).get((name,)) for name in IMPLEMENTATION)].append(item)
+        groups = defaultdict(dict)
+        for case in cases:
+            found = values(case)
+            if not case.get_closest_marker("exhaustive") and is_on_the_best(case):
+                implementation = tuple(found.get((name,)) for name in IMPLEMENTATION)
+                groups[implementation][case] = frozenset(found.items())
         for group in groups.values():
             chosen.update(covering(group))
     return chosen
@@ -37,22 +39,22 @@ def values(item):
     """What a case has for each parameter, or for the several that one `parametrize` sets together."""
     params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
     found = {}
-    for mark in item.iter_markers("parametrize"):
+    for mark in item.iter_markers("parametrize") if len(params) > 1 else ():
         names = mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0]
         names = tuple(name.strip() for name in names)
         found[names] = tuple(id(params.pop(name)) for name in names if name in params)
     return found | {(name,): (id(value),) for name, value in params.items()}
 
 
-def covering(items):
-    """Cases among these, few of them, in which each value of each parameter comes."""
-    left = sorted(items, key=lambda item: zlib.crc32(item.nodeid.encode()))
-    missing = {pair for item in items for pair in values(item).items()}
+def covering(group):
+    """Cases of a group, few of them, in which each value of each parameter comes."""
+    missing = frozenset().union(*group.values())
     if not missing:
-        return items
+        return list(group)
+    left = sorted(group, key=lambda item: zlib.crc32(item.nodeid.encode()))
     found = []
     while missing:
-        best = max(left, key=lambda item: len(missing.intersection(values(item).items())))
-        missing -= {*values(best).items()}
+        best = max(left, key=lambda item: len(missing & group[item]))
+        missing -= group[best]
         found.append(best)
     return found
