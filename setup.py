@@ -87,8 +87,8 @@ def extension(name: str) -> Extension:
     return Extension(
         f"fastlayers.kernels.{name}",
         [f"fastlayers/kernels/{name}.pyx"],
-        include_dirs=[np.get_include(), "fastlayers/kernels"],
-        depends=["fastlayers/kernels/floating_point.h"],
+        include_dirs=[np.get_include(), "fastlayers/kernels/common"],
+        depends=["fastlayers/kernels/common/floating_point.h"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
     )
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from ._core import arguments
 from ._core.types import Array
+from .layers._declaration import copy_buffers, put_buffers
+from .layers._stack import leaves
 from .training import finiteness
 from .training.callback import Callback, Training
 
@@ -102,6 +104,7 @@ class EarlyStopping(_Watching):
         self.restore_best = bool(restore_best)
         self.waited = 0
         self._params: list[Array] | None = None
+        self._buffers: list[tuple[Any, str, Any]] = []
 
     def on_fit_begin(self, training: Training) -> None:
         """Begin anew; ValueError if nothing will be recorded of what is watched."""
@@ -109,7 +112,7 @@ class EarlyStopping(_Watching):
         self.waited, self._params = 0, None
 
     def on_epoch_end(self, training: Training) -> None:
-        """Keep a copy of parameters that are better, or wait."""
+        """Keep a copy of parameters and buffers that are better, or wait."""
         if not self._is_better(training):
             self.waited += 1
             training.stop = training.stop or self.waited >= self.patience
@@ -119,12 +122,15 @@ class EarlyStopping(_Watching):
             _copy(self._params, training.network.params)
         elif self.restore_best:
             self._params = [param.copy() for param in training.network.params]
+        if self.restore_best:
+            self._buffers = copy_buffers(layer for _, layer in leaves(training.network.layers))
 
     def on_fit_end(self, training: Training) -> None:
-        """Put the best parameters back, in place."""
+        """Put the best parameters back, in place, and the buffers that went with them."""
         if self._params is not None:
             _copy(training.network.params, self._params)
-        self._params = None
+            put_buffers(self._buffers)
+        self._params, self._buffers = None, []
 
 
 class ReduceOnPlateau(_Watching):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +12,7 @@ from ._core.described import DescribedNetwork
 from ._core.protocols import Layer, Loss, Optimizer
 from ._core.types import Array
 from .formats.portable import Portable
-from .layers._stack import OWN, as_input, prediction
+from .layers._stack import Stack
 from .training import loop
 from .training.evaluation import accuracy_of, loss_of
 from .training.history import History
@@ -22,21 +20,23 @@ from .training.history import History
 __all__ = ["Sequential"]
 
 
-class Sequential(Portable, DescribedNetwork):
-    """Layers that feed each other, and a loss.
+class Sequential(Portable, DescribedNetwork, Stack):
+    """Layers that feed each other, and perhaps a loss: itself a layer, which may stand in another.
 
     Parameters
     ----------
     layers : iterable of Layer
-        Each with ``forward(x)`` and ``backward(dout)``; those with parameters have ``W``, ``b``, ``dW``,
-        ``db`` as `Affine` does. Your own layers are welcome.
-    loss : object
-        With ``forward(x, t)`` and ``backward()``, as `SoftmaxWithLoss` has.
+        Each with ``forward(x)`` and ``backward(dout)``. Your own layers are welcome; what they train they have as
+        `Affine` has, ``W``, ``b``, ``dW``, ``db``, or in lists ``params`` and ``grads``, or they name it in
+        ``param_names``.
+    loss : object, optional
+        With ``forward(x, t)`` and ``backward()``, as `SoftmaxWithLoss` has. Without one the network has no `loss`,
+        `gradient`, `train_step` and `fit`: it is trained by `forward`, a loss of your own, and `backward`.
 
     Attributes
     ----------
     layers : list
-    loss_layer : object
+    loss_layer : object or None
         The two arguments.
     history : History or None
         What the last `fit` measured, also where it ended in an exception or was interrupted.
@@ -60,25 +60,21 @@ class Sequential(Portable, DescribedNetwork):
     >>> before = net.train_step(x, t, fl.SGD(lr=0.1))
     >>> net.loss(x, t) < before
     True
+
+    Without a loss, trained by one that is written in NumPy, here a mean of squares:
+
+    >>> net = fl.Sequential([fl.Affine(np.ones((4, 2)))])
+    >>> y = net.forward(x)
+    >>> dx = net.backward(2 * y / y.size)
+    >>> fl.SGD(lr=0.1).update(net.params, net.grads)
     """
 
-    loss_layer: Loss
+    loss_layer: Loss | None
     history: History | None = None  # here, for networks that were pickled before there was one
 
-    def __init__(self, layers: Iterable[Layer], loss: Loss) -> None:
-        super().__init__(layers, loss)
-
-    def predict(self, x: ArrayLike) -> Array:
-        """The last layer's output, ``(N, C)`` scores for a classifier; the loss layer is left out.
-
-        The layers' training state is left alone, so that several threads may predict with one network
-        (of the package's layers; one without ``predict``, or with a ``forward`` of a class that is derived from that
-        of ``predict``, has its ``forward`` called).
-        """
-        y: Any = as_input(self.layers, x)
-        for layer in self.layers:
-            y = layer.predict(y) if type(layer) in OWN else prediction(layer, y)
-        return y if type(y) is np.ndarray else np.asarray(y)
+    def __init__(self, layers: Iterable[Layer], loss: Loss | None = None) -> None:
+        Stack.__init__(self, layers)
+        self.loss_layer = loss
 
     def loss(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The loss of what `predict` gives for x.
@@ -97,7 +93,7 @@ class Sequential(Portable, DescribedNetwork):
         float
             Or what else the loss layer's forward gives.
         """
-        return loss_of(self.loss_layer, self.predict(x), t, sample_weight)
+        return loss_of(self._loss_for("a loss"), self.predict(x), t, sample_weight)
 
     def accuracy(self, x: ArrayLike, t: ArrayLike) -> float:
         """The fraction of samples, but those that the loss ignores, whose largest score is the right class.
@@ -121,11 +117,6 @@ class Sequential(Portable, DescribedNetwork):
         """
         return accuracy_of(self.loss_layer, self.predict(x), t)
 
-    @property
-    def params(self) -> list[Array]:
-        """The arrays themselves: W and b of each layer, in order."""
-        return self._attributes("W", "b")
-
     def gradient(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, list[Array]]:
         """The loss in training, and its gradient with respect to each of `params`, by backpropagation.
 
@@ -142,7 +133,7 @@ class Sequential(Portable, DescribedNetwork):
             Aligned with `params`.
         """
         loss = self._backpropagate(x, t, sample_weight)
-        return loss, self._attributes("dW", "db")
+        return loss, self.gradients()
 
     def train_step(
         self, x: ArrayLike, t: ArrayLike, optimizer: Optimizer, sample_weight: ArrayLike | None = None
@@ -246,6 +237,7 @@ class Sequential(Portable, DescribedNetwork):
         >>> history.epochs, history.loss[-1] < 0.1
         (30, True)
         """
+        self._loss_for("a fit")
         plan = loop.prepare(
             self,
             x,
@@ -264,46 +256,20 @@ class Sequential(Portable, DescribedNetwork):
         draw = np.random.default_rng(rng).permutation if plan.shuffle else None
         return loop.fit(plan, None if own_step else self.gradient, draw)
 
-    def _attributes(self, of_weights: str, of_bias: str) -> list[Array]:
-        """One attribute for each W and another for each b that there is, layer by layer."""
-        found = []
-        for layer in self.layers:
-            if getattr(layer, "W", None) is not None:
-                found.append(getattr(layer, of_weights))
-            if getattr(layer, "b", None) is not None:
-                found.append(getattr(layer, of_bias))
-        return found
-
     def _backpropagate(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
         """The loss in training; its gradients are left in the layers."""
-        x = as_input(self.layers, x)
-        for layer in self.layers:
-            x = layer.forward(x)
-        loss = loss_of(self.loss_layer, x, t, sample_weight)
-        self._backward()
+        loss_layer: Any = self.loss_layer
+        if loss_layer is None:
+            loss_layer = self._loss_for("a gradient")
+        loss = loss_of(loss_layer, self.forward(x), t, sample_weight)
+        first = self._first_with_params()
+        if first is not None:
+            self._backward_to(first, loss_layer.backward())
         return loss
 
-    def _backward(self) -> None:
-        """Backpropagate down to the first layer that has parameters; below it no gradient is of use."""
-        for first, layer in enumerate(self.layers):  # noqa: B007  (used after the loop)
-            if getattr(layer, "W", None) is not None or getattr(layer, "b", None) is not None:
-                break
-        else:
-            return
-        dout = self.loss_layer.backward()
-        for layer in self.layers[:first:-1]:
-            dout = layer.backward(dout)
-        backward = self.layers[first].backward
-        if _can_leave_out_dx(getattr(backward, "__func__", backward)):
-            backward(dout, need_dx=False)
-        else:
-            backward(dout)
-
-
-@functools.cache
-def _can_leave_out_dx(backward: Callable[..., Any]) -> bool:
-    """Whether a layer's ``backward`` takes ``need_dx``, as `Affine`'s does."""
-    try:
-        return "need_dx" in inspect.signature(backward).parameters
-    except (TypeError, ValueError):  # a compiled method may have no signature to look at
-        return False
+    def _loss_for(self, what: str) -> Any:
+        """The loss layer; TypeError where there is none."""
+        if self.loss_layer is None:
+            name = type(self).__name__
+            raise TypeError(f"this {name} has no loss, which {what} needs: give it one, as {name}(layers, loss)")
+        return self.loss_layer

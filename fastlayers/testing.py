@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from ._core.arguments import check_ndarray
 from ._core.types import Array
+from .layers._declaration import check_declared, grads_of, named_params
 
 __all__ = ["check_gradients", "numerical_gradient"]
 
@@ -78,7 +79,8 @@ def check_gradients(
     ----------
     layer : object
         With ``forward(*inputs)`` and ``backward(dout)``, which gives the gradient of the input, or a
-        tuple of one for each. Parameters ``W`` and ``b`` with ``dW`` and ``db`` are checked too. A loss
+        tuple of one for each. Its parameters are checked too: ``W`` and ``b`` with ``dW`` and ``db``,
+        those of its ``param_names``, or of its lists ``params`` and ``grads``. A loss
         (``forward(x, t)`` a plain float, and ``backward()`` the gradient of x) is told by its result,
         and its t is left alone.
     *inputs : array_like
@@ -128,8 +130,9 @@ def check_gradients(
     if len(dinputs) != len(checked):
         raise AssertionError(f"backward gave {len(dinputs)} gradients for {len(checked)} inputs")
     claims = [(f"input {i}", a, np.array(d)) for i, (a, d) in enumerate(zip(checked, dinputs, strict=True))]
-    own = [name for name in ("W", "b") if getattr(layer, name, None) is not None]
-    claims += [(name, getattr(layer, name), np.array(getattr(layer, "d" + name))) for name in own]
+    check_declared(layer, "what is checked")
+    pairs = zip(named_params(layer), grads_of(layer), strict=True)
+    claims += [(name, param, np.array(gradient)) for (name, param), gradient in pairs]
 
     worst = 0.0
     for name, array, claimed in claims:

@@ -141,7 +141,7 @@ def test_neither_what_is_missing_nor_a_circle_is_an_error():
     assert repr(fl.Affine.__new__(fl.Affine)) == "Affine()"
     assert repr(fl.Adam.__new__(fl.Adam)) == "Adam()"
     assert repr(Refusing(np.zeros((2, 2)))) == "Refusing(W=<OSError>)"
-    assert repr(fl.Sequential.__new__(fl.Sequential)) == "Sequential([], None)"
+    assert repr(fl.Sequential.__new__(fl.Sequential)) == "Sequential([])"
     layer = fl.Affine(np.zeros((1, 1)))
     layer.b = layer
     assert repr(layer) == "Affine(W=float64[1,1], b=...)"

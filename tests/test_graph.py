@@ -80,7 +80,7 @@ def test_a_network(implementation):
     assert ("b1", "Affine", "(5,)", "(5,)") in arrows
     assert ("t", "SoftmaxWithLoss", "(7,)", "") in arrows
     assert ("SoftmaxWithLoss", "loss", f"{loss:.4g}", "1") in arrows
-    params = [edge for node in graph._nodes for _, edge in node.params]
+    params = [edge for node in graph._nodes for edge in node.params]
     for edge, grad in zip(params, grads, strict=True):
         np.testing.assert_array_equal(edge.grad, grad)
     np.testing.assert_allclose(

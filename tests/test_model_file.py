@@ -160,13 +160,13 @@ def test_altered_contents(model: Path, changes: dict[str, Any], message: str) ->
 @pytest.mark.parametrize("shape", [(4, 2), (3,)])
 def test_shapes_that_do_not_follow_each_other(tmp_path: Path, shape: tuple[int, ...]) -> None:
     layers = [fl.Affine(np.ones((2, 3))), fl.Affine(np.ones(shape))]
-    fl.Sequential(layers, fl.SoftmaxWithLoss()).save(tmp_path / "m.npz")
-    assert "expected W (3, M)" in refusal(tmp_path / "m.npz")
+    with pytest.raises(ValueError, match=r"layer 1 has parameters .* expected W \(3, M\)"):
+        fl.Sequential(layers, fl.SoftmaxWithLoss()).save(tmp_path / "m.npz")
 
 
 def test_a_bias_that_does_not_fit(tmp_path: Path) -> None:
-    fl.Sequential([fl.Affine(np.ones((2, 3)), np.ones(2))], fl.SoftmaxWithLoss()).save(tmp_path / "m.npz")
-    assert "layer 0 has parameters of shapes" in refusal(tmp_path / "m.npz")
+    with pytest.raises(ValueError, match="layer 0 has parameters of shapes"):
+        fl.Sequential([fl.Affine(np.ones((2, 3)), np.ones(2))], fl.SoftmaxWithLoss()).save(tmp_path / "m.npz")
 
 
 OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {

@@ -37,7 +37,7 @@ def test_predict_leaves_the_training_state_alone(implementation):
     net.accuracy(X[:2] + 1, LABELS[:2])
     for layer, attributes in zip(net.layers, before, strict=True):
         assert all(getattr(layer, name) is value for name, value in attributes.items())
-    net._backward()
+    net.backward(net.loss_layer.backward(), need_dx=False)
     for layer, grad in zip(net.layers[::2], expected[::2], strict=True):
         np.testing.assert_array_equal(layer.dW, grad)
 

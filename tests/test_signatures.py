@@ -56,7 +56,8 @@ def test_functions_contract_reference_and_pure_functions(name):
     assert names(kit.rule(name)) == ["run", *positional, *keyword]
     assert [p.kind for p in parameters(kit.rule(name))[1:]] == [p.kind for p in public]
     assert [p.default for p in parameters(kit.rule(name))[1:]] == [p.default for p in public]
-    assert parameters(getattr(fl.reference, name)) == public
+    if name in functional.__all__:  # what only a layer calls it has bound to itself
+        assert parameters(getattr(fl.reference, name)) == public
     # The reference is given what concerns the mathematics: no out, and softmax's axis is always the last.
     mathematics = [n for n in positional + keyword if n not in ("out", "axis")]
     assert names(kit.formula(name)) == mathematics

@@ -29,11 +29,12 @@ class DescribedNetwork(Described):
     def __repr__(self) -> str:
         layers, loss = getattr(self, "layers", []), shown(getattr(self, "loss_layer", None))
         each = [*map(shown, layers)] if isinstance(layers, list) else [f"*{shown(layers)}"]
-        line = f"{type(self).__name__}([{', '.join(each)}], {loss})"
+        end = "" if getattr(self, "loss_layer", None) is None else f", {loss}"
+        line = f"{type(self).__name__}([{', '.join(each)}]{end})"
         if len(line) <= _LINE:
             return line
         inner = textwrap.indent("".join(f"{layer},\n" for layer in each), " " * 4)
-        outer = textwrap.indent(f"[\n{inner}],\n{loss},\n", " " * 4)
+        outer = textwrap.indent(f"[\n{inner}],\n{loss},\n" if end else f"[\n{inner}],\n", " " * 4)
         return f"{type(self).__name__}(\n{outer})"
 
 

@@ -10,8 +10,9 @@ from .types import Array
 class Layer(Protocol):
     """What a layer must have, to annotate lists of layers with: nothing need be inherited.
 
-    One with parameters also has ``W``, ``b``, ``dW``, ``db``, any ``b`` None. One with a ``predict(x)`` has it called
-    in place of ``forward`` where nothing is to be learned.
+    One with parameters also has ``W``, ``b``, ``dW``, ``db``, any ``b`` None; or lists ``params``, ``grads``; or names
+    its attributes in ``param_names``, and has a ``d`` before each for its gradient. One with a ``predict(x)`` has it
+    called in place of ``forward`` where nothing is to be learned.
 
     Examples
     --------

@@ -11,22 +11,25 @@ import json
 import os
 import re
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
-from .. import layers
 from .._core.files import open_regular
 from .._core.types import Array
+from ..layers._stack import Stack, leaves
 from . import ModelFileError, kinds
 
+T = TypeVar("T")
+
 FORMAT = "fastlayers-model"
+NETWORK = "Sequential"  # a layer that has layers
 VERSION = 1
 _LONGEST = 300  # characters of a message
-_DEEPEST = 16  # lists and objects within one another; a header has 4
+_DEEPEST = 16  # lists and objects within one another; a header has 4, and 2 more for each network within another
 _NO_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[^][{}"]+')  # strings, which may hold some, and what is between them
 
 
@@ -56,39 +59,56 @@ def describe(stack: Sequence[Any], loss: Any) -> tuple[str, dict[str, Array]]:
     ValueError
         If there are no parameters, or an option has been set to what `rebuild` refuses.
     """
-    described = [_describe(layer) for layer in stack]
-    arrays = {
-        f"{i}.{name}": np.asarray(getattr(layer, name))
-        for i, layer in enumerate(stack)
-        for name in described[i]["params"]
-    }
-    loss_name = kinds.name_of(loss, kinds.LOSSES, "a model file")
     header: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
-        "dtype": kinds.dtype_of([*arrays.values()]),
-        "layers": described,
-        "loss": loss_name,
-        "loss_options": kinds.options_of(loss, kinds.LOSSES[loss_name]),
+        "dtype": "",
+        "layers": [_describe(layer) for layer in stack],
+        **_describe_loss(loss),
     }
-    kinds.check_weight(header["loss_options"].get("weight"), _last_weights(stack))
+    arrays = {
+        f"{place}.{name}": np.asarray(getattr(layer, name))
+        for place, layer in leaves(stack)
+        for name in (*kinds.params_of(layer), *kinds.buffers_of(layer))
+    }
+    header["dtype"] = kinds.dtype_of([*arrays.values()])
+    _check_losses(stack, header, header["dtype"])
     arrays = {name: portable(array) for name, array in arrays.items()}
     header["sha256"] = digest(header, arrays)
-    return json.dumps(header), arrays
+    text = json.dumps(header)
+    _check_nesting(text)
+    return text, arrays
 
 
 def _describe(layer: Any) -> dict[str, Any]:
-    name = kinds.name_of(layer, kinds.LAYERS, "a model file")
-    kind = kinds.LAYERS[name]
-    described: dict[str, Any] = {"kind": name, "params": kinds.params_of(layer, kind)}
-    if kind.options:
-        described["options"] = kinds.options_of(layer, kind)
+    if isinstance(layer, Stack):
+        own = type(layer)
+        if own.__name__ != NETWORK or own.__module__.partition(".")[0] != __name__.partition(".")[0]:
+            raise TypeError(f"a model file holds {NETWORK} within a network, not {own.__module__}.{own.__qualname__}")
+        inner = [_describe(inner) for inner in layer.layers]
+        return {"kind": NETWORK, "params": [], "layers": inner, **_describe_loss(getattr(layer, "loss_layer", None))}
+    described: dict[str, Any] = {"kind": kinds.name_of(layer, kinds.LAYERS, "a model file")}
+    described["params"] = kinds.params_of(layer)
+    if layer.buffer_names:
+        described["buffers"] = kinds.buffers_of(layer)
+    if layer.options:
+        described["options"] = kinds.options_of(layer)
     return described
 
 
-def _last_weights(stack: Sequence[Any]) -> Array:
-    """W of the last layer that has one: as many outputs as it has, the network has."""
-    return next(np.asarray(layer.W) for layer in reversed(stack) if getattr(layer, "W", None) is not None)
+def _describe_loss(loss: Any) -> dict[str, Any]:
+    if loss is None:
+        return {"loss": None, "loss_options": {}}
+    return {"loss": kinds.name_of(loss, kinds.LOSSES, "a model file"), "loss_options": kinds.options_of(loss)}
+
+
+def _check_losses(stack: Sequence[Any], header: Mapping[str, Any], dtype: str) -> None:
+    """ValueError where layers do not fit each other, or the class weights of a loss its network's outputs."""
+    outputs = kinds.check_shapes(leaves(stack))
+    kinds.check_weight(header.get("loss_options", {}).get("weight"), outputs, dtype)
+    for layer, described in zip(stack, header["layers"], strict=True):
+        if isinstance(layer, Stack):
+            _check_losses(layer.layers, described, dtype)
 
 
 def portable(array: Array) -> Array:
@@ -134,14 +154,20 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             raise ModelFileError(f"{path}: damaged or not a {FORMAT} file ({_short(error)})") from error
 
 
-def rebuild(text: str | bytes, arrays: Mapping[str, Array]) -> tuple[list[Any], Any]:
-    """Make the layers and the loss of a header and its arrays, once all of it is seen to be right.
+def rebuild(text: str | bytes, arrays: Mapping[str, Array], make: Callable[[list[Any], Any], T]) -> T:
+    """Make the network of a header and its arrays, once all of it is seen to be right.
+
+    Parameters
+    ----------
+    text : str or bytes
+    arrays : mapping of str to ndarray
+    make : callable
+        Of layers and their loss, or None: the network, and those within it.
 
     Returns
     -------
-    layers : list
-        Of the classes of `fastlayers.layers`.
-    loss : object
+    network : object
+        Of layers of the classes of `fastlayers.layers`.
 
     Raises
     ------
@@ -159,7 +185,7 @@ def rebuild(text: str | bytes, arrays: Mapping[str, Array]) -> tuple[list[Any], 
     if type(version) is not int or version != VERSION:  # to Python, true is 1
         raise ModelFileError(f"of version {version!r}; this fastlayers reads version {VERSION}")
     _check_form(header)
-    expected = {f"{i}.{name}" for i, layer in enumerate(header["layers"]) for name in layer["params"]}
+    expected = set(_array_names(header["layers"]))
     if not expected or set(arrays) != expected:
         raise ModelFileError(f"it holds the arrays {sorted(arrays)}, but its header lists {sorted(expected)}")
     for name, array in arrays.items():
@@ -169,23 +195,33 @@ def rebuild(text: str | bytes, arrays: Mapping[str, Array]) -> tuple[list[Any], 
             )
     if digest(header, arrays) != header.get("sha256"):
         raise ModelFileError("damaged (its checksum does not match its contents)")
-    if header["loss"] not in kinds.LOSSES:
-        raise ModelFileError(f"its loss is {header['loss']!r}; expected {', '.join(kinds.LOSSES)}")
     try:
-        made, loss = _layers(header["layers"], arrays, header["dtype"]), _loss(header)
-        kinds.check_weight(header.get("loss_options", {}).get("weight"), _last_weights(made))
-    except ValueError as error:
+        made = _layers(header["layers"], arrays, header["dtype"], make)
+        loss = _loss(header, header["dtype"], "its")
+        _check_losses(made, header, header["dtype"])
+    except (TypeError, ValueError) as error:
         raise ModelFileError(str(error)) from error
-    return made, loss
+    return make(made, loss)
 
 
-def _check_form(header: Mapping[str, Any]) -> None:
+def _array_names(described: Sequence[Mapping[str, Any]], of: str = "") -> Iterator[str]:
+    for i, layer in enumerate(described):
+        yield from (f"{of}{i}.{name}" for name in [*layer["params"], *layer.get("buffers", [])])
+        yield from _array_names(layer.get("layers", []), f"{of}{i}.")
+
+
+def _check_form(header: Mapping[str, Any], owner: str = "its header", of: str = "", **types: type) -> None:
     """ValueError unless a header and its layers have what `describe` gives them, of the types that it gives."""
-    _check_entries("its header", {"loss_options": {}, **header}, dtype=str, layers=list, loss=str, loss_options=dict)
+    loss = {} if header.get("loss", "") is None else {"loss": str}
+    types = types or {"dtype": str}
+    _check_entries(owner, {"loss_options": {}, **header}, **types, layers=list, **loss, loss_options=dict)
     for i, layer in enumerate(header["layers"]):
+        name = f"layer {of}{i}"
         if not isinstance(layer, dict):
-            raise ValueError(f"layer {i} is {reprlib.repr(layer)}; expected dict")
-        _check_entries(f"layer {i}", {"options": {}, **layer}, kind=str, params=list, options=dict)
+            raise ValueError(f"{name} is {reprlib.repr(layer)}; expected dict")
+        _check_entries(name, {"options": {}, "buffers": [], **layer}, kind=str, params=list, buffers=list, options=dict)
+        if layer["kind"] == NETWORK:
+            _check_form(layer, name, f"{of}{i}.", kind=str)
 
 
 def _check_entries(owner: str, found: Mapping[str, Any], **types: type) -> None:
@@ -201,29 +237,41 @@ def _check_nesting(text: str) -> None:
         raise ValueError(f"a header nested more than {_DEEPEST} deep")
 
 
-def _layers(described: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array], dtype: str) -> list[Any]:
+def _layers(
+    described: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array], dtype: str, make: Any, of: str = ""
+) -> list[Any]:
     made: list[Any] = []
-    width: int | None = None
     for i, layer in enumerate(described):
-        name, params = layer["kind"], tuple(layer["params"])
+        name, place = layer["kind"], f"{of}{i}"
+        if name == NETWORK:
+            inner = _layers(layer["layers"], arrays, dtype, make, f"{place}.")
+            made.append(make(inner, _loss(layer, dtype, f"layer {place}'s")))
+            continue
         if name not in kinds.LAYERS:
-            raise ModelFileError(f"layer {i} is {name!r}; expected one of {', '.join(kinds.LAYERS)}")
-        if params not in kinds.LAYERS[name].params:
-            expected = " or ".join(str([*known]) for known in kinds.LAYERS[name].params)
-            raise ModelFileError(f"layer {i} is {name!r} with the parameters {[*params]}; expected {expected}")
-        own = [arrays[f"{i}.{param}"] for param in params]
-        if own:
-            width = kinds.check_shapes(i, [array.shape for array in own], width)
-        options = kinds.read_options(f"layer {i}", layer.get("options", {}), kinds.LAYERS[name], dtype)
-        made.append(getattr(layers, name)(*(array.astype(array.dtype.newbyteorder("=")) for array in own), **options))
+            raise ModelFileError(f"layer {place} is {name!r}; expected one of {', '.join([*kinds.LAYERS, NETWORK])}")
+        kind = kinds.LAYERS[name]
+        for what, found, known in (
+            ("parameters", layer["params"], kinds.param_lists(kind)),
+            ("buffers", layer.get("buffers", []), [[*kind.buffer_names], []]),
+        ):
+            if found not in known:
+                expected = " or ".join(map(str, known))
+                raise ModelFileError(f"layer {place} is {name!r} with the {what} {found}; expected {expected}")
+        own = {key: arrays[f"{place}.{key}"] for key in [*layer["params"], *layer.get("buffers", [])]}
+        options = kinds.read_options(f"layer {place}", layer.get("options", {}), kind, dtype)
+        native = {key: array.astype(array.dtype.newbyteorder("=")) for key, array in own.items()}
+        made.append(kind(**native, **options))
     return made
 
 
-def _loss(header: Mapping[str, Any]) -> Any:
+def _loss(header: Mapping[str, Any], dtype: str, whose: str) -> Any:
     """The loss with its options, which a file may lack."""
-    found = header.get("loss_options", {})
-    options = kinds.read_options("its loss", found, kinds.LOSSES[header["loss"]], header["dtype"])
-    return getattr(layers, header["loss"])(**options)
+    if header["loss"] is None:
+        return None
+    if header["loss"] not in kinds.LOSSES:
+        raise ModelFileError(f"{whose} loss is {header['loss']!r}; expected {', '.join(kinds.LOSSES)}")
+    kind = kinds.LOSSES[header["loss"]]
+    return kind(**kinds.read_options(f"{whose} loss", header.get("loss_options", {}), kind, dtype))
 
 
 def _short(error: Exception) -> str:

@@ -1,101 +1,28 @@
-"""What a file says of a layer or a loss: its kind, its parameters, its options. A new layer is a line in a table."""
+"""What a file says of a layer or a loss: its kind, its parameters, its options, as the class declares them."""
 
 from __future__ import annotations
 
-import math
+import inspect
 import reprlib
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import layers
-from .._core import arguments, targets
+from .._core.options import class_weights
 from .._core.types import Array
+from ..layers._base import Declared, LayerBase
+from ..layers._loss import Loss
 
 DTYPES = ("float16", "float32", "float64")
 
 
-@dataclass(frozen=True)
-class Option:
-    """A setting of a layer that is not None, in JSON and back.
-
-    Attributes
-    ----------
-    written : callable
-        Of its name and value: what JSON has of it; TypeError or ValueError where it is of no use.
-    fits : callable
-        Of what JSON has: whether a layer can have it.
-    expected : str
-        What fits, as the end of a sentence.
-    read : callable
-        Of what JSON has and the dtype of the parameters: the value for the layer.
-    """
-
-    written: Callable[[str, Any], Any]
-    fits: Callable[[Any], bool]
-    expected: str
-    read: Callable[[Any, str], Any] = lambda value, dtype: value
-
-
-@dataclass(frozen=True)
-class Kind:
-    """The parameters that a layer may have, in order, and its options."""
-
-    params: tuple[tuple[str, ...], ...] = ((),)
-    options: Mapping[str, Option] = field(default_factory=dict)
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) is float and math.isfinite(value)
-
-
-def _is_fraction(value: Any) -> bool:
-    return type(value) is float and 0 <= value <= 1
-
-
-def _are_weights(value: Any) -> bool:
-    return type(value) is list and all(_is_number(weight) and weight >= 0 for weight in value)
-
-
-def _written_weights(name: str, weights: Any) -> list[float]:
-    return [arguments.number(name, weight) for weight in weights]
-
-
-def _weights(value: list[float], dtype: str) -> Array:
-    """In the dtype that no call has to convert."""
-    with np.errstate(over="ignore"):  # `check_weight` refuses what overflows
-        return np.array(value, dtype)
-
-
-_FRACTION = Option(arguments.number, _is_fraction, "a float from 0 to 1")
-_REDUCTION = Option(
-    lambda name, value: value,
-    lambda value: value in targets.REDUCTIONS,
-    f"one of {', '.join(targets.REDUCTIONS)}",
-)
-
-LAYERS: Mapping[str, Kind] = {
-    "Affine": Kind(params=(("W", "b"), ("W",))),
-    "Relu": Kind(),
-    "LeakyRelu": Kind(options={"negative_slope": Option(arguments.number, _is_number, "a finite float")}),
-    "Sigmoid": Kind(),
-    "Tanh": Kind(),
-    # What it drops is drawn anew: its rng stays behind, and a layer that is read gets a fresh one.
-    "Dropout": Kind(options={"p": _FRACTION}),
+LAYERS: Mapping[str, type[LayerBase]] = {
+    name: kind for name in layers.__all__ if issubclass(kind := getattr(layers, name), LayerBase)
 }
-LOSSES: Mapping[str, Kind] = {
-    "SoftmaxWithLoss": Kind(
-        options={
-            "weight": Option(_written_weights, _are_weights, "finite floats from 0, one for each class", _weights),
-            "ignore_index": Option(arguments.integer, lambda value: type(value) is int, "an integer"),
-            "label_smoothing": _FRACTION,
-            "reduction": _REDUCTION,
-        }
-    ),
-    "SigmoidWithLoss": Kind(options={"reduction": _REDUCTION}),
-    "MeanSquaredError": Kind(options={"reduction": _REDUCTION}),
+LOSSES: Mapping[str, type[Loss]] = {
+    name: kind for name in layers.__all__ if issubclass(kind := getattr(layers, name), Loss)
 }
 
 
@@ -116,12 +43,24 @@ def name_of(layer: object, names: Collection[str], file: str) -> str:
     return own.__name__
 
 
-def params_of(layer: Any, kind: Kind) -> list[str]:
+def params_of(layer: Declared) -> list[str]:
     """The names of the parameters that a layer has."""
-    return [name for name in kind.params[0] if getattr(layer, name) is not None]
+    return [name for name in layer.param_names if getattr(layer, name) is not None]
 
 
-def options_of(layer: Any, kind: Kind) -> dict[str, Any]:
+def buffers_of(layer: Declared) -> list[str]:
+    """The names of the buffers that a layer has."""
+    return [name for name in layer.buffer_names if getattr(layer, name) is not None]
+
+
+def param_lists(kind: type[Declared]) -> list[list[str]]:
+    """What parameters a layer may have: all, or all but those that its constructor has by default."""
+    given = inspect.signature(kind).parameters
+    needed = [name for name in kind.param_names if given[name].default is inspect.Parameter.empty]
+    return [[*kind.param_names]] if len(needed) == len(kind.param_names) else [[*kind.param_names], needed]
+
+
+def options_of(layer: Declared) -> dict[str, Any]:
     """A layer's options as JSON has them.
 
     Raises
@@ -130,7 +69,7 @@ def options_of(layer: Any, kind: Kind) -> dict[str, Any]:
         If one has been set to what no layer can have.
     """
     written = {}
-    for name, option in kind.options.items():
+    for name, option in layer.options.items():
         value = getattr(layer, name)
         if value is not None:
             written[name] = option.written(name, value)
@@ -142,7 +81,7 @@ def options_of(layer: Any, kind: Kind) -> dict[str, Any]:
     return written
 
 
-def read_options(owner: str, found: Mapping[str, Any], kind: Kind, dtype: str) -> dict[str, Any]:
+def read_options(owner: str, found: Mapping[str, Any], kind: type[Declared], dtype: str) -> dict[str, Any]:
     """The options of a file's layer or loss, ready to make it with.
 
     Raises
@@ -176,32 +115,30 @@ def dtype_of(arrays: Sequence[Array]) -> str:
     return dtypes[0]
 
 
-def check_shapes(i: int, shapes: Sequence[tuple[int, ...]], width: int | None) -> int:
-    """Check an affine layer's shapes against each other and against what comes in; give the width of its output.
+def check_shapes(layers: Iterable[tuple[str, Any]]) -> int | None:
+    """Check the parameters of layers, which come with their places, against each other and against what comes in.
 
-    Parameters
-    ----------
-    i : int
-        Its place in the network.
-    shapes : sequence of tuple
-        Those of W and, where it has one, b.
-    width : int or None
-        The numbers of a sample that comes in; None if nothing is known of it.
+    Returns
+    -------
+    int or None
+        How many outputs there are for a sample; None where nothing is known of it.
 
     Raises
     ------
     ValueError
         If they do not fit.
     """
-    W = shapes[0]
-    if len(W) != 2 or any(b != W[1:] for b in shapes[1:]) or width not in (None, W[0]):
-        inputs = "D" if width is None else width
-        raise ValueError(f"layer {i} has parameters of shapes {list(shapes)}; expected W ({inputs}, M) and b (M,)")
-    return W[1]
+    width: int | None = None
+    for place, layer in layers:
+        try:
+            width = layer.check_params(width)
+        except ValueError as error:
+            raise ValueError(f"layer {place} {error}") from None
+    return width
 
 
-def check_weight(weight: list[float] | None, W: Array) -> None:
-    """Check the class weights of a loss against the weights W of the last affine layer, whose dtype they get.
+def check_weight(weight: list[float] | None, outputs: int | None, dtype: str) -> None:
+    """Check the class weights of a loss against the outputs of its network, whose dtype they get.
 
     Raises
     ------
@@ -210,12 +147,9 @@ def check_weight(weight: list[float] | None, W: Array) -> None:
     """
     if weight is None:
         return
-    if (len(weight),) != W.shape[1:]:
-        raise ValueError(
-            f"its loss has {len(weight)} class weights; expected one for each output of the last affine layer, "
-            f"whose W has shape {W.shape}"
-        )
-    beyond = np.flatnonzero(np.isinf(_weights(weight, W.dtype.name)))
+    if outputs not in (None, len(weight)):
+        raise ValueError(f"its loss has {len(weight)} class weights; expected one for each of the {outputs} outputs")
+    beyond = np.flatnonzero(np.isinf(class_weights(weight, dtype)))
     if len(beyond):
         c = beyond[0]
-        raise ValueError(f"its loss has the weight {weight[c]} for class {c}, which {W.dtype.name} cannot hold")
+        raise ValueError(f"its loss has the weight {weight[c]} for class {c}, which {dtype} cannot hold")

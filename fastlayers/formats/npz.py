@@ -15,7 +15,7 @@ import math
 import os
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -23,7 +23,7 @@ import numpy as np
 from .._core.files import atomic_write
 from .._core.types import Array
 from . import ModelFileError
-from .description import FORMAT, describe, opened, rebuild
+from .description import FORMAT, T, describe, opened, rebuild
 
 # How NumPy begins an array, as `numpy.lib.format` says. That header is a Python literal, but Python's parser is kept
 # away from it: on hostile text it prints warnings, and runs out of memory.
@@ -44,11 +44,11 @@ def save(path: str | os.PathLike[str], layers: Sequence[Any], loss: Any) -> None
         file.write(archive.getbuffer())
 
 
-def load(path: str | os.PathLike[str]) -> tuple[list[Any], Any]:
-    """Rebuild the layers and the loss of a file that `save` wrote; `Portable.load` says how."""
+def load(path: str | os.PathLike[str], make: Callable[[list[Any], Any], T]) -> T:
+    """Make the network of a file that `save` wrote; `Portable.load` says how."""
     with opened(path) as file:
         members = _members(file)
-        return rebuild(members.pop("header").item(), members)
+        return rebuild(members.pop("header").item(), members, make)
 
 
 def _members(file: BinaryIO) -> dict[str, Array]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from .._core.extras import require
 from .._core.files import atomic_write
 from .._core.types import Array
 from .._version import __version__
+from ..layers._stack import leaves
 from . import kinds
 from .description import portable
 
@@ -71,33 +72,19 @@ def model(
 ) -> Any:
     """Make the ``onnx.ModelProto`` that `save` writes, and raise what it raises."""
     graph = _Graph()
-    names = [kinds.name_of(layer, kinds.LAYERS, "an ONNX file") for layer in layers]
-    parameters = [
-        {param: np.asarray(getattr(layer, param)) for param in kinds.params_of(layer, kinds.LAYERS[name])}
-        for name, layer in zip(names, layers, strict=True)
-    ]
+    stack = [layer for _, layer in leaves(layers)]
+    names = [kinds.name_of(layer, _OPERATORS, "an ONNX file") for layer in stack]
+    parameters = [{name: np.asarray(getattr(layer, name)) for name in kinds.params_of(layer)} for layer in stack]
     arrays = [array for own in parameters for array in own.values()]
     dtype = kinds.dtype_of(arrays)
     if sum(array.nbytes for array in arrays) > _LARGEST:
         raise ValueError(f"the parameters take more than the {_LARGEST:,} bytes that an ONNX file can hold")
-    outputs: list[int] = []
-    for i, own in enumerate(parameters):
-        if own:
-            shapes = [array.shape for array in own.values()]
-            outputs.append(kinds.check_shapes(i, shapes, outputs[-1] if outputs else None))
+    outputs = kinds.check_shapes(leaves(layers))
     sample = _sample(input_shape, len(arrays[0]))
     if len(sample) > 1:
         graph.add("Flatten", "flatten")  # at once: what comes before the first affine layer goes number by number
-    for i, (name, layer, own) in enumerate(zip(names, layers, parameters, strict=True)):
-        if name == "Affine":
-            graph.add("Gemm", f"{i}", own)
-        elif name == "LeakyRelu" and dtype == "float64":
-            # The attribute of LeakyRelu is a float32: as an array the slope keeps its digits.
-            graph.add("PRelu", f"{i}", {"negative_slope": np.array([layer.negative_slope], dtype)})
-        elif name == "LeakyRelu":
-            graph.add("LeakyRelu", f"{i}", alpha=float(layer.negative_slope))
-        elif name != "Dropout":
-            graph.add(name, f"{i}")
+    for i, (name, layer, own) in enumerate(zip(names, stack, parameters, strict=True)):
+        _OPERATORS[name](graph, f"{i}", layer, own, dtype)
     if probabilities:
         if kinds.name_of(loss, _PROBABILITIES, "an ONNX file with probabilities") == "SigmoidWithLoss":
             graph.add("Sigmoid", "probabilities")
@@ -107,7 +94,7 @@ def model(
             graph.add("Cast", "scores", to=graph.element("float64"))
             graph.add("Softmax", "softmax", axis=1)
             graph.add("Cast", "probabilities", to=graph.element(dtype))
-    return graph.model(dtype, sample, outputs[-1])
+    return graph.model(dtype, sample, outputs)
 
 
 class _Graph:
@@ -148,7 +135,7 @@ class _Graph:
         """ONNX's number of a dtype."""
         return self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
-    def model(self, dtype: str, sample: Sequence[int], outputs: int) -> Any:
+    def model(self, dtype: str, sample: Sequence[int], outputs: int | None) -> Any:
         """The whole, from ``x`` to ``y``, with a name for the length of the batch."""
         self._nodes[-1].output[0] = "y"
         helper = self._onnx.helper
@@ -164,6 +151,29 @@ class _Graph:
             producer_name="fastlayers",
             producer_version=__version__,
         )
+
+
+def _operator(name: str) -> Callable[..., None]:
+    """An operator that takes nothing but the output of the one before."""
+    return lambda graph, place, layer, own, dtype: graph.add(name, place)
+
+
+def _leaky_relu(graph: _Graph, place: str, layer: Any, own: Any, dtype: str) -> None:
+    if dtype == "float64":  # the attribute of LeakyRelu is a float32: as an array the slope keeps its digits
+        graph.add("PRelu", place, {"negative_slope": np.array([layer.negative_slope], dtype)})
+    else:
+        graph.add("LeakyRelu", place, alpha=float(layer.negative_slope))
+
+
+# What becomes of each kind of layer; each is told the graph, the node's name, the layer, its parameters and the dtype.
+_OPERATORS: Mapping[str, Callable[..., None]] = {
+    "Affine": lambda graph, place, layer, own, dtype: graph.add("Gemm", place, own),
+    "Dropout": lambda graph, place, layer, own, dtype: None,
+    "LeakyRelu": _leaky_relu,
+    "Relu": _operator("Relu"),
+    "Sigmoid": _operator("Sigmoid"),
+    "Tanh": _operator("Tanh"),
+}
 
 
 def _sample(input_shape: Sequence[int] | None, inputs: int) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import ArrayLike
 
@@ -20,9 +20,9 @@ class Portable:
     layers: list[Any]
     loss_layer: Any
 
-    def __init__(self, layers: Iterable[Any], loss: Any) -> None:
-        self.layers = list(layers)
-        self.loss_layer = loss
+    if TYPE_CHECKING:
+
+        def __init__(self, layers: Iterable[Any], loss: Any) -> None: ...
 
     # Files of this package
 
@@ -90,7 +90,7 @@ class Portable:
         """
         from . import npz
 
-        return cls(*npz.load(path))
+        return npz.load(path, cls)
 
     def to_safetensors(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a safetensors file, whole or not at all.
@@ -139,7 +139,7 @@ class Portable:
         """
         from . import safetensors
 
-        return cls(*safetensors.load(path))
+        return safetensors.load(path, cls)
 
     # Other frameworks
 

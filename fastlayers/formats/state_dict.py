@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from .._core import arguments
 from .._core.types import Array
 from ..layers import Affine
+from ..layers._declaration import buffers_of, has_params
+from ..layers._stack import leaves
 
 _KEY = re.compile(r"(?:(?P<module>.*)\.)?(?P<name>weight|bias)", re.DOTALL)
 
@@ -52,13 +54,15 @@ def _plain(array: Array) -> Array:
     return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
-def _affine(layers: Sequence[Any]) -> Iterator[tuple[int, Affine]]:
-    """The affine layers and their places, once no other layer is seen to have parameters."""
-    for i, layer in enumerate(layers):
+def _affine(layers: Sequence[Any]) -> Iterator[tuple[str, Affine]]:
+    """The affine layers and their places, once no other layer is seen to have parameters or buffers."""
+    for place, layer in leaves(layers):
         if isinstance(layer, Affine):
-            yield i, layer
-        elif getattr(layer, "W", None) is not None or getattr(layer, "b", None) is not None:
-            raise TypeError(f"layer {i} is a {type(layer).__name__} with parameters: a state_dict has those of Affine")
+            yield place, layer
+        elif has_params(layer) or any(array is not None for *_, array in buffers_of([layer])):
+            raise TypeError(
+                f"layer {place} is a {type(layer).__name__} with parameters: a state_dict has those of Affine"
+            )
 
 
 def _modules(arrays: Mapping[Any, object]) -> dict[str, dict[str, str]]:

@@ -6,16 +6,15 @@ from numpy.typing import ArrayLike
 
 from .._core import backend
 from .._core.arguments import (
-    alike,
-    boolean,
     floating,
     probability,
     real,
     same_shape,
 )
-from .._core.results import Out, deliver, deliver_one
+from .._core.results import Out
 from .._core.types import Array, OneOut, Run
 from ..formulas import dropout as formulas
+from ._elementwise import backward_of_mask, forward_with_mask
 
 __all__ = ["dropout_backward", "dropout_forward"]
 
@@ -70,8 +69,7 @@ def _dropout_forward(
 ) -> tuple[Array, Array]:
     x, draws = floating("x", x), real("draws", draws)
     same_shape("draws", draws, "x", x)
-    y, mask = deliver(run(formulas.dropout_forward, *alike(x, draws), probability("p", p)), out, ("y", "mask"))
-    return y, mask
+    return forward_with_mask(run, formulas.dropout_forward, x, draws, factor=probability("p", p), out=out)
 
 
 def dropout_backward(dout: ArrayLike, mask: ArrayLike, p: float = 0.5, *, out: OneOut = None) -> Array:
@@ -115,6 +113,4 @@ def dropout_backward(dout: ArrayLike, mask: ArrayLike, p: float = 0.5, *, out: O
 
 
 def _dropout_backward(run: Run, dout: ArrayLike, mask: ArrayLike, p: float = 0.5, *, out: Out = None) -> Array:
-    dout, mask = floating("dout", dout), boolean("mask", mask)
-    same_shape("dout", dout, "mask", mask)
-    return deliver_one(run(formulas.dropout_backward, *alike(dout, mask), probability("p", p)), out, "dx")
+    return backward_of_mask(run, formulas.dropout_backward, dout, mask, probability("p", p), out)

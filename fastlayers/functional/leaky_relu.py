@@ -6,15 +6,13 @@ from numpy.typing import ArrayLike
 
 from .._core import backend
 from .._core.arguments import (
-    alike,
-    boolean,
     floating,
     number,
-    same_shape,
 )
-from .._core.results import Out, deliver, deliver_one
+from .._core.results import Out
 from .._core.types import Array, OneOut, Run
 from ..formulas import leaky_relu as formulas
+from ._elementwise import backward_of_mask, forward_with_mask
 
 __all__ = ["leaky_relu_backward", "leaky_relu_forward"]
 
@@ -66,9 +64,8 @@ def leaky_relu_forward(
 def _leaky_relu_forward(
     run: Run, x: ArrayLike, negative_slope: float = 0.01, *, out: Out = None
 ) -> tuple[Array, Array]:
-    (x,) = alike(floating("x", x))
-    y, mask = deliver(run(formulas.leaky_relu_forward, x, number("negative_slope", negative_slope)), out, ("y", "mask"))
-    return y, mask
+    x, slope = floating("x", x), number("negative_slope", negative_slope)
+    return forward_with_mask(run, formulas.leaky_relu_forward, x, factor=slope, out=out)
 
 
 def leaky_relu_backward(dout: ArrayLike, mask: ArrayLike, negative_slope: float = 0.01, *, out: OneOut = None) -> Array:
@@ -116,7 +113,5 @@ def leaky_relu_backward(dout: ArrayLike, mask: ArrayLike, negative_slope: float 
 def _leaky_relu_backward(
     run: Run, dout: ArrayLike, mask: ArrayLike, negative_slope: float = 0.01, *, out: Out = None
 ) -> Array:
-    dout, mask = floating("dout", dout), boolean("mask", mask)
-    same_shape("dout", dout, "mask", mask)
     slope = number("negative_slope", negative_slope)
-    return deliver_one(run(formulas.leaky_relu_backward, *alike(dout, mask), slope), out, "dx")
+    return backward_of_mask(run, formulas.leaky_relu_backward, dout, mask, slope, out)

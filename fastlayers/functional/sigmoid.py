@@ -9,13 +9,13 @@ from .._core import backend
 from .._core.arguments import (
     alike,
     cast,
-    floating,
     real,
     same_shape,
 )
 from .._core.results import Out, deliver_one
 from .._core.types import Array, OneOut, Run
 from ..formulas import sigmoid as formulas
+from ._elementwise import forward
 
 __all__ = ["sigmoid_backward", "sigmoid_forward"]
 
@@ -57,8 +57,7 @@ def sigmoid_forward(x: ArrayLike, *, out: OneOut = None) -> Array:
 
 
 def _sigmoid_forward(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
-    (x,) = alike(floating("x", x))
-    return deliver_one(run(formulas.sigmoid_forward, x), out, "y")
+    return forward(run, formulas.sigmoid_forward, x, out=out)
 
 
 def sigmoid_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Array:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core import backend
-from .._core.arguments import (
-    alike,
-    cast,
-    floating,
-    same_shape,
-)
-from .._core.results import Out, deliver_one
+from .._core.results import Out
 from .._core.types import Array, OneOut, Run
 from ..formulas import tanh as formulas
+from ._elementwise import backward, forward
 
 __all__ = ["tanh_backward", "tanh_forward"]
 
@@ -56,8 +50,7 @@ def tanh_forward(x: ArrayLike, *, out: OneOut = None) -> Array:
 
 
 def _tanh_forward(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
-    (x,) = alike(floating("x", x))
-    return deliver_one(run(formulas.tanh_forward, x), out, "y")
+    return forward(run, formulas.tanh_forward, x, out=out)
 
 
 def tanh_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Array:
@@ -99,6 +92,4 @@ def tanh_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Array
 
 
 def _tanh_backward(run: Run, dout: ArrayLike, y: ArrayLike, *, out: Out = None) -> Array:
-    dout, y = floating("dout", dout), floating("y", y)
-    same_shape("dout", dout, "y", y)
-    return deliver_one(run(formulas.tanh_backward, *alike(*cast(np.result_type(dout, y), dout, y))), out, "dx")
+    return backward(run, formulas.tanh_backward, dout, "y", y, out=out)

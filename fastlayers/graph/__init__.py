@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 
 from .._core.files import atomic_write
+from ..layers._declaration import grads_of, named_params
+from ..layers._stack import leaves
 from ..network import Sequential
 from . import drawing
 from .nodes import Edge, Node, picture
@@ -41,7 +43,7 @@ class Graph:
     Notes
     -----
     A layer is anything with ``forward(*inputs)`` and ``backward(dout)``, which gives the gradient of its first
-    input, or a tuple with one for each. Parameters ``W`` and ``b`` with ``dW`` and ``db`` are drawn too. Each layer
+    input, or a tuple with one for each. Parameters with their gradients are drawn too. Each layer
     remembers its last forward alone, so each may be applied once.
 
     Examples
@@ -84,7 +86,7 @@ class Graph:
         """
         graph = cls()
         edge = graph.input(np.asarray(x), "x")
-        for layer in network.layers:
+        for _, layer in leaves(network.layers):
             edge = graph.apply(layer, edge)
         if t is None:
             edge.name = "scores"
@@ -147,9 +149,8 @@ class Graph:
                 f"this {type(layer).__name__} was applied before, and it remembers one forward: make another"
             )
         output = Edge(layer.forward(*(edge.value for edge in inputs)), name)
-        attributes = [name for name in ("W", "b") if getattr(layer, name, None) is not None]
         place = 1 + sum(bool(node.params) for node in self._nodes)
-        params = [(name, Edge(getattr(layer, name), f"{name}{place}")) for name in attributes]
+        params = [Edge(param, f"{name}{place}") for name, param in named_params(layer)]
         self._nodes.append(Node(layer, list(inputs), params, output))
         return output
 
@@ -185,8 +186,8 @@ class Graph:
             for edge, grad in zip(node.inputs, node.grads, strict=False):  # a loss has none for its targets
                 if grad is not None:
                     edge.grad = grad if edge.grad is None else edge.grad + grad
-            for name, edge in node.params:
-                edge.grad = getattr(node.layer, f"d{name}")
+            for edge, gradient in zip(node.params, grads_of(node.layer), strict=True):
+                edge.grad = gradient
 
     # Drawing
 

@@ -41,7 +41,7 @@ class Node:
 
     layer: Any
     inputs: list[Edge]
-    params: list[tuple[str, Edge]]  # the attribute, W or b, and its edge
+    params: list[Edge]
     output: Edge
     grads: list[Any] = field(default_factory=list)
 
@@ -62,7 +62,7 @@ def picture(nodes: Sequence[Node]) -> Picture:
     for node in nodes:
         grads = [*node.grads, *[None] * (len(node.inputs) - len(node.grads))]
         incoming = [(edge, grad) for edge, grad in zip(node.inputs, grads, strict=True)]
-        incoming += [(edge, edge.grad) for _, edge in node.params]
+        incoming += [(edge, edge.grad) for edge in node.params]
         tails = [(place(edge), edge.value, grad) for edge, grad in incoming]
         kind = type(node.layer).__name__
         here = places[node.output] = len(boxes)

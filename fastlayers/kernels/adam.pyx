@@ -112,14 +112,15 @@ cdef void adam_loop(
         param[i] -= lr * (m[i] * scale1) / (square_root(v[i] * scale2) + eps)
 
 
-cdef void adam_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef void adam_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef const Update *work = <const Update *> of
     if work.typenum == NPY_FLOAT:
         adam_loop(
-            <float *> work.y + start, <const float *> work.x + start, <float *> work.mask + start,
-            <float *> work.dx + start, work.factors, stop - start,
+            <float *> work.param.data + start, <const float *> work.grad.data + start,
+            <float *> work.first.data + start, <float *> work.second.data + start, work.rule.factors, stop - start,
         )
     else:
         adam_loop(
-            <double *> work.y + start, <const double *> work.x + start, <double *> work.mask + start,
-            <double *> work.dx + start, work.factors, stop - start,
+            <double *> work.param.data + start, <const double *> work.grad.data + start,
+            <double *> work.first.data + start, <double *> work.second.data + start, work.rule.factors, stop - start,
         )

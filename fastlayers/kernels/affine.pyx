@@ -7,7 +7,6 @@ Small matrices are the exception: see ``one_sample.pyx`` and ``product.pyx``.
 
 A narrow row (10 classes) is too short to vectorise, and there are many of them: so the bias is repeated
 into a tile of whole rows, and the sum over the batch runs over a tile's columns and is folded at the end.
-Work: y ``(rows, columns)``, t the bias; for the sum x ``(rows, columns)``, y its result.
 """
 
 cdef extern from "numpy/arrayobject.h":
@@ -18,6 +17,17 @@ cdef enum:
     TILE = 512  # elements
     SEGMENT = 32  # rows of tiles that are summed before the partial sum moves on
     WORTH_PINNING = 40_000  # multiplications; BLAS releases the GIL at any size, but that few are done in no time
+
+cdef struct AffineGradients:
+    int typenum
+    Py_ssize_t rows
+    Py_ssize_t columns
+    Argument dout
+    Argument x
+    Argument W
+    Argument dx  # or none
+    Argument dW
+    Argument db
 
 
 cdef inline Py_ssize_t rows_in_tile(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
@@ -90,40 +100,28 @@ cdef void sum_tiles(
         total[j] = <floating> exact(sums[j], lost[j])
 
 
-cdef void add_bias_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef void add_bias_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef const AffineWork *work = <const AffineWork *> of
     cdef Py_ssize_t offset = start * work.columns
     if work.typenum == NPY_FLOAT:
-        add_bias_loop(<float *> work.y + offset, <const float *> work.t, stop - start, work.columns)
+        add_bias_loop(<float *> work.y.data + offset, <const float *> work.b.data, stop - start, work.columns)
     else:
-        add_bias_loop(<double *> work.y + offset, <const double *> work.t, stop - start, work.columns)
+        add_bias_loop(<double *> work.y.data + offset, <const double *> work.b.data, stop - start, work.columns)
 
 
-cdef void sum_over_batch_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef void sum_over_batch_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     """The tiles of columns start to stop."""
+    cdef const AffineGradients *work = <const AffineGradients *> of
+    cdef const char *dout = work.dout.data
+    cdef char *db = work.db.data
     cdef Py_ssize_t tile, first, width
     for tile in range(start, stop):
         first = tile * TILE
         width = min(TILE, work.columns - first)
         if work.typenum == NPY_FLOAT:
-            sum_tiles(<const float *> work.x + first, <float *> work.y + first, work.rows, width, work.columns)
+            sum_tiles(<const float *> dout + first, <float *> db + first, work.rows, width, work.columns)
         else:
-            sum_tiles(<const double *> work.x + first, <double *> work.y + first, work.rows, width, work.columns)
-
-
-cdef inline bint fits(object a, int typenum, int ndim, Py_ssize_t rows, Py_ssize_t columns, int order) noexcept:
-    """Whether `a` is plain, of these dimensions (columns alone in 1-D), in an order that `order` allows."""
-    if order_of(a, typenum) & order == 0 or PyArray_NDIM(<ndarray> a) != ndim:
-        return False
-    if PyArray_DIM(<ndarray> a, ndim - 1) != columns:
-        return False
-    return ndim == 1 or PyArray_DIM(<ndarray> a, 0) == rows
-
-
-cdef inline object new_result(object out, int ndim, Py_ssize_t rows, Py_ssize_t columns, int typenum):
-    """An array for a result of these dimensions (columns alone in 1-D), C-contiguous."""
-    cdef npy_intp[2] shape
-    shape[0], shape[ndim - 1] = rows, columns
-    return new_array(out, ndim, shape, typenum, False)
+            sum_tiles(<const double *> dout + first, <double *> db + first, work.rows, width, work.columns)
 
 
 cdef inline bint is_for_tiles(object x, object W, int typenum) noexcept:
@@ -138,67 +136,68 @@ def affine_forward(x, W, b=None, out=None):
     """y of a plain batch or sample, weights and bias; `out` None or an array."""
     cdef int typenum = floating_type(x)
     cdef int ndim
-    cdef Py_ssize_t rows, inputs, columns
+    cdef npy_intp[2] of_x
+    cdef npy_intp[2] of_W
+    cdef npy_intp[2] of_y
     cdef list _pinned
     cdef tuple operands
-    cdef Work work
+    cdef Call call
+    cdef AffineWork work
     if order_of(x, typenum) == 0 or order_of(W, typenum) == 0 or (b is not None and order_of(b, typenum) == 0):
         operands = promoted(x, W, b)
         return NotImplemented if operands is None else affine_forward(*operands, out)
     ndim = PyArray_NDIM(<ndarray> x)
     if not 1 <= ndim <= 2 or PyArray_NDIM(<ndarray> W) != 2:
         return NotImplemented
-    rows = PyArray_DIM(<ndarray> x, 0) if ndim == 2 else 1
-    inputs, columns = PyArray_DIM(<ndarray> W, 0), PyArray_DIM(<ndarray> W, 1)
-    if PyArray_DIM(<ndarray> x, ndim - 1) != inputs:
-        return NotImplemented
-    if b is not None and not fits(b, typenum, 1, 1, columns, EITHER_ORDER):
-        return NotImplemented
-    if not is_given(out):
-        out = new_result(out, ndim, rows, columns, typenum)
-    elif not (
-        fits(out, typenum, ndim, rows, columns, NPY_ARRAY_C_CONTIGUOUS)
-        and is_writeable(out) and apart(x, out) and apart(W, out) and (b is None or apart(b, out))
+    of_x[0] = of_y[0] = PyArray_DIM(<ndarray> x, 0) if ndim == 2 else 1
+    of_x[1] = of_W[0] = PyArray_DIM(<ndarray> W, 0)
+    of_W[1] = of_y[1] = PyArray_DIM(<ndarray> W, 1)
+    if PyArray_DIM(<ndarray> x, ndim - 1) != of_x[1] or b is not None and not fits(
+        b, typenum, EITHER_ORDER, 1, &of_W[1]
     ):
         return NotImplemented
+    if not is_given(out):
+        out = new_array(out, ndim, &of_y[2 - ndim], typenum, False)
     # All is read before the product: that may release the GIL, and another thread change an array.
-    begin(&work, typenum)
-    work.rows, work.columns = inputs, columns
-    work.x, work.dx, work.y = data_of(&work, x), data_of(&work, W), data_of(&work, out)
-    work.t = NULL
-    if b is not None:
-        work.t = data_of(&work, b)
-    if is_changed(x, typenum, rows * inputs) or is_changed(W, typenum, inputs * columns):
+    begin(&call)
+    work.typenum, work.rows, work.inputs, work.columns = typenum, of_x[0], of_x[1], of_y[1]
+    work.b.data = NULL
+    if not (
+        take_shaped(&call, &work.x, x, typenum, EITHER_ORDER, ndim, &of_x[2 - ndim])
+        and take_shaped(&call, &work.W, W, typenum, EITHER_ORDER, 2, of_W)
+        and (b is None or take_shaped(&call, &work.b, b, typenum, EITHER_ORDER, 1, &of_W[1]))
+        and take_shaped(&call, &work.y, out, typenum, NPY_ARRAY_C_CONTIGUOUS, ndim, &of_y[2 - ndim])
+        and is_result(&call)
+    ):
         return NotImplemented
-    if is_changed(out, typenum, rows * columns) or b is not None and is_changed(b, typenum, columns):
-        return NotImplemented
-    if rows == 1 and is_small(W, typenum):
+    if work.rows == 1 and is_small(W, typenum):
         if run_row(&work):
             return out  # else NumPy's product answers, and warns as the user has it
     else:
-        if rows * inputs * columns >= WORTH_PINNING:
-            _pinned = pinned(&work)
-        if is_for_tiles(x, W, typenum) and small_forward(work.x, work.dx, work.t, work.y, rows, inputs, columns):
+        if work.rows * work.inputs * work.columns >= WORTH_PINNING:
+            _pinned = pinned(&call)
+        if is_for_tiles(x, W, typenum) and small_forward(
+            work.x.data, work.W.data, work.b.data, work.y.data, work.rows, work.inputs, work.columns
+        ):
             return out
     PyArray_MatrixProduct2(x, W, <ndarray> out)
-    if work.t != NULL and columns > 0:
-        run(add_bias_task, &work, rows, columns)
+    if b is not None and work.columns > 0:
+        run(add_bias_task, &work, &call, work.rows, work.columns)
     return out
 
 
 def affine_backward(dout, x, W, need_dx=True, out=None):
     """(dx, dW, db) of a plain batch; `out` None or a tuple of the three, any of it None."""
     cdef int typenum = floating_type(dout)
-    cdef Py_ssize_t rows, inputs, columns
-    cdef object dx = None, dW = None, db = None
+    cdef npy_intp[2] of_dout
+    cdef npy_intp[2] of_x
+    cdef npy_intp[2] of_W
+    cdef object dx, dW, db
     cdef bint with_dx = need_dx, tiled
-    cdef const char *x_data
-    cdef const char *W_data
-    cdef char *dx_data
-    cdef char *dW_data
     cdef list _pinned
     cdef tuple operands
-    cdef Work work
+    cdef Call call
+    cdef AffineGradients work
     if order_of(dout, typenum) == 0 or order_of(x, typenum) == 0 or order_of(W, typenum) == 0:
         # Each result has the type of its own operands: that is one for all where it is dout's.
         operands = promoted(dout, x, W)
@@ -207,71 +206,53 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
         return affine_backward(*operands, need_dx, out)
     if PyArray_NDIM(<ndarray> dout) != 2 or PyArray_NDIM(<ndarray> W) != 2:
         return NotImplemented
-    rows = PyArray_DIM(<ndarray> dout, 0)
-    inputs, columns = PyArray_DIM(<ndarray> W, 0), PyArray_DIM(<ndarray> W, 1)
-    if not fits(dout, typenum, 2, rows, columns, NPY_ARRAY_C_CONTIGUOUS):
+    of_dout[0] = of_x[0] = PyArray_DIM(<ndarray> dout, 0)
+    of_x[1] = of_W[0] = PyArray_DIM(<ndarray> W, 0)
+    of_dout[1] = of_W[1] = PyArray_DIM(<ndarray> W, 1)
+    if not fits(dout, typenum, NPY_ARRAY_C_CONTIGUOUS, 2, of_dout) or not fits(x, typenum, EITHER_ORDER, 2, of_x):
         return NotImplemented
-    if not fits(x, typenum, 2, rows, inputs, EITHER_ORDER):
+    if not are_outs(out, 3):
         return NotImplemented
-    if out is not None:
-        if not PyTuple_CheckExact(out) or PyTuple_GET_SIZE(out) != 3:
-            return NotImplemented
-        dx = <object> PyTuple_GET_ITEM(out, 0)
-        dW = <object> PyTuple_GET_ITEM(out, 1)
-        db = <object> PyTuple_GET_ITEM(out, 2)
-        if is_given(dx) and not (with_dx and fits_result(dx, dout, x, W, typenum, 2, rows, inputs)):
-            return NotImplemented
-        if is_given(dW) and not fits_result(dW, dout, x, W, typenum, 2, inputs, columns):
-            return NotImplemented
-        if is_given(db) and not fits_result(db, dout, x, W, typenum, 1, 1, columns):
-            return NotImplemented
-        if (
-            is_given(dx) and is_given(dW) and not apart(dx, dW)
-            or is_given(dx) and is_given(db) and not apart(dx, db)
-            or is_given(dW) and is_given(db) and not apart(dW, db)
-        ):
-            return NotImplemented
+    dx, dW, db = out_at(out, 0), out_at(out, 1), out_at(out, 2)
+    if is_given(dx) and not with_dx:
+        return NotImplemented
     if not with_dx:
         dx = None
     elif not is_given(dx):
-        dx = new_result(dx, 2, rows, inputs, typenum)
+        dx = new_array(dx, 2, of_x, typenum, False)
     if not is_given(dW):
-        dW = new_result(dW, 2, inputs, columns, typenum)
+        dW = new_array(dW, 2, of_W, typenum, False)
     if not is_given(db):
-        db = new_result(db, 1, 1, columns, typenum)
+        db = new_array(db, 1, &of_W[1], typenum, False)
     # All is read before the products, as above.
-    begin(&work, typenum)
-    work.rows, work.columns = rows, columns
-    work.x, work.y = data_of(&work, dout), data_of(&work, db)
-    x_data, W_data = data_of(&work, x), data_of(&work, W)
-    dW_data = data_of(&work, dW)
-    dx_data = data_of(&work, dx) if with_dx else NULL
-    if (
-        is_changed(dout, typenum, rows * columns)
-        or is_changed(x, typenum, rows * inputs)
-        or is_changed(W, typenum, inputs * columns)
-        or is_changed(dW, typenum, inputs * columns)
-        or is_changed(db, typenum, columns)
-        or with_dx and is_changed(dx, typenum, rows * inputs)
+    begin(&call)
+    work.typenum, work.rows, work.columns = typenum, of_dout[0], of_dout[1]
+    work.dx.data = NULL
+    if not (
+        take_shaped(&call, &work.dout, dout, typenum, NPY_ARRAY_C_CONTIGUOUS, 2, of_dout)
+        and take_shaped(&call, &work.x, x, typenum, EITHER_ORDER, 2, of_x)
+        and take_shaped(&call, &work.W, W, typenum, EITHER_ORDER, 2, of_W)
+        and (not with_dx or take_gradient(&call, &work.dx, dx, typenum, 2, of_x))
+        and take_gradient(&call, &work.dW, dW, typenum, 2, of_W)
+        and take_gradient(&call, &work.db, db, typenum, 1, &of_W[1])
     ):
         return NotImplemented
-    if rows * inputs * columns >= WORTH_PINNING:
-        _pinned = pinned(&work)
+    if work.rows * of_W[0] * of_W[1] >= WORTH_PINNING:
+        _pinned = pinned(&call)
     tiled = is_for_tiles(x, W, typenum)
-    if with_dx and not (tiled and small_dx(work.x, W_data, dx_data, rows, inputs, columns)):
+    if with_dx and not (tiled and small_dx(work.dout.data, work.W.data, work.dx.data, work.rows, of_W[0], of_W[1])):
         PyArray_MatrixProduct2(dout, PyArray_Transpose(<ndarray> W, NULL), <ndarray> dx)
-    if not (tiled and small_dW(x_data, work.x, dW_data, rows, inputs, columns)):
+    if not (tiled and small_dW(work.x.data, work.dout.data, work.dW.data, work.rows, of_W[0], of_W[1])):
         PyArray_MatrixProduct2(PyArray_Transpose(<ndarray> x, NULL), dout, <ndarray> dW)
-    if columns > 0:
-        run(sum_over_batch_task, &work, (columns + TILE - 1) // TILE, max(rows, 1) * min(columns, TILE))
+    if work.columns > 0:
+        run(
+            sum_over_batch_task, &work, &call, (work.columns + TILE - 1) // TILE,
+            max(work.rows, 1) * min(work.columns, TILE),
+        )
     return dx, dW, db
 
 
-cdef inline bint fits_result(
-    object a, object dout, object x, object W, int typenum, int ndim, Py_ssize_t rows, Py_ssize_t columns
+cdef inline bint take_gradient(
+    Call *call, Argument *argument, object a, int typenum, int ndim, const npy_intp *shape
 ) noexcept:
-    """Whether a result can go straight into `a`: plain, C-contiguous, writeable, apart from every input."""
-    return (
-        fits(a, typenum, ndim, rows, columns, NPY_ARRAY_C_CONTIGUOUS)
-        and is_writeable(a) and apart(dout, a) and apart(x, a) and apart(W, a)
-    )
+    return take_shaped(call, argument, a, typenum, NPY_ARRAY_C_CONTIGUOUS, ndim, shape) != 0 and is_result(call)

@@ -7,14 +7,16 @@ own, so that each is read, linted and annotated alone.
 
 from numpy cimport import_array
 
-from fastlayers.kernels.arrays cimport *
-from fastlayers.kernels.math cimport *
+from fastlayers.kernels.common.arrays cimport *
+from fastlayers.kernels.common.math cimport *
 
 import_array()
 
-include "threads.pyx"
-include "cast.pyx"
-include "elementwise.pyx"
+include "common/entry.pyx"
+include "common/threads.pyx"
+include "common/cast.pyx"
+include "common/formulas.pyx"
+include "common/elementwise.pyx"
 include "relu.pyx"
 include "leaky_relu.pyx"
 include "dropout.pyx"
@@ -23,11 +25,12 @@ include "tanh.pyx"
 include "one_sample.pyx"
 include "product.pyx"
 include "affine.pyx"
-include "targets.pyx"
+include "common/losses.pyx"
+include "common/targets.pyx"
 include "softmax.pyx"
 include "narrow_rows.pyx"
 include "cross_entropy.pyx"
-include "paired_losses.pyx"
+include "common/paired_losses.pyx"
 include "mean_squared_error.pyx"
 include "sigmoid_cross_entropy.pyx"
 include "gradients.pyx"

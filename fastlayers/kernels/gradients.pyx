@@ -3,7 +3,6 @@
 That is scale * grad + decay * param. It is made a chunk at a time, on the stack: so each array passes by once, the
 gradient's own numbers stay as they were, and the plain loop of a rule pays nothing. The scale comes of the norm of all
 gradients together, which a pass of its own takes before anything is written.
-Work: as in `optimizers.pyx`; of a norm, `losses` are sums of squares over `blocks` elements each.
 """
 
 cdef enum:
@@ -17,6 +16,18 @@ cdef struct Rule:
     bint decoupled  # the parameter itself shrinks, its gradient is left alone
     double clip_norm  # infinite: none
     double scale
+
+# One parameter, its gradient, and its state: of momentum `first` is the velocity, of Adam `first` is m and `second` v.
+cdef struct Update:
+    const Rule *rule
+    int typenum
+    bint is_bias  # of one axis
+    Argument param
+    Argument grad
+    Argument first
+    Argument second
+    Py_ssize_t span  # elements of the gradient whose squares are summed by themselves
+    double *squares  # a sum for each span
 
 
 cdef inline bint begin_rule(Rule *rule, Task task, Py_ssize_t cost, object lr, object weight_decay, object clip_norm):
@@ -53,65 +64,71 @@ cdef void effective_loop(
             param[i] = multiply_add(-shrink, param[i], param[i])
 
 
-cdef inline bint decays(const Work *work) noexcept nogil:
-    """Weights do; a bias has one axis."""
-    return (<const Rule *> work.rule).weight_decay != 0 and work.columns > 1
+cdef inline bint decays(const Update *work) noexcept nogil:
+    """Weights do, a bias does not."""
+    return work.rule.weight_decay != 0 and not work.is_bias
 
 
-cdef void effective_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef void effective_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     """The rule, on the effective gradient of a chunk at a time, which stays in the cache."""
-    cdef const Rule *rule = <const Rule *> work.rule
+    cdef const Update *work = <const Update *> of
+    cdef const Rule *rule = work.rule
     cdef bint decayed = decays(work)
     cdef double[CHUNK] effective  # room for either type
     cdef Py_ssize_t width, at, itemsize = sizeof(float) if work.typenum == NPY_FLOAT else sizeof(double)
-    cdef Work part = work[0]
-    part.x = <const char *> effective
+    cdef Update part = work[0]
+    part.grad.data = <char *> effective
     while start < stop:
         width = min(CHUNK, stop - start)
         at = start * itemsize
-        part.y, part.dx, part.mask = work.y + at, work.dx + at, work.mask + at
+        part.param.data = work.param.data + at
+        part.first.data, part.second.data = work.first.data + at, work.second.data + at
         if work.typenum == NPY_FLOAT:
             effective_loop(
-                <const float *> work.x + start, <float *> part.y, <float *> effective, rule, decayed, width
+                <const float *> work.grad.data + start, <float *> part.param.data, <float *> effective, rule, decayed,
+                width,
             )
         else:
             effective_loop(
-                <const double *> work.x + start, <double *> part.y, <double *> effective, rule, decayed, width
+                <const double *> work.grad.data + start, <double *> part.param.data, <double *> effective, rule,
+                decayed, width,
             )
         rule.task(&part, 0, width)
         start += width
 
 
-cdef void squares_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef void squares_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     """The sums of the squares of `scale` times the gradient, a span each."""
-    cdef double scale = (<const Rule *> work.rule).scale
+    cdef const Update *work = <const Update *> of
+    cdef double scale = work.rule.scale
     cdef Py_ssize_t span, first, n
     for span in range(start, stop):
-        first = span * work.blocks
-        n = min(work.blocks, work.rows - first)
+        first = span * work.span
+        n = min(work.span, work.grad.size - first)
         if work.typenum == NPY_FLOAT:
-            work.losses[span] = sum_of_squares(<const float *> work.x + first, scale, n)
+            work.squares[span] = sum_of_squares(<const float *> work.grad.data + first, scale, n)
         else:
-            work.losses[span] = sum_of_squares(<const double *> work.x + first, scale, n)
+            work.squares[span] = sum_of_squares(<const double *> work.grad.data + first, scale, n)
 
 
-cdef double scaled_norm(Work *works, Py_ssize_t n) except? -1:
+cdef double scaled_norm(Update *works, Py_ssize_t n) except? -1:
     """The Euclidean norm of all gradients as one vector, times their `scale`."""
-    cdef double[MOST_SPANS] sums
+    cdef double[MOST_SPANS] squares
     cdef double total = 0, lost = 0
-    cdef Py_ssize_t i, span, spans
+    cdef Py_ssize_t i, span, spans, size
     for i in range(n):
-        works[i].losses = sums
-        works[i].blocks = CHUNK * max(1, (works[i].rows + CHUNK * MOST_SPANS - 1) // (CHUNK * MOST_SPANS))
-        spans = (works[i].rows + works[i].blocks - 1) // works[i].blocks
+        size = works[i].grad.size
+        works[i].squares = squares
+        works[i].span = CHUNK * max(1, (size + CHUNK * MOST_SPANS - 1) // (CHUNK * MOST_SPANS))
+        spans = (size + works[i].span - 1) // works[i].span
         # Reading costs half of what ReLU does: so the GIL is kept wherever the rule itself keeps it.
-        run(squares_task, &works[i], spans, works[i].blocks // 2)
+        run(squares_task, &works[i], NULL, spans, works[i].span // 2)
         for span in range(spans):
-            add_exactly(&total, &lost, sums[span])
+            add_exactly(&total, &lost, squares[span])
     return sqrt(exact(total, lost))
 
 
-cdef int clip(Rule *rule, Work *works, Py_ssize_t n) except -1:
+cdef int clip(Rule *rule, Update *works, Py_ssize_t n) except -1:
     """Set the scale that brings the gradients' norm down to `clip_norm`; 1 where it is no more than that."""
     cdef double norm
     rule.scale = 1

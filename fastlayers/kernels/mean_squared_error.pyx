@@ -1,12 +1,12 @@
 """The squared error of numbers against targets and its gradient, in one pass; what goes with it: `paired_losses.pyx`.
 
 The difference and its square are taken in float64, where those of float32 neither round nor overflow.
-Work: x the output y of a network, t, dx; `factors[0]` is 2 over the divisor.
+x is the output y of a network.
 """
 
 
 cdef double squared_errors(
-    const Work *work, const floating *y, const floating *same_type, floating *dx, Py_ssize_t start, Py_ssize_t stop
+    const LossWork *work, const floating *y, const floating *same_type, floating *dx, Py_ssize_t start, Py_ssize_t stop
 ) noexcept nogil:
     """The numbers start to stop: their gradients into dx; returns the sum of their losses."""
     cdef floating[CHUNK] converted
@@ -14,7 +14,7 @@ cdef double squared_errors(
     cdef double[CHUNK] losses
     cdef const floating *t
     cdef double total = 0, lost = 0, difference
-    cdef floating factor = <floating> work.factors[0]
+    cdef floating factor = <floating> (2 / work.divisor)
     cdef Py_ssize_t j, n
     while start < stop:
         n = min(CHUNK, stop - start)
@@ -30,34 +30,23 @@ cdef double squared_errors(
     return exact(total, lost)
 
 
-cdef void mean_squared_error_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef void mean_squared_error_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef const LossWork *work = <const LossWork *> of
     cdef Py_ssize_t block, first, last
     for block in range(start, stop):
         first, last = start_of_block(work, block), start_of_block(work, block + 1)
         if work.typenum == NPY_FLOAT:
-            work.losses[block] = squared_errors(
-                work, <const float *> work.x, <const float *> work.t, <float *> work.dx, first, last
+            work.block_losses[block] = squared_errors(
+                work, <const float *> work.x.data, <const float *> work.t.data, <float *> work.dx.data, first, last
             )
         else:
-            work.losses[block] = squared_errors(
-                work, <const double *> work.x, <const double *> work.t, <double *> work.dx, first, last
+            work.block_losses[block] = squared_errors(
+                work, <const double *> work.x.data, <const double *> work.t.data, <double *> work.dx.data, first, last
             )
 
 
 def mean_squared_error(y, t, out=None, sample_weight=None, reduction="mean"):
     """(loss, dx) of plain numbers and targets; `out` None or an array for dx."""
-    cdef double[1] factors
-    cdef Loss loss
-    cdef Work work
-    if not is_given(out):
-        if order_of(y, floating_type(y)) & NPY_ARRAY_C_CONTIGUOUS == 0:
-            return NotImplemented
-        out = new_like(out, y, floating_type(y), NPY_ARRAY_C_CONTIGUOUS)  # before the checks, as in the other losses
-    sample_weight = in_type(sample_weight, floating_type(y))
-    if not prepare_pairs(&work, &loss, factors, y, t, sample_weight, reduction, targets_are_in_range):
-        return NotImplemented
-    if not can_go_to(out, &work, y, t, sample_weight):
-        return NotImplemented
-    factors[0] = 2 / loss.divisor
-    work.dx = data_of(&work, out)
-    return losses_of_pairs(mean_squared_error_task, &work, &loss, t, 2), out
+    return paired_loss(
+        mean_squared_error_task, targets_are_in_range, 2, y, t, None, array_for(out, y), sample_weight, reduction
+    )

@@ -25,7 +25,7 @@ cdef inline void scale_rows(
 
 
 cdef double narrow_rows(
-    const Work *work, const floating *x, Py_ssize_t first, floating *y, floating *dx, int rows
+    const LossWork *work, const floating *x, Py_ssize_t first, floating *y, floating *dx, int rows
 ) noexcept nogil:
     """Up to LANES rows of fewer than LANES classes; returns the sum of their losses, 0 where no dx is asked for."""
     cdef floating[LANES * LANES] e
@@ -46,7 +46,6 @@ cdef double narrow_rows(
     cdef double[LANES] loss
     cdef double[LANES] weight
     cdef Py_ssize_t[LANES] label
-    cdef const Loss *options = loss_of(work)
     cdef Py_ssize_t n = work.columns, j, lane
     cdef floating *column
     cdef floating place, value
@@ -99,11 +98,11 @@ cdef double narrow_rows(
     if dx == NULL:
         return 0
     for lane in range(LANES):
-        divisor[lane] = total[lane] * options.divisor
-    if is_weighted(options):
+        divisor[lane] = total[lane] * work.divisor
+    if is_weighted(work):
         for lane in range(rows):
             weight[lane] = weight_of_row(work, first + lane, label[lane])
-            divisor[lane] = total[lane] * (options.divisor / weight[lane])
+            divisor[lane] = total[lane] * (work.divisor / weight[lane])
     for lane in range(LANES):
         scale[lane] = <floating> (1 / divisor[lane])
     scale_rows(e, scale, dx, rows, n)
@@ -118,15 +117,15 @@ cdef double narrow_rows(
         others[lane] = log_1p(others[lane])
     for lane in range(rows):
         loss[lane] += others[lane]
-    if is_weighted(options):
+    if is_weighted(work):
         for lane in range(rows):
             loss[lane] *= weight[lane]
             if is_ignored(work, first + lane):
                 memset(dx + lane * n, 0, n * sizeof(floating))
                 loss[lane] = 0
-    if options.row_losses != NULL:
+    if work.row_losses.data != NULL:
         for lane in range(rows):
-            (<floating *> options.row_losses)[first + lane] = <floating> loss[lane]
+            (<floating *> work.row_losses.data)[first + lane] = <floating> loss[lane]
     for lane in range(rows):
         add_exactly(&sum_of_losses, &lost, loss[lane])
     return exact(sum_of_losses, lost)

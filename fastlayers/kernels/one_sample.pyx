@@ -3,12 +3,22 @@
 In control and reinforcement learning a network answers one state at a time: 8 to 64 numbers times a small
 matrix. A call of BLAS costs more than that product. A loop over W's rows, LANES of its columns at a time,
 is done in half the time. A result that is not finite is left to NumPy, which warns as its user has it.
-Work: x of `rows` inputs, W in dx, the bias in t or NULL, y.
 """
 
 cdef enum:
     LONGEST_ROW = 512  # inputs or columns; a long thin product is better left to BLAS
     ROW_IS_FASTER = 32_768  # bytes of W up to which a loop of ours beats BLAS for one sample, at every level
+
+
+cdef struct AffineWork:
+    int typenum
+    Py_ssize_t rows
+    Py_ssize_t inputs
+    Py_ssize_t columns
+    Argument x
+    Argument W
+    Argument b  # or none
+    Argument y
 
 
 cdef inline bint is_small(object W, int typenum) noexcept:
@@ -75,14 +85,14 @@ cdef bint row_loop(
     return not odd
 
 
-cdef bint run_row(const Work *work) noexcept nogil:
-    """The one sample x of `rows` inputs, W in dx; whether all of the result is finite."""
+cdef bint run_row(const AffineWork *work) noexcept nogil:
+    """The one sample x; whether all of the result is finite."""
     if work.typenum == NPY_FLOAT:
         return row_loop(
-            <const float *> work.x, <const float *> work.dx, <const float *> work.t, <float *> work.y,
-            work.rows, work.columns,
+            <const float *> work.x.data, <const float *> work.W.data, <const float *> work.b.data,
+            <float *> work.y.data, work.inputs, work.columns,
         )
     return row_loop(
-        <const double *> work.x, <const double *> work.dx, <const double *> work.t, <double *> work.y,
-        work.rows, work.columns,
+        <const double *> work.x.data, <const double *> work.W.data, <const double *> work.b.data,
+        <double *> work.y.data, work.inputs, work.columns,
     )

@@ -2,12 +2,9 @@
 
 Everything is checked before anything is written, so a list with one odd array is declined whole. From then
 on tuples hold the arrays: another thread may empty the lists while the GIL is released, or at any time without one.
-Work: y is the parameter of `rows` elements and `columns` axes, x its gradient, mask and dx its state; `rule` is what
-holds for all of them, and `factors` are its numbers.
 """
 
 from cpython.list cimport PyList_AsTuple, PyList_CheckExact
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
 
 
 cdef void sgd_loop(floating *param, const floating *grad, const double *factors, Py_ssize_t n) noexcept nogil:
@@ -34,23 +31,29 @@ cdef void momentum_loop(
             param[i] += velocity[i]
 
 
-cdef void sgd_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef void sgd_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef const Update *work = <const Update *> of
     if work.typenum == NPY_FLOAT:
-        sgd_loop(<float *> work.y + start, <const float *> work.x + start, work.factors, stop - start)
+        sgd_loop(
+            <float *> work.param.data + start, <const float *> work.grad.data + start, work.rule.factors, stop - start
+        )
     else:
-        sgd_loop(<double *> work.y + start, <const double *> work.x + start, work.factors, stop - start)
+        sgd_loop(
+            <double *> work.param.data + start, <const double *> work.grad.data + start, work.rule.factors, stop - start
+        )
 
 
-cdef void momentum_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef void momentum_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef const Update *work = <const Update *> of
     if work.typenum == NPY_FLOAT:
         momentum_loop(
-            <float *> work.y + start, <const float *> work.x + start, <float *> work.dx + start,
-            work.factors, stop - start,
+            <float *> work.param.data + start, <const float *> work.grad.data + start,
+            <float *> work.first.data + start, work.rule.factors, stop - start,
         )
     else:
         momentum_loop(
-            <double *> work.y + start, <const double *> work.x + start, <double *> work.dx + start,
-            work.factors, stop - start,
+            <double *> work.param.data + start, <const double *> work.grad.data + start,
+            <double *> work.first.data + start, work.rule.factors, stop - start,
         )
 
 
@@ -59,53 +62,58 @@ cdef inline tuple held(object arrays):
     return PyList_AsTuple(arrays) if PyList_CheckExact(arrays) else None
 
 
-cdef inline bint fits_param(object array, object param, int typenum, int order) noexcept:
-    """Whether `array` goes with a parameter entry by entry."""
-    return order_of(array, typenum) & order != 0 and same_shape(array, param)
-
-
-cdef inline bint fits_state(object state, object param, object grad, int typenum, int order) noexcept:
-    """Whether `state` goes with a parameter and its gradient, and can be written to without a change to either."""
+cdef inline bint take_state(
+    Call *call, Update *work, Argument *state, object array, object param, int *order
+) noexcept:
+    """Take a state that goes with a parameter and its gradient, and can be written to without a change to either."""
+    order[0] = take_like(call, state, array, param, work.typenum, order[0])
     return (
-        fits_param(state, param, typenum, order)
-        and is_writeable(state) and apart(state, param) and apart(state, grad)
+        order[0] != 0 and state.writeable and are_apart(state, &work.param) and are_apart(state, &work.grad)
     )
 
 
-cdef bint are_updatable(tuple params, tuple grads, tuple first, tuple second) noexcept:
-    """Whether these are plain arrays that belong together; `first` and `second`, of state, may be None."""
+cdef bint take_all(
+    Call *call, Update *works, tuple params, tuple grads, tuple first, tuple second
+) noexcept:
+    """Take plain arrays that belong together; `first` and `second`, of state, may be None."""
     cdef Py_ssize_t i, j, n = PyTuple_GET_SIZE(params)
-    cdef int typenum, order
-    cdef object param, grad, state, other, other_grad
+    cdef int order
+    cdef object param
+    cdef Update *work
+    cdef Update *other
+    begin(call)
     if PyTuple_GET_SIZE(grads) != n:
         return False
     if first is not None and PyTuple_GET_SIZE(first) != n or second is not None and PyTuple_GET_SIZE(second) != n:
         return False
     for i in range(n):
         param = <object> PyTuple_GET_ITEM(params, i)
-        grad = <object> PyTuple_GET_ITEM(grads, i)
-        typenum = floating_type(param)
-        order = order_of(param, typenum)
-        if order == 0 or not is_writeable(param) or not fits_param(grad, param, typenum, order):
+        work = &works[i]
+        work.typenum = floating_type(param)
+        order = take(call, &work.param, param, work.typenum, EITHER_ORDER)
+        if order == 0 or not work.param.writeable:
             return False
-        order &= order_of(grad, typenum)
-        if not apart_or_same(param, grad):
+        work.is_bias = PyArray_NDIM(<ndarray> param) <= 1
+        order = take_like(call, &work.grad, <object> PyTuple_GET_ITEM(grads, i), param, work.typenum, order)
+        if order == 0 or not (work.param.data == work.grad.data or are_apart(&work.param, &work.grad)):
             return False
         for j in range(i):  # the reference works out every step before it writes any
-            other, other_grad = <object> PyTuple_GET_ITEM(params, j), <object> PyTuple_GET_ITEM(grads, j)
-            if not (apart(param, other) and apart(param, other_grad) and apart(grad, other)):
+            other = &works[j]
+            if not (
+                are_apart(&work.param, &other.param)
+                and are_apart(&work.param, &other.grad)
+                and are_apart(&work.grad, &other.param)
+            ):
                 return False
+        work.first = work.second = work.param  # of a rule without state neither is read
         if first is not None:
-            state = <object> PyTuple_GET_ITEM(first, i)
-            if not fits_state(state, param, grad, typenum, order):
+            if not take_state(call, work, &work.first, <object> PyTuple_GET_ITEM(first, i), param, &order):
                 return False
-            order &= order_of(state, typenum)
-            if second is not None:
-                state = <object> PyTuple_GET_ITEM(second, i)
-                if not fits_state(state, param, grad, typenum, order):
-                    return False
-                if not apart(<object> PyTuple_GET_ITEM(first, i), state):
-                    return False
+        if second is not None:
+            if not take_state(call, work, &work.second, <object> PyTuple_GET_ITEM(second, i), param, &order):
+                return False
+            if not are_apart(&work.first, &work.second):
+                return False
     return True
 
 
@@ -126,46 +134,33 @@ cdef tuple in_types_of(tuple params, tuple grads):
 cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple second):
     """Run a rule over every parameter; NotImplemented where they are not plain. A rule without state gives None."""
     cdef Py_ssize_t i, n, size = 0
-    cdef Work *works
+    cdef Call call
+    cdef Update *works
+    cdef bytes scratch
     cdef list _pinned
     if params is None or grads is None:
         return NotImplemented
-    if not are_updatable(params, grads, first, second):
-        grads = in_types_of(params, grads)
-        if grads is None or not are_updatable(params, grads, first, second):
-            return NotImplemented
     n = PyTuple_GET_SIZE(params)
-    works = <Work *> PyMem_Malloc(max(n, 1) * sizeof(Work))
-    if works == NULL:
-        raise MemoryError(f"no memory to update {n} parameters")
-    try:
-        # All is read before the first `run`: that may release the GIL, and another thread change an array.
-        for i in range(n):
-            works[i].rule = rule
-            works[i].factors = rule.factors
-            works[i].rows = size_of(<object> PyTuple_GET_ITEM(params, i))
-            works[i].columns = PyArray_NDIM(<ndarray> PyTuple_GET_ITEM(params, i))
-            size += works[i].rows
-            begin(&works[i], PyArray_TYPE(<ndarray> PyTuple_GET_ITEM(params, i)))
-            works[i].y = data_of(&works[i], <object> PyTuple_GET_ITEM(params, i))
-            works[i].x = data_of(&works[i], <object> PyTuple_GET_ITEM(grads, i))
-            works[i].dx = works[i].mask = works[i].y  # of a rule without state neither is read
-            if first is not None:
-                works[i].dx = data_of(&works[i], <object> PyTuple_GET_ITEM(first, i))
-            if second is not None:
-                works[i].mask = works[i].dx
-                works[i].dx = data_of(&works[i], <object> PyTuple_GET_ITEM(second, i))
-        if size >= WORTH_RELEASING // rule.cost:  # `run` holds one parameter's arrays where they are, and here are many
-            _pinned = pinned(works, n)
-        if rule.clip_norm != INFINITY:
-            clip(rule, works, n)
-        for i in range(n):
-            if rule.scale != 1 or decays(&works[i]):  # nan is not 1
-                run(effective_task, &works[i], works[i].rows, rule.cost)
-            else:
-                run(rule.task, &works[i], works[i].rows, rule.cost)
-    finally:
-        PyMem_Free(works)
+    scratch = new_scratch(n * sizeof(Update))
+    works = <Update *> scratch_of(scratch)
+    # All is read before the first `run`: that may release the GIL, and another thread change an array.
+    if not take_all(&call, works, params, grads, first, second):
+        grads = in_types_of(params, grads)
+        if grads is None or not take_all(&call, works, params, grads, first, second):
+            return NotImplemented
+    for i in range(n):
+        works[i].rule = rule
+        size += works[i].param.size
+    if size >= WORTH_RELEASING // rule.cost:
+        _pinned = pinned(&call)
+    if rule.clip_norm != INFINITY:
+        clip(rule, works, n)
+    for i in range(n):
+        # nan is not 1
+        run(
+            effective_task if rule.scale != 1 or decays(&works[i]) else rule.task, &works[i], NULL,
+            works[i].param.size, rule.cost,
+        )
     return None
 
 

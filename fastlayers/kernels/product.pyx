@@ -54,7 +54,7 @@ cdef extern from * nogil:
     void fl_turn_block(const float *matrix, float *turned, Py_ssize_t columns, Py_ssize_t step)
 
 cdef enum:
-    SCRATCH = 16_384  # numbers; room on the stack for a matrix that must be turned first
+    MOST_TURNED = 16_384  # numbers; room on the stack for a matrix that must be turned first
     FEW = 4
     FEW_NUMBERS = 8192  # of b, where each is used fewer than FEW times
     SOME_NUMBERS = 65_536
@@ -123,9 +123,9 @@ cdef inline void multiply_tile(
         put_row(sums3, bias, y + 3 * p.y_row, p.y_column, width)
 
 
-cdef void multiply_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef void multiply_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     """The tiles of columns start to stop. The last ones reach back over what is done: that comes out the same again."""
-    cdef const Product *p = <const Product *> work.product
+    cdef const Product *p = <const Product *> of
     cdef int width = <int> min(LANES, p.columns)
     cdef Py_ssize_t i, j, tile
     cdef const float *bias = NULL
@@ -172,10 +172,7 @@ cdef inline Py_ssize_t in_lanes(Py_ssize_t columns) noexcept nogil:
 
 cdef int multiply(const Product *p) except -1:
     """Do it; whether all of the result, which is contiguous, is finite."""
-    cdef Work work
-    begin(&work, NPY_FLOAT)  # on arrays that its caller holds where they are
-    work.product = p
-    run(multiply_task, &work, in_lanes(p.columns) // LANES, p.rows * p.inner * LANES // 3 + 1)
+    run(multiply_task, p, NULL, in_lanes(p.columns) // LANES, p.rows * p.inner * LANES // 3 + 1)
     return are_finite(p.y, p.rows * p.columns)
 
 
@@ -208,11 +205,11 @@ cdef int small_dx(
     const char *dout, const char *W, char *dx, Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t columns
 ) except -1:
     """``dx = dout W.T``; as above."""
-    cdef float[SCRATCH] turned
+    cdef float[MOST_TURNED] turned
     cdef const float *weights = <const float *> W
     cdef Py_ssize_t i, j, step = max(inputs, LANES)
     cdef Product p
-    if not is_worth_it(rows, columns, inputs) or columns * step > SCRATCH:
+    if not is_worth_it(rows, columns, inputs) or columns * step > MOST_TURNED:
         return False
     for i in range(0, inputs - 3, 4):
         for j in range(0, columns - 3, 4):

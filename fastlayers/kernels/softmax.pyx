@@ -5,7 +5,7 @@ Exp is taken over a power of two near exp(max) instead of exp(max), see `exp_fra
 The largest entry is kept apart from the sum of the others, so that a dominating class loses no digits:
 the loss is (max - x_t) + log1p(others / e_top), its gradient there -others / total (see `_reference`).
 A NaN, or +inf, or -inf alone, makes e_top or `others` NaN, which then reaches the whole row.
-Work: x and t; y and dx, either of them NULL where not asked for; a row has `columns` classes.
+y and dx are NULL where they are not asked for.
 """
 
 from libc.string cimport memset
@@ -43,7 +43,7 @@ cdef inline floating probability_of_top(double e_top, double others, double tota
 
 
 cdef double softmax_row(
-    const Work *work,
+    const LossWork *work,
     const floating *x,
     const floating *t,
     long long label,
@@ -61,7 +61,7 @@ cdef double softmax_row(
     """
     cdef Py_ssize_t j, top, found, start = 0, stop, n = work.columns
     cdef floating *e = dx if y == NULL else y
-    cdef bint is_spread = t != NULL or (label >= 0 and loss_of(work).base != 0)
+    cdef bint is_spread = t != NULL or (label >= 0 and work.base != 0)
     cdef Spread q
     cdef double gap = 0, weight = 1, rest
     cdef double total, divisor, others, e_top, e_lost, ratio
@@ -131,17 +131,17 @@ cdef double softmax_row(
 
 
 cdef double one_row(
-    const Work *work, const floating *x, const floating *t, floating *y, floating *dx, Py_ssize_t row
+    const LossWork *work, const floating *x, const floating *t, floating *y, floating *dx, Py_ssize_t row
 ) noexcept nogil:
     """One row by its place; returns its weighted loss."""
-    cdef const Loss *loss = loss_of(work)
     cdef Py_ssize_t offset = row * work.columns
     cdef long long label = -1
     cdef double weight = 1, result
     if work.label_type >= 0:
         label = checked_label(work, row)
-    if loss.sample_weights != NULL or loss.weights != NULL:  # smoothed, the classes' weights are in each row's own
-        weight = weight_of_row(work, row, label if loss.base == 0 else -1)
+    if work.sample_weights.data != NULL or work.weights.data != NULL:
+        # Smoothed, the classes' weights are in each row's own.
+        weight = weight_of_row(work, row, label if work.base == 0 else -1)
     result = softmax_row(
         work,
         x + offset,
@@ -149,7 +149,7 @@ cdef double one_row(
         label,
         y + offset if y != NULL else NULL,
         dx + offset if dx != NULL else NULL,
-        loss.divisor / weight,
+        work.divisor / weight,
         CHUNK,
     )
     if is_ignored(work, row):
@@ -157,19 +157,25 @@ cdef double one_row(
         result = 0
     else:
         result *= weight
-    if loss.row_losses != NULL:
-        (<floating *> loss.row_losses)[row] = <floating> result
+    if work.row_losses.data != NULL:
+        (<floating *> work.row_losses.data)[row] = <floating> result
     return result
 
 
 cdef double rows_loop(
-    const Work *work, const floating *x, const floating *t, floating *y, floating *dx, Py_ssize_t start, Py_ssize_t stop
+    const LossWork *work,
+    const floating *x,
+    const floating *t,
+    floating *y,
+    floating *dx,
+    Py_ssize_t start,
+    Py_ssize_t stop,
 ) noexcept nogil:
     """The rows start to stop; returns the sum of their losses."""
     cdef Py_ssize_t row, offset
     cdef double total = 0, lost = 0
     cdef int few
-    if work.columns < LANES and work.label_type != SOFT_TARGETS and loss_of(work).base == 0:
+    if work.columns < LANES and work.label_type != SOFT_TARGETS and work.base == 0:
         while stop - start >= ENOUGH_ROWS:
             few = <int> min(LANES, stop - start)
             offset = start * work.columns
@@ -191,43 +197,47 @@ cdef double rows_loop(
     return exact(total, lost)
 
 
-cdef void softmax_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef void softmax_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     """The blocks of rows start to stop; each leaves its loss in its place."""
+    cdef const LossWork *work = <const LossWork *> of
+    cdef const char *x = work.x.data
+    cdef char *y = work.y.data
+    cdef char *dx = work.dx.data
     cdef Py_ssize_t block, first, last
-    cdef const char *t = work.t if work.label_type == SOFT_TARGETS else NULL
+    cdef const char *t = work.t.data if work.label_type == SOFT_TARGETS else NULL
     for block in range(start, stop):
         first = work.rows // work.blocks * block + min(block, work.rows % work.blocks)
         last = work.rows // work.blocks * (block + 1) + min(block + 1, work.rows % work.blocks)
         if work.typenum == NPY_FLOAT:
-            work.losses[block] = rows_loop(
-                work, <const float *> work.x, <const float *> t, <float *> work.y, <float *> work.dx, first, last
+            work.block_losses[block] = rows_loop(
+                work, <const float *> x, <const float *> t, <float *> y, <float *> dx, first, last
             )
         else:
-            work.losses[block] = rows_loop(
-                work, <const double *> work.x, <const double *> t, <double *> work.y, <double *> work.dx, first, last
+            work.block_losses[block] = rows_loop(
+                work, <const double *> x, <const double *> t, <double *> y, <double *> dx, first, last
             )
 
 
-cdef double softmax_rows(Work *work) except? -1:
+cdef double softmax_rows(LossWork *work, const Call *call) except? -1:
     """Every row; returns the sum of the losses over what they are divided by."""
     cdef double[MAX_BLOCKS] losses
     cdef double total = 0, lost = 0
     cdef Py_ssize_t block
     if work.rows > 0 and work.columns > 0:
-        work.losses = losses
+        work.block_losses = losses
         work.blocks = min(MAX_BLOCKS, (work.rows + LANES - 1) // LANES if work.columns < LANES else work.rows)
-        run(softmax_task, work, work.blocks, max(work.rows // work.blocks * work.columns, 1) * 8)
+        run(softmax_task, work, call, work.blocks, max(work.rows // work.blocks * work.columns, 1) * 8)
         for block in range(work.blocks):
             add_exactly(&total, &lost, losses[block])
-    return exact(total, lost) / loss_of(work).divisor
+    return exact(total, lost) / work.divisor
 
 
 def softmax(x, axis=-1, out=None):
     """y along the last axis of a plain array; `out` None or an array."""
     cdef int typenum = floating_type(x)
     cdef int ndim
-    cdef Loss loss
-    cdef Work work
+    cdef Call call
+    cdef LossWork work
     if order_of(x, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or type(axis) is not int:
         return NotImplemented
     ndim = PyArray_NDIM(<ndarray> x)
@@ -235,19 +245,13 @@ def softmax(x, axis=-1, out=None):
         return NotImplemented
     if not is_given(out):
         out = new_like(out, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
-    elif order_of(out, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or not (
-        same_shape(x, out) and is_writeable(out) and apart_or_same(x, out)
-    ):
+    begin_loss(&work, &call, typenum)
+    if take(&call, &work.x, x, typenum, NPY_ARRAY_C_CONTIGUOUS) == 0:
         return NotImplemented
-    begin(&work, typenum)
-    work.label_type = NO_TARGETS
-    without_options(&loss)
-    work.loss = &loss
-    work.columns = PyArray_DIM(<ndarray> x, ndim - 1)
-    work.rows = size_of(x) // work.columns if work.columns > 0 else 0
-    work.x, work.y = data_of(&work, x), data_of(&work, out)
-    work.t = work.dx = NULL
-    if is_changed(out, typenum, size_of(x)):
+    work.x.replaceable = True
+    if not take_loss_result(&call, &work, &work.y, out, x):
         return NotImplemented
-    softmax_rows(&work)
+    work.columns = PyArray_DIM(<ndarray> out, ndim - 1)
+    work.rows = work.x.size // work.columns if work.columns > 0 else 0
+    softmax_rows(&work, &call)
     return out

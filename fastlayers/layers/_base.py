@@ -1,20 +1,141 @@
-"""What the layers of a network have in common."""
+"""What a layer says of itself, once: its parameters, its buffers, its options; and the lists that follow from them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.described import Described
+from .._core.options import Option
 from .._core.types import Array
 
+# The layers' classes of this package, and none that a user derives from one.
+OWN: set[type] = set()
 
-class LayerBase(Described):
+
+class Declared(Described):
+    """A layer or loss of this package, which names its parameters, buffers and options.
+
+    Attributes
+    ----------
+    param_names : tuple of str
+        The attributes that are trained, in order; the gradient of ``W`` is ``dW``. One that is None is not there.
+    buffer_names : tuple of str
+        The attributes with arrays that are not trained but belong to a trained layer, such as running means: they
+        are saved, restored and sent to other processes. One that is None is not there yet.
+    options : mapping of str to Option
+        The constructor's other arguments that a file keeps.
+    """
+
+    param_names: ClassVar[tuple[str, ...]] = ()
+    buffer_names: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[Mapping[str, Option]] = {}
+
+    # The gradients that `grads` has handed out, by their parameter's name.
+    _handed_out: Mapping[str, Array] = {}
+
+    @property
+    def params(self) -> list[Array]:
+        """The parameters, in order: the arrays themselves."""
+        return [param for _, param in self.named_params()]
+
+    def named_params(self) -> list[tuple[str, Array]]:
+        """The parameters, each with its name."""
+        found = [(name, getattr(self, name)) for name in self.param_names]
+        return [(name, param) for name, param in found if param is not None]
+
+    def gradients(self) -> list[Array]:
+        """What the last backward has left, aligned with `params`."""
+        return [getattr(self, f"d{name}") for name, _ in self.named_params()]
+
+    @property
+    def grads(self) -> list[Array]:
+        """The gradients of `params`: from now on every backward writes into these arrays.
+
+        They are those of the last backward, or zeros before the first.
+        """
+        if not self.param_names:
+            return []
+        kept = dict(self._handed_out)
+        names = [name for name in self.param_names if getattr(self, name) is not None]
+        for name in names:
+            param, last = np.asarray(getattr(self, name)), getattr(self, f"d{name}")
+            if not _fits(kept.get(name), param):
+                kept[name] = last if _fits(last, param) else np.zeros(param.shape, param.dtype)
+                if last is not None and last is not kept[name] and last.shape == param.shape:
+                    kept[name][...] = last
+        self._handed_out = {name: kept[name] for name in names}
+        self._set_gradients(**self._handed_out)
+        return [*self._handed_out.values()]
+
+    def _set_gradients(self, **gradients: Array | None) -> None:
+        """Set each gradient, by its parameter's name; what was handed out by `grads` is written into."""
+        for name, gradient in gradients.items():
+            kept = self._handed_out.get(name)
+            if gradient is not None and kept is not None and kept is not gradient and _fits(kept, getattr(self, name)):
+                np.copyto(kept, gradient, casting="same_kind")
+                gradient = kept
+            setattr(self, f"d{name}", gradient)
+
+
+def _fits(gradient: object, param: Any) -> bool:
+    """Whether a gradient can be kept as that of a parameter."""
+    return (
+        type(gradient) is np.ndarray
+        and gradient.shape == param.shape
+        and gradient.dtype == param.dtype
+        and gradient.flags.writeable
+    )
+
+
+class LayerBase(Declared):
     """A layer of this package's own: to a type checker, what unlike layers in one list are."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__module__.partition(".")[0] == __name__.partition(".")[0]:
+            OWN.add(cls)
 
     if TYPE_CHECKING:
 
         def forward(self, x: ArrayLike) -> Array: ...
         def predict(self, x: ArrayLike) -> Array: ...
         def backward(self, dout: ArrayLike) -> Array: ...
+
+    # Whether backward takes need_dx, and without it leaves dx out.
+    can_leave_out_dx: ClassVar[bool] = False
+
+    def write_gradients_into(self, arrays: Sequence[Array]) -> None:
+        """Have every backward write into these arrays, one of each parameter's shape and dtype, in order."""
+        names = [name for name in self.param_names if getattr(self, name) is not None]
+        self._handed_out = dict(zip(names, arrays, strict=True))
+
+    def check_params(self, width: int | None) -> int | None:
+        """Check the shapes of the parameters against each other and against what comes in.
+
+        Parameters
+        ----------
+        width : int or None
+            The numbers of a sample that comes in; None if nothing is known of it.
+
+        Returns
+        -------
+        int or None
+            The numbers of a sample that goes out.
+
+        Raises
+        ------
+        ValueError
+            If they do not fit.
+        """
+        return width
+
+
+def no_forward(layer: object) -> RuntimeError:
+    """What a layer that has no state yet says."""
+    return RuntimeError(
+        f"{type(layer).__name__}.backward was called before forward: there is nothing to go back through"
+    )

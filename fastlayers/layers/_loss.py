@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import functional
 from .._core.arguments import number, real, same_shape
-from .._core.described import Described
 from .._core.memory import Recycler, recycler
+from .._core.options import REDUCTION, Option
 from .._core.types import MEAN, Array, Reduction
-from ._state import no_forward
+from ._base import Declared, no_forward
 
 
-class Loss(Described):
+class Loss(Declared):
     """What the losses share: the gradient is computed with the loss, and handed out in copies."""
 
-    _functions: ClassVar[ModuleType] = functional
+    options: ClassVar[Mapping[str, Option]] = {"reduction": REDUCTION}
+    _forward: ClassVar[Callable[..., Any]]
     _copies: Recycler | None = None  # of dx, for backward
     _axis: ClassVar[int]  # of dx, which several losses may lack
     # The default, for a subclass whose own __init__ does not call this one's too.

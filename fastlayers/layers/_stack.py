@@ -1,29 +1,221 @@
-"""What a network knows of this package's layers, and has to find out of a user's: the input's dtype, the prediction.
+"""Layers that feed each other, which are a layer together.
 
-A network has the dtype of its parameters, in which its first layer is given the input; and a layer predicts by
+A stack has the dtype of its parameters, in which its first layer is given the input; and a layer predicts by
 ``predict``, or by ``forward`` where that is further down the line of inheritance.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._core import backend
+from .._core.types import Array
 from ..functional.cast import cast_like
+from ._base import OWN, Declared
+from ._declaration import check_declared, grads_of, has_params, named_params, param_names, params_of
 
-__all__ = ["OWN", "as_input", "prediction"]
-
-# The classes of this package that were met as layers, so that one look is enough for each.
-OWN: set[type] = set()
+__all__ = ["OWN", "Stack", "as_input", "leaves", "prediction"]
 
 
-def is_own(kind: type) -> bool:
-    """Whether a layer's class is one of this package, and not a user's that is derived from one."""
-    if kind.__module__.partition(".")[0] == __name__.partition(".")[0] and hasattr(kind, "predict"):
-        OWN.add(kind)
-    return kind in OWN
+def leaves(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
+    """The layers, and in place of a stack those in it, each with its place: ``2``, or ``2.0`` within a stack."""
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Stack):
+            yield from leaves(layer.layers, f"{of}{i}.")
+        else:
+            yield f"{of}{i}", layer
+
+
+class Stack(Declared):
+    """Layers that feed each other, as one layer.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+    """
+
+    layers: list[Any]
+
+    # The layers that were asked for their parameters, and what they said: in a step it need not be asked again.
+    _asked: list[Any] | None = None
+    _found: list[tuple[int, Any, str, str]] | None = None
+
+    # The gradients that `grads` has handed out, of users' layers that set new ones at each backward.
+    _kept: tuple[tuple[Any, str, Array], ...] = ()
+
+    def __init__(self, layers: Iterable[Any]) -> None:
+        self.layers = list(layers)
+        for place, layer in leaves(self.layers):
+            check_declared(layer, f"layer {place}")
+
+    def forward(self, x: ArrayLike) -> Array:
+        """The last layer's output, in training: each layer keeps what its backward needs."""
+        y: Any = as_input(self.layers, x)
+        for layer in self.layers:
+            y = layer.forward(y)
+        return y  # type: ignore[no-any-return]  # a user's layer may give anything
+
+    def predict(self, x: ArrayLike) -> Array:
+        """The last layer's output, where nothing is to be learned: no layer of the package keeps anything."""
+        y: Any = as_input(self.layers, x)
+        for layer in self.layers:
+            y = layer.predict(y) if type(layer) in OWN else prediction(layer, y)
+        return y if type(y) is np.ndarray else np.asarray(y)
+
+    def backward(self, dout: ArrayLike, need_dx: bool = True) -> Any:
+        """The gradient of the loss with respect to x, given that with respect to the output; parameters' are set.
+
+        Parameters
+        ----------
+        dout : array_like
+            Of the output's shape.
+        need_dx : bool, default True
+            Without it the result is None, and what is below the first layer with parameters is left out.
+
+        Returns
+        -------
+        dx : ndarray or None
+            Of x's shape.
+        """
+        dx: Any = dout
+        if need_dx:
+            for layer in reversed(self.layers):
+                dx = layer.backward(dx)
+        else:
+            dx, first = None, self._first_with_params()
+            if first is not None:
+                self._backward_to(first, dout)
+        for kept in self._kept:
+            _keep(*kept)
+        return dx
+
+    def _backward_to(self, first: int, dout: Any) -> None:
+        """Backward down to the first layer that has parameters; below it no gradient is of use."""
+        layers = self.layers
+        for layer in layers[:first:-1]:
+            dout = layer.backward(dout)
+        layer = layers[first]
+        backward = layer.backward
+        if layer.can_leave_out_dx if type(layer) in OWN else _takes_need_dx(getattr(backward, "__func__", backward)):
+            backward(dout, need_dx=False)
+        else:
+            backward(dout)
+        if self._kept:
+            for kept in self._kept:
+                _keep(*kept)
+
+    def _trained(self) -> list[tuple[int, Any, str, str]] | None:
+        """Of each parameter that there may be: its layer's place, the layer, and the attributes of it and its gradient.
+
+        None where a layer is a user's own, or a stack, and has to be asked each time.
+        """
+        if self._asked != self.layers:
+            self._asked, self._found = self.layers.copy(), None
+            if OWN.issuperset(map(type, self.layers)):
+                self._found = [
+                    (i, layer, name, f"d{name}") for i, layer in enumerate(self.layers) for name in layer.param_names
+                ]
+        return self._found
+
+    def _first_with_params(self) -> int | None:
+        """The place of the first layer that has anything to train, if there is one."""
+        trained = self._trained()
+        if trained is None:
+            return next((i for i, layer in enumerate(self.layers) if has_params(layer)), None)
+        for i, layer, name, _ in trained:
+            if getattr(layer, name) is not None:
+                return i
+        return None
+
+    @property
+    def params(self) -> list[Array]:
+        """The parameters of each layer, in order: the arrays themselves."""
+        trained = self._trained()
+        if trained is None:
+            return [param for layer in self.layers for param in params_of(layer)]
+        return [param for _, layer, name, _ in trained if (param := getattr(layer, name)) is not None]
+
+    @property
+    def grads(self) -> list[Array]:
+        """The gradients of `params`: from now on every backward writes into these arrays.
+
+        They are those of the last backward, or zeros before the first.
+        """
+        found: list[Array] = []
+        for layer in self.layers:
+            names = () if isinstance(layer, Declared) else param_names(layer)
+            if isinstance(layer, Declared):
+                found += layer.grads
+            elif names is None:
+                found += grads_of(layer)
+            else:
+                there = [name for name in names if getattr(layer, name, None) is not None]
+                found += [self._handed_out_of(layer, name) for name in there]
+        return found
+
+    def _handed_out_of(self, layer: Any, name: str) -> Array:
+        """The array for a gradient of a user's layer, which sets a new one at each backward."""
+        for other, known, kept in self._kept:
+            if other is layer and known == name and kept.shape == getattr(layer, name).shape:
+                return kept
+        kept = np.zeros_like(getattr(layer, name))
+        others = [entry for entry in self._kept if entry[0] is not layer or entry[1] != name]
+        self._kept = (*others, (layer, name, kept))
+        if getattr(layer, f"d{name}", None) is not None:
+            _keep(layer, name, kept)
+        return kept
+
+    def named_params(self) -> list[tuple[str, Array]]:
+        """The parameters of each layer, with its place before each name: ``0.W``."""
+        return [(f"{i}.{name}", param) for i, layer in enumerate(self.layers) for name, param in named_params(layer)]
+
+    def gradients(self) -> list[Array]:
+        """What the last backward has left, aligned with `params`: copies of what the next one will write into."""
+        trained = self._trained()
+        if trained is not None:
+            return [
+                grad.copy() if layer._handed_out else grad
+                for _, layer, _, name in trained
+                if (grad := getattr(layer, name)) is not None
+            ]
+        found: list[Array] = []
+        for layer in self.layers:
+            if isinstance(layer, Stack):
+                found += layer.gradients()
+            elif isinstance(layer, Declared):
+                own = layer.gradients()
+                found += [gradient.copy() for gradient in own] if layer._handed_out else own
+            elif self._kept or param_names(layer) is None:
+                found += [np.array(gradient) for gradient in grads_of(layer)]
+            else:
+                found += grads_of(layer)
+        return found
+
+
+# Backward
+
+
+def _keep(layer: Any, name: str, kept: Array) -> None:
+    """Have a layer's gradient be in the array that was handed out."""
+    gradient = getattr(layer, f"d{name}")
+    if gradient is not kept:
+        np.copyto(kept, gradient, casting="same_kind")
+        setattr(layer, f"d{name}", kept)
+
+
+@functools.cache
+def _takes_need_dx(backward: Callable[..., Any]) -> bool:
+    """Whether the ``backward`` of a user's layer takes ``need_dx``, as `Affine`'s does."""
+    try:
+        return "need_dx" in inspect.signature(backward).parameters
+    except (TypeError, ValueError):  # a compiled method may have no signature to look at
+        return False
 
 
 # The input
@@ -41,22 +233,21 @@ def as_input(layers: list[Any], x: Any, name: str = "x") -> Any:
 
 def _as_input(layers: list[Any], x: Any, name: str) -> Any:
     param = _parameter(layers)
-    if param is None or (isinstance(x, np.ndarray) and x.dtype == param.dtype) or not is_own(type(layers[0])):
+    if (
+        param is None
+        or (isinstance(x, np.ndarray) and x.dtype == param.dtype)
+        or type(next(leaves(layers))[1]) not in OWN
+    ):
         return x
     return cast_like(backend.run, x, param, name)
 
 
 def _parameter(layers: list[Any]) -> Any:
     """The first parameter, where all of them are arrays of its dtype, a floating one; else None."""
-    first = None
-    for layer in layers:
-        for param in (getattr(layer, "W", None), getattr(layer, "b", None)):
-            if param is None:
-                continue
-            first = param if first is None else first
-            if not isinstance(param, np.ndarray) or param.dtype != first.dtype:
-                return None
-    return first if first is not None and first.dtype.kind == "f" else None
+    params = [param for _, layer in leaves(layers) for param in params_of(layer)]
+    if not params or not all(isinstance(param, np.ndarray) and param.dtype == params[0].dtype for param in params):
+        return None
+    return params[0] if params[0].dtype.kind == "f" else None
 
 
 # The prediction
@@ -64,7 +255,7 @@ def _parameter(layers: list[Any]) -> Any:
 
 def prediction(layer: Any, x: Any) -> Any:
     """What a layer gives where nothing is to be learned, by its ``predict`` or its ``forward``."""
-    if not is_own(type(layer)):
+    if type(layer) not in OWN:
         for names in (getattr(layer, "__dict__", {}), *map(vars, type(layer).__mro__)):
             if "predict" in names:
                 break

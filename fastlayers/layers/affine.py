@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from types import ModuleType
-from typing import ClassVar, Literal, overload
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import functional
 from .._core.described import shown
-from .._core.memory import Recycler, recycler
+from .._core.memory import recycler
 from .._core.types import Array
-from ._base import LayerBase
-from ._state import no_forward
+from ..functional.affine import affine_backward, affine_forward
+from ._base import LayerBase, no_forward
 
 
 class Affine(LayerBase):
@@ -70,9 +69,12 @@ class Affine(LayerBase):
     Affine(W=float64[2,3], b=float64[3])
     """
 
-    _functions: ClassVar[ModuleType] = functional
-    _memory: Recycler | None = None  # of y
-    _gradients: tuple[Recycler | Array | None, ...] | None = None  # of dx, dW, db
+    param_names: ClassVar[tuple[str, ...]] = ("W", "b")
+    can_leave_out_dx: ClassVar[bool] = True
+    _forward = staticmethod(affine_forward)
+    _backward: ClassVar[Callable[..., tuple[Array | None, Array, Array]]] = staticmethod(affine_backward)
+    _memory: Any = None  # of y
+    _gradients: Any = None  # of dx, dW, db
 
     def __init__(self, W: ArrayLike, b: ArrayLike | None = None) -> None:
         weights = np.asanyarray(W)
@@ -94,14 +96,13 @@ class Affine(LayerBase):
         shape = x.shape
         if len(shape) > 2:
             x = x.reshape(shape[0], math.prod(shape[1:]))
-        y: Array = self._functions.affine_forward(x, self.W, self.b, out=self._memory)
+        y = self._forward(x, self.W, self.b, out=self._memory)
         self.x, self._x_shape = x, shape
         return y
 
     def predict(self, x: ArrayLike) -> Array:
         """y, and nothing is kept."""
-        y: Array = self._functions.affine_forward(x, self.W, self.b)
-        return y
+        return self._forward(x, self.W, self.b)
 
     @overload
     def backward(self, dout: ArrayLike, *, need_dx: Literal[True] = True) -> Array: ...
@@ -114,9 +115,25 @@ class Affine(LayerBase):
         if self.x is None:
             raise no_forward(self)
         dx: Array | None
-        dx, self.dW, db = self._functions.affine_backward(dout, self.x, self.W, need_dx=need_dx, out=self._gradients)
-        self.db = None if self.b is None else db
+        dx, dW, db = self._backward(dout, self.x, self.W, need_dx=need_dx, out=self._gradients)
+        if self._handed_out:
+            self._set_gradients(W=dW, b=None if self.b is None else db)
+        else:
+            self.dW, self.db = dW, None if self.b is None else db
         return dx if dx is None or len(self._x_shape) < 3 else dx.reshape(self._x_shape)
+
+    def check_params(self, width: int | None) -> int | None:
+        """The number of outputs M; ValueError unless W is ``(D, M)`` and b ``(M,)``, for samples of D numbers."""
+        shapes = [param.shape for param in self.params]
+        W, biases = shapes[0], shapes[1:]
+        if len(W) != 2 or any(b != W[1:] for b in biases) or width not in (None, W[0]):
+            expected = f"expected W ({'D' if width is None else width}, M) and b (M,)"
+            raise ValueError(f"has parameters of shapes {shapes}; {expected}")
+        return int(W[1])
+
+    def write_gradients_into(self, arrays: Sequence[Array]) -> None:
+        """As `put_gradients_in`."""
+        self.put_gradients_in(*arrays)
 
     def put_gradients_in(self, dW: Array, db: Array | None = None) -> None:
         """Have backward write its gradients into these arrays from now on, each time into the same.

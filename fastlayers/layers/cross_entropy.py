@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 
-from .._core.memory import Recycler, recycler
+from .._core.memory import recycler
+from .._core.options import CLASS_WEIGHTS, FRACTION, INTEGER, Option
 from .._core.types import MEAN, NO_SMOOTHING, Reduction
+from ..functional.cross_entropy import softmax_with_loss
 from ._loss import Loss
 
 
@@ -64,8 +67,15 @@ class SoftmaxWithLoss(Loss):
     SoftmaxWithLoss(label_smoothing=0.1)
     """
 
+    options: ClassVar[Mapping[str, Option]] = {
+        "weight": CLASS_WEIGHTS,
+        "ignore_index": INTEGER,
+        "label_smoothing": FRACTION,
+        **Loss.options,
+    }
+    _forward = staticmethod(softmax_with_loss)
     _axis: ClassVar[int] = 1
-    _memory: tuple[Recycler | None, ...] | None = None  # of y, dx
+    _memory: Any = None  # of y, dx
     weight: ArrayLike | None = None
     ignore_index: int | None = None
     label_smoothing: float = NO_SMOOTHING
@@ -87,7 +97,7 @@ class SoftmaxWithLoss(Loss):
     def forward(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of scores x against labels or targets t: a float, or with ``reduction="none"`` an array."""
         # By place, which is faster than by name.
-        loss, self.y, self._dx = self._functions.softmax_with_loss(
+        loss, self.y, self._dx = self._forward(
             x,
             t,
             self.weight,

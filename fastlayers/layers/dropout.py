@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import functional
 from .._core import arguments
-from .._core.memory import Recycler, recycler
+from .._core.options import FRACTION, Option
 from .._core.types import Array
-from ._base import LayerBase
-from ._state import no_forward
+from ..functional.dropout import dropout_backward, dropout_forward
+from ._activation import KeepsMask
+from ._base import no_forward
 
 
-class Dropout(LayerBase):
+class Dropout(KeepsMask):
     r"""Dropout: in training each value becomes 0 with probability p, and else is scaled by ``1 / (1 - p)``.
 
     Parameters
@@ -61,20 +61,22 @@ class Dropout(LayerBase):
     Dropout(p=0.2)
     """
 
-    _functions: ClassVar[ModuleType] = functional
-    _memory: tuple[Recycler | None, ...] = (None, None, None)  # of y, mask, dx
+    # What it drops is drawn anew: its rng stays behind, and a layer that is read from a file gets a fresh one.
+    options: ClassVar[Mapping[str, Option]] = {"p": FRACTION}
+
+    _forward = staticmethod(dropout_forward)
+    _backward = staticmethod(dropout_backward)
 
     def __init__(self, p: float = 0.5, rng: Any = None) -> None:
+        super().__init__()
         self.p = arguments.probability("p", p)
         self.rng = np.random.default_rng(rng)
-        self.mask: Array | None = None
-        self._memory = recycler(), recycler(), recycler()
 
     def forward(self, x: ArrayLike) -> Array:
         """y, of x's shape."""
         draws = self.rng.random(np.shape(x), dtype=np.float32)
         y: Array
-        y, self.mask = self._functions.dropout_forward(x, draws, self.p, out=self._memory[:2])
+        y, self.mask = self._forward(x, draws, self.p, out=self._memory[0])
         return y
 
     def predict(self, x: ArrayLike) -> Array:
@@ -85,5 +87,4 @@ class Dropout(LayerBase):
         """dx, of dout's shape. RuntimeError before forward."""
         if self.mask is None:
             raise no_forward(self)
-        dx: Array = self._functions.dropout_backward(dout, self.mask, self.p, out=self._memory[2])
-        return dx
+        return self._backward(dout, self.mask, self.p, out=self._memory[1])

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from types import ModuleType
+from collections.abc import Mapping
 from typing import ClassVar
 
 from numpy.typing import ArrayLike
 
-from .. import functional
 from .._core import arguments
-from .._core.memory import Recycler, recycler
+from .._core.options import FINITE, Option
 from .._core.types import Array
-from ._base import LayerBase
-from ._state import no_forward
+from ..functional.leaky_relu import leaky_relu_backward, leaky_relu_forward
+from ._activation import KeepsMask
+from ._base import no_forward
 
 
-class LeakyRelu(LayerBase):
+class LeakyRelu(KeepsMask):
     r"""Leaky rectified linear unit, ``y = x`` where ``x > 0``, else ``negative_slope * x``.
 
     Parameters
@@ -53,31 +53,29 @@ class LeakyRelu(LayerBase):
     LeakyRelu(negative_slope=0.1)
     """
 
-    _functions: ClassVar[ModuleType] = functional
-    _memory: tuple[Recycler | None, ...] = (None, None, None)  # of y, mask, dx
+    options: ClassVar[Mapping[str, Option]] = {"negative_slope": FINITE}
+
+    _forward = staticmethod(leaky_relu_forward)
+    _backward = staticmethod(leaky_relu_backward)
 
     def __init__(self, negative_slope: float = 0.01) -> None:
+        super().__init__()
         self.negative_slope = arguments.number("negative_slope", negative_slope)
         if not math.isfinite(self.negative_slope):
             raise ValueError(f"negative_slope must be finite, not {self.negative_slope}")
-        self.mask: Array | None = None
-        self._memory = recycler(), recycler(), recycler()
 
     def forward(self, x: ArrayLike) -> Array:
         """y, of x's shape."""
         y: Array
-        y, self.mask = self._functions.leaky_relu_forward(x, self.negative_slope, out=self._memory[:2])
+        y, self.mask = self._forward(x, self.negative_slope, out=self._memory[0])
         return y
 
     def predict(self, x: ArrayLike) -> Array:
         """y, and nothing is kept."""
-        y: Array
-        y, _ = self._functions.leaky_relu_forward(x, self.negative_slope)
-        return y
+        return self._forward(x, self.negative_slope)[0]
 
     def backward(self, dout: ArrayLike) -> Array:
         """dx, of dout's shape. RuntimeError before forward."""
         if self.mask is None:
             raise no_forward(self)
-        dx: Array = self._functions.leaky_relu_backward(dout, self.mask, self.negative_slope, out=self._memory[2])
-        return dx
+        return self._backward(dout, self.mask, self.negative_slope, out=self._memory[1])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.memory import Recycler, recycler
+from .._core.memory import recycler
 from .._core.types import MEAN, Reduction
+from ..functional.mean_squared_error import mean_squared_error
 from ._loss import Loss
 
 
@@ -50,8 +52,9 @@ class MeanSquaredError(Loss):
            [3.]])
     """
 
+    _forward: ClassVar[Callable[..., Any]] = staticmethod(mean_squared_error)
     _axis: ClassVar[int] = -1
-    _memory: Recycler | None = None  # of dx
+    _memory: Any = None  # of dx
 
     def __init__(self, *, reduction: Reduction = MEAN) -> None:
         super().__init__(reduction)
@@ -59,8 +62,6 @@ class MeanSquaredError(Loss):
 
     def forward(self, y: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of outputs y against targets t: a float, or with ``reduction="none"`` an array."""
-        loss, self._dx = self._functions.mean_squared_error(
-            y, t, sample_weight=sample_weight, reduction=self.reduction, out=self._memory
-        )
+        loss, self._dx = self._forward(y, t, sample_weight=sample_weight, reduction=self.reduction, out=self._memory)
         self.loss, self.y, self.t = loss, np.asarray(y), t
         return loss

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from .._core.arguments import number, real, same_shape
-from .._core.described import Described
-from ._state import no_forward
+from ._base import Declared, no_forward
 
 
-class MulLayer(Described):
+class MulLayer(Declared):
     r"""Multiplication node, ``z = x y``.
 
     Takes plain numbers, and gives back plain numbers; or arrays of one shape; or one of each. Numbers are multiplied
@@ -57,7 +56,7 @@ class MulLayer(Described):
         return _summed_like(self.x, dout * self.y), _summed_like(self.y, dout * self.x)
 
 
-class AddLayer(Described):
+class AddLayer(Declared):
     r"""Addition node, ``z = x + y``.
 
     Takes what `MulLayer` takes.

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import ClassVar
-
 from numpy.typing import ArrayLike
 
-from .. import functional
-from .._core.memory import Recycler, recycler
 from .._core.types import Array
-from ._base import LayerBase
-from ._state import no_forward
+from ..functional.relu import relu, relu_backward, relu_forward
+from ._activation import KeepsMask
 
 
-class Relu(LayerBase):
+class Relu(KeepsMask):
     r"""Rectified linear unit, ``y = max(x, 0)``.
 
     Attributes
@@ -46,27 +41,10 @@ class Relu(LayerBase):
     Relu()
     """
 
-    _functions: ClassVar[ModuleType] = functional
-    _memory: tuple[Recycler | None, ...] = (None, None, None)  # of y, mask, dx
-
-    def __init__(self) -> None:
-        self.mask: Array | None = None
-        self._memory = recycler(), recycler(), recycler()
-
-    def forward(self, x: ArrayLike) -> Array:
-        """y, of x's shape and dtype."""
-        y: Array
-        y, self.mask = self._functions.relu_forward(x, out=self._memory[:2])
-        return y
+    _forward = staticmethod(relu_forward)
+    _backward = staticmethod(relu_backward)
+    _predict = staticmethod(relu)
 
     def predict(self, x: ArrayLike) -> Array:
         """y alone: no mask is made, and nothing is kept."""
-        y: Array = self._functions.relu(x)
-        return y
-
-    def backward(self, dout: ArrayLike) -> Array:
-        """dx, of dout's shape and dtype; dout is left as it is. RuntimeError before forward."""
-        if self.mask is None:
-            raise no_forward(self)
-        dx: Array = self._functions.relu_backward(dout, self.mask, out=self._memory[2])
-        return dx
+        return self._predict(x)

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.memory import Recycler, recycler
+from .._core.memory import recycler
 from .._core.types import MEAN, Reduction
-from ..functional.sigmoid_cross_entropy import logits_and_sides
+from ..functional.sigmoid_cross_entropy import logits_and_sides, sigmoid_with_loss
 from ._loss import Loss
 
 
@@ -50,8 +50,9 @@ class SigmoidWithLoss(Loss):
     array([-0.25,  0.25])
     """
 
+    _forward = staticmethod(sigmoid_with_loss)
     _axis: ClassVar[int] = -1
-    _memory: tuple[Recycler | None, ...] | None = None  # of y, dx
+    _memory: Any = None  # of y, dx
 
     def __init__(self, *, reduction: Reduction = MEAN) -> None:
         super().__init__(reduction)
@@ -59,7 +60,7 @@ class SigmoidWithLoss(Loss):
 
     def forward(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of logits x against targets t: a float, or with ``reduction="none"`` an array."""
-        loss, self.y, self._dx = self._functions.sigmoid_with_loss(x, t, sample_weight, self.reduction, self._memory)
+        loss, self.y, self._dx = self._forward(x, t, sample_weight, self.reduction, self._memory)
         self.loss, self.t = loss, t
         return loss
 

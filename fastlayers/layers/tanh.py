@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import ClassVar
-
-from numpy.typing import ArrayLike
-
-from .. import functional
-from .._core.memory import Recycler, recycler
-from .._core.types import Array
-from ._base import LayerBase
-from ._state import no_forward
+from ..functional.tanh import tanh_backward, tanh_forward
+from ._activation import KeepsOutput
 
 
-class Tanh(LayerBase):
+class Tanh(KeepsOutput):
     r"""Hyperbolic tangent, ``y = tanh(x)``.
 
     Attributes
@@ -43,27 +35,5 @@ class Tanh(LayerBase):
     Tanh()
     """
 
-    _functions: ClassVar[ModuleType] = functional
-    _memory: tuple[Recycler | None, ...] = (None, None)  # of y, dx
-
-    def __init__(self) -> None:
-        self.out: Array | None = None
-        self._memory = recycler(), recycler()
-
-    def forward(self, x: ArrayLike) -> Array:
-        """y, of x's shape."""
-        y: Array = self._functions.tanh_forward(x, out=self._memory[0])
-        self.out = y
-        return y
-
-    def predict(self, x: ArrayLike) -> Array:
-        """y, and nothing is kept."""
-        y: Array = self._functions.tanh_forward(x)
-        return y
-
-    def backward(self, dout: ArrayLike) -> Array:
-        """dx, of dout's shape. RuntimeError before forward."""
-        if self.out is None:
-            raise no_forward(self)
-        dx: Array = self._functions.tanh_backward(dout, self.out, out=self._memory[1])
-        return dx
+    _forward = staticmethod(tanh_forward)
+    _backward = staticmethod(tanh_backward)

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from .._core import arguments, targets
 from .._core.types import Array
-from ..layers._stack import as_input
+from ..layers._declaration import copy_buffers, put_buffers
+from ..layers._stack import as_input, leaves
 from ..network import Sequential
 from . import divisors, start
 from .exchange import Exchange
@@ -40,6 +41,14 @@ class SharedGradient:
         self._exchange.broadcast()
         for param, sent in zip(params, self._exchange.arrays, strict=True):
             np.copyto(param, sent, casting="same_kind")
+        self._share_buffers()
+
+    def _share_buffers(self) -> None:
+        """Give every rank the buffers of rank 0: each has updated its own by its part of a batch."""
+        mine = copy_buffers(layer for _, layer in leaves(self._network.layers))
+        if mine:
+            sent = self._comm.bcast([array for *_, array in mine], root=0)
+            put_buffers((layer, name, array) for (layer, name, _), array in zip(mine, sent, strict=True))
 
     def compute(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
         """The loss over the samples of all ranks, with its gradient in `arrays`; any rank's error is raised on all."""
@@ -57,6 +66,7 @@ class SharedGradient:
         loss, divisor, failed = summed
         if failed:
             agree(self._comm, error)
+        self._share_buffers()
         if getattr(self._network.loss_layer, "reduction", "mean") == "sum":
             return loss
         targets.check_sum("the weights", divisor, "the samples of all ranks")  # which all ranks have alike

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._core.types import Array
+from ..layers._stack import leaves
 from ..network import Sequential
 
 
@@ -49,20 +50,21 @@ def place_gradients(network: Sequential, arrays: Sequence[Array]) -> np.dtype[An
     is one, or several dtypes, all gradients are copied.
     """
     dtypes = {array.dtype for array in (*network.params, *arrays)}
-    modules = [type(layer).__module__ for layer in (*network.layers, network.loss_layer)]
+    stack = [layer for _, layer in leaves(network.layers)]
+    modules = [type(layer).__module__ for layer in (*stack, network.loss_layer)]
     if len(dtypes) != 1 or not all(module.startswith("fastlayers.") for module in modules):
         return None
     places = iter(arrays)
-    for layer in network.layers:
-        if getattr(layer, "W", None) is not None:
-            layer.put_gradients_in(next(places), None if layer.b is None else next(places))
+    for layer in stack:
+        if params := layer.params:
+            layer.write_gradients_into([next(places) for _ in params])
     return dtypes.pop()
 
 
 def draw_apart(comm: Any, network: Sequential) -> None:
     """Give a layer that draws at random another generator on each rank but rank 0; layers that share one go on to."""
     others: dict[int, np.random.Generator] = {}
-    for layer in network.layers if comm.rank else ():
+    for _, layer in leaves(network.layers) if comm.rank else ():
         rng = getattr(layer, "rng", None)
         if isinstance(rng, np.random.Generator) and id(rng) not in others:
             seed = copy.deepcopy(rng).integers(2**63)  # of a copy: its owner may draw from it on every rank alike

@@ -25,6 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._core.names import asked_for_missing
+from ._base import Optimizer as Optimizer  # what they share
 from .adam import Adam, AdamW
 from .momentum import Momentum
 from .sgd import SGD

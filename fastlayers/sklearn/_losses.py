@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from .._core.types import Array
-from ..layers._state import no_forward
+from ..layers._base import no_forward
 
 __all__ = ["PoissonWithLoss", "Scaled"]
 

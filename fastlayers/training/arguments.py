@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from .. import layers
 from .._core import arguments, pairs, targets
 from .._core.types import Array
-from ..layers._stack import as_input
+from ..layers._activation import Elementwise
+from ..layers._stack import as_input, leaves
 from . import evaluation
 from .callback import kind
 
@@ -20,7 +21,6 @@ Shape = tuple[int, ...]
 _ROWS = 8  # of a batch, in a note
 
 ON_NONFINITE = ("raise", "warn", "ignore")
-_ELEMENTWISE = {layer.forward for layer in (layers.Dropout, layers.LeakyRelu, layers.Relu, layers.Sigmoid, layers.Tanh)}
 
 
 class Samples(NamedTuple):
@@ -131,15 +131,15 @@ def _output_shape(stack: list[Any], x: Array, of: str) -> Shape | None:
     """The shape of what becomes of a sample; None where a layer of a user's own decides."""
     shape: Shape | None = x.shape[1:]
     name = f"{of}x"
-    for i, layer in enumerate(stack):
-        forward = getattr(type(layer), "forward", None)
+    for i, (_, layer) in enumerate(leaves(stack)):
+        forward: Any = getattr(type(layer), "forward", None)
         if forward is layers.Affine.forward and layer.W.ndim > 1:
             if x.ndim == 1 and not i:
                 raise ValueError(f"{of}x of shape {x.shape} must have a row for each sample, of {len(layer.W)} numbers")
             if shape is not None:
                 arguments.as_samples(_stand_in(x, (len(x), *shape)), layer.W, name)
             shape, name = layer.W.shape[1:], f"what layer {i + 1} is given,"
-        elif forward not in _ELEMENTWISE:
+        elif not isinstance(layer, Elementwise) or forward.__module__.partition(".")[0] != __name__.partition(".")[0]:
             shape = None
     return shape
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from .._core.types import Array
+from ..layers._declaration import named_params
+from ..layers._stack import leaves
 
 # A large array is looked at so many bytes at a time: no temporary array is larger, and most stay in a core's cache.
 PIECE = 256 << 10
@@ -62,10 +64,9 @@ def shown_loss(loss: Any) -> str:
 
 def of_layers(layers: Iterable[Any]) -> str | None:
     """The first parameter that is not all finite, as ``W of layer 2 holds nan at index (0, 1)``; None where all are."""
-    for i, layer in enumerate(layers):
-        for name in ("W", "b"):
-            array = getattr(layer, name, None)
-            place = None if array is None else first_nonfinite(np.asarray(array))
+    for i, layer in leaves(layers):
+        for name, array in named_params(layer):
+            place = first_nonfinite(np.asarray(array))
             if place is not None:
                 return f"{name} of layer {i} holds {np.asarray(array)[place]:g} at index {place}"
     return None

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from .._core.types import Array
+from ..layers._declaration import copy_buffers, put_buffers
+from ..layers._stack import leaves
 from . import finiteness
 
 
@@ -21,6 +23,7 @@ class Snapshot:
         self._network, self._optimizer = network, optimizer
         self._kept, self._spare = _Copy([]), _Copy([])
         self._attributes: dict[str, Any] = {}
+        self._buffers: list[tuple[Any, str, Any]] = []
 
     def look(self) -> bool:
         """Whether all is finite; then it is kept."""
@@ -30,6 +33,7 @@ class Snapshot:
         if not self._spare.take():
             return False
         self._kept, self._spare = self._spare, self._kept
+        self._buffers = copy_buffers(layer for _, layer in leaves(self._network.layers))
         self._attributes = {
             name: value.copy() if type(value) in (dict, list) else value
             for name, value in getattr(self._optimizer, "__dict__", {}).items()
@@ -39,6 +43,7 @@ class Snapshot:
     def put_back(self) -> None:
         """Write what was kept into the network and its optimizer."""
         self._kept.put_back()
+        put_buffers(self._buffers)
         if self._attributes:
             vars(self._optimizer).clear()
             vars(self._optimizer).update(self._attributes)

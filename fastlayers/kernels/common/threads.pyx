@@ -12,7 +12,6 @@ itself: more callers than cores do not make more threads. Workers touch no Pytho
 
 import os
 
-from cpython.ref cimport PyObject
 from cpython.weakref cimport PyWeakref_NewRef
 
 # Declared here because Cython's own declarations ask for the GIL, which none of these needs.
@@ -49,7 +48,6 @@ cdef extern from * nogil:
 
 cdef enum:
     MAX_WORKERS = 63
-    MOST_ARRAYS = 7
     # A job's size in elements times their cost, where ReLU costs 1: below the first the GIL is kept
     # (releasing it costs as much as 2,000 elements), below the second one thread is faster than two.
     WORTH_RELEASING = 20_000
@@ -57,28 +55,8 @@ cdef enum:
     WORTH_A_PIECE = 60_000
     TRIES = 3_000  # about 30 us
 
-# What a kernel works on; each family says which fields it uses for what.
-cdef struct Work:
-    int typenum
-    int pinnable
-    PyObject *arrays[MOST_ARRAYS]
-    Py_ssize_t columns
-    const char *x
-    const char *t
-    char *y
-    char *dx
-    char *mask
-    Py_ssize_t rows
-    Py_ssize_t blocks
-    int label_type
-    double *losses
-    const double *factors
-    const void *product  # of `product.pyx`
-    const void *loss  # of `targets.pyx`
-    const void *rule  # of `optimizers.pyx`
-
-# A kernel over the units start to stop (elements, rows, ...) of its work.
-ctypedef void (*Task)(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
+# A kernel over the units start to stop (elements, rows, ...) of its work, a struct that its family defines.
+ctypedef void (*Task)(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
 
 cdef struct Pool:
     PyThread_type_lock busy  # held by the caller whose job it is
@@ -90,7 +68,7 @@ cdef struct Pool:
     int active
     bint waiting
     Task task
-    const Work *work
+    const void *work
     Py_ssize_t next
     Py_ssize_t stop
     Py_ssize_t piece
@@ -99,35 +77,22 @@ cdef Pool pool
 cdef int num_threads = 1  # only through fl_read and fl_write
 
 
-cdef inline void begin(Work *work, int typenum) noexcept:
-    """Work of this type, on no array yet."""
-    work.typenum = typenum
-    work.pinnable = 0
-
-
-cdef inline char *data_of(Work *work, object array) noexcept:
-    """An array's memory, for the work, which remembers whose it is."""
-    work.arrays[work.pinnable] = <PyObject *> array
-    work.pinnable += 1
-    return <char *> PyArray_DATA(<ndarray> array)
-
-
-cdef list pinned(const Work *works, Py_ssize_t count=1):
-    """References that hold the arrays of one or several works where they are, while another thread may have the GIL.
+cdef list pinned(const Call *call):
+    """References that hold a call's arrays where they are, while another thread may have the GIL.
 
     ``resize(refcheck=False)`` frees memory whoever reads it, but not of an array with a weak reference.
     One that has a single owner is this call's own. Before Python 3.12 new objects may begin a collection of garbage,
     whose finalizers could resize what is not pinned yet: so none is begun meanwhile.
     """
     cdef list pins
-    cdef Py_ssize_t at
-    cdef int i, collects = PyGC_Disable()
+    cdef const Argument *argument = call.last
+    cdef int collects = PyGC_Disable()
     try:
         pins = []
-        for at in range(count):
-            for i in range(works[at].pinnable):
-                if Py_REFCNT(works[at].arrays[i]) > 1:
-                    pins.append(PyWeakref_NewRef(<object> works[at].arrays[i], None))
+        while argument != NULL:
+            if Py_REFCNT(argument.array) > 1:
+                pins.append(PyWeakref_NewRef(<object> argument.array, None))
+            argument = argument.before
     finally:
         if collects:
             PyGC_Enable()
@@ -203,7 +168,7 @@ cdef void hire(int wanted) noexcept nogil:
         pool.workers += 1
 
 
-cdef void share(Task task, const Work *work, Py_ssize_t n, Py_ssize_t piece, int threads) noexcept nogil:
+cdef void share(Task task, const void *work, Py_ssize_t n, Py_ssize_t piece, int threads) noexcept nogil:
     """Run task over 0 to n on this thread and those of the pool, `threads` in all at most."""
     cdef int me, helpers
     cdef bint wait
@@ -227,15 +192,19 @@ cdef void share(Task task, const Work *work, Py_ssize_t n, Py_ssize_t piece, int
     PyThread_release_lock(pool.busy)
 
 
-cdef int run(Task task, const Work *work, Py_ssize_t n, Py_ssize_t cost) except -1:
-    """Run task over 0 to n, each unit costing `cost`: here and at once where that is quickest."""
+cdef int run(Task task, const void *work, const Call *call, Py_ssize_t n, Py_ssize_t cost) except -1:
+    """Run task over 0 to n, each unit costing `cost`: here and at once where that is quickest.
+
+    Its memory is that of `call`; NULL where the caller has `pinned` that already.
+    """
     cdef Py_ssize_t piece
     cdef int threads
     cdef list _pinned
     if n < WORTH_RELEASING // cost:
         task(work, 0, n)
         return 0
-    _pinned = pinned(work)
+    if call != NULL:
+        _pinned = pinned(call)
     with nogil:
         threads = fl_read(&num_threads)
         if threads == 1 or n < WORTH_SPLITTING // cost:

@@ -4,6 +4,7 @@ An entry runs only on exact `ndarray` objects that are aligned, contiguous and i
 of one floating dtype, with shapes that fit; anything else it declines. These are the questions.
 """
 
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from numpy cimport (
     NPY_ARRAY_ALIGNED,
@@ -11,8 +12,19 @@ from numpy cimport (
     NPY_ARRAY_F_CONTIGUOUS,
     NPY_ARRAY_WRITEABLE,
     NPY_BOOL,
+    NPY_BYTE,
     NPY_DOUBLE,
     NPY_FLOAT,
+    NPY_FLOAT16,
+    NPY_INT,
+    NPY_LONG,
+    NPY_LONGLONG,
+    NPY_SHORT,
+    NPY_UBYTE,
+    NPY_UINT,
+    NPY_ULONG,
+    NPY_ULONGLONG,
+    NPY_USHORT,
     PyArray_CheckExact,
     PyArray_DATA,
     PyArray_DIM,
@@ -20,6 +32,7 @@ from numpy cimport (
     PyArray_EMPTY,
     PyArray_FLAGS,
     PyArray_ISNOTSWAPPED,
+    PyArray_ITEMSIZE,
     PyArray_NBYTES,
     PyArray_NDIM,
     PyArray_TYPE,
@@ -52,30 +65,27 @@ cdef inline int floating_type(object a) noexcept:
     return typenum if typenum == NPY_FLOAT or typenum == NPY_DOUBLE else -1
 
 
-cdef inline bint same_shape(object a, object b) noexcept:
-    cdef int i, ndim = PyArray_NDIM(<ndarray> a)
-    if PyArray_NDIM(<ndarray> b) != ndim:
+cdef inline bint has_shape(object a, int ndim, const npy_intp *shape) noexcept:
+    cdef int i
+    if PyArray_NDIM(<ndarray> a) != ndim:
         return False
     for i in range(ndim):
-        if PyArray_DIM(<ndarray> a, i) != PyArray_DIM(<ndarray> b, i):
+        if PyArray_DIM(<ndarray> a, i) != shape[i]:
             return False
     return True
 
 
+cdef inline bint same_shape(object a, object b) noexcept:
+    return has_shape(a, PyArray_NDIM(<ndarray> b), PyArray_DIMS(<ndarray> b))
+
+
+cdef inline bint fits(object a, int typenum, int orders, int ndim, const npy_intp *shape) noexcept:
+    """Whether `a` is plain, of this shape, in one of these orders."""
+    return order_of(a, typenum) & orders != 0 and has_shape(a, ndim, shape)
+
+
 cdef inline bint is_writeable(object a) noexcept:
     return PyArray_FLAGS(<ndarray> a) & NPY_ARRAY_WRITEABLE != 0
-
-
-cdef inline bint apart(object a, object b) noexcept:
-    """Whether two contiguous arrays share no byte."""
-    cdef char *start = <char *> PyArray_DATA(<ndarray> a)
-    cdef char *other = <char *> PyArray_DATA(<ndarray> b)
-    return start + PyArray_NBYTES(<ndarray> a) <= other or other + PyArray_NBYTES(<ndarray> b) <= start
-
-
-cdef inline bint apart_or_same(object a, object b) noexcept:
-    """Whether two arrays of one dtype and shape share no byte, or every byte in its place."""
-    return PyArray_DATA(<ndarray> a) == PyArray_DATA(<ndarray> b) or apart(a, b)
 
 
 cdef inline Py_ssize_t size_of(object a) noexcept:
@@ -84,13 +94,9 @@ cdef inline Py_ssize_t size_of(object a) noexcept:
     cdef int i
     for i in range(PyArray_NDIM(<ndarray> a)):
         size *= PyArray_DIM(<ndarray> a, i)
+        if size == 0:  # and no vectors are made of a loop of one or two turns, which would cost more than it
+            break
     return size
-
-
-cdef inline bint is_changed(object a, int typenum, Py_ssize_t size) noexcept:
-    """Whether an array has another type, layout or size than when it was asked: what a `Recycler` drops may have a
-    weak reference, whose callback may do anything to an input while memory is had for a result."""
-    return order_of(a, typenum) == 0 or size_of(a) != size
 
 
 cdef inline bint is_given(object out) noexcept:
@@ -99,7 +105,7 @@ cdef inline bint is_given(object out) noexcept:
 
 
 cdef inline ndarray new_array(object out, int ndim, npy_intp *shape, int typenum, bint fortran):
-    """An array for a result, from the `Recycler` if `out` is one."""
+    """An array for a result, or for numbers between two steps of a call; from the `Recycler` if `out` is one."""
     if out is None:
         return PyArray_EMPTY(ndim, shape, typenum, fortran)
     return (<Recycler> out).take(ndim, shape, typenum, fortran)
@@ -110,3 +116,12 @@ cdef inline ndarray new_like(object out, object a, int typenum, int order):
     return new_array(
         out, PyArray_NDIM(<ndarray> a), PyArray_DIMS(<ndarray> a), typenum, not order & NPY_ARRAY_C_CONTIGUOUS
     )
+
+
+cdef inline bint are_outs(object out, int n) noexcept:
+    """Whether `out` is None, or a tuple of n."""
+    return out is None or PyTuple_CheckExact(out) and PyTuple_GET_SIZE(out) == n
+
+
+cdef inline object out_at(object out, int i):
+    return None if out is None else <object> PyTuple_GET_ITEM(out, i)

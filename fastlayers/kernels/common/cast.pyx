@@ -1,25 +1,12 @@
 """Numbers of any real dtype as float32 or float64: a network's input, targets and weights, operands of several dtypes.
 
 A finite float64 beyond float32's range would become infinite: then the entry declines, for the rules to say what is to
-come of it. Work: x of the NumPy type `label_type`, y; mask one int, set where a number is beyond the range.
+come of it.
 """
 
 from libc.float cimport DBL_MAX
 from libc.math cimport fabs
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t
-from numpy cimport (
-    NPY_BYTE,
-    NPY_FLOAT16,
-    NPY_INT,
-    NPY_LONG,
-    NPY_LONGLONG,
-    NPY_SHORT,
-    NPY_UBYTE,
-    NPY_UINT,
-    NPY_ULONG,
-    NPY_ULONGLONG,
-    NPY_USHORT,
-)
 
 ctypedef fused number:
     int8_t
@@ -128,43 +115,51 @@ cdef bint convert(const char *x, int typenum, floating *y, Py_ssize_t start, Py_
     return True
 
 
-cdef void cast_task(const Work *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef struct CastWork:
+    Argument x
+    int own  # x's type
+    Argument y
+    int typenum  # y's
+    int *exceeds  # set where a number is beyond y's range
+
+
+cdef void cast_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef const CastWork *work = <const CastWork *> of
     cdef Py_ssize_t n
     cdef bint fits = True
     while start < stop and fits:  # a chunk at a time, so that the second look at it finds it in the cache
         n = min(CHUNK, stop - start)
         if work.typenum == NPY_FLOAT:
-            fits = convert(work.x, work.label_type, <float *> work.y + start, start, n)
+            fits = convert(work.x.data, work.own, <float *> work.y.data + start, start, n)
         else:
-            fits = convert(work.x, work.label_type, <double *> work.y + start, start, n)
+            fits = convert(work.x.data, work.own, <double *> work.y.data + start, start, n)
         start += n
     if not fits:
-        fl_write(<int *> work.mask, 1)
+        fl_write(work.exceeds, 1)
 
 
 cdef object converted(object a, int typenum):
     """`a` as float32 or float64: itself where it is of that type; None where it is no plain array of real numbers, or
     one of them is beyond the type's range."""
     cdef int own, order, exceeds = 0
-    cdef Py_ssize_t n
     cdef ndarray result
-    cdef Work work
+    cdef Call call
+    cdef CastWork work
     if not PyArray_CheckExact(a):
         return None
     own = PyArray_TYPE(<ndarray> a)
-    order = order_of(a, own)
     if own == typenum:
         return a
+    order = order_of(a, own)
     if order == 0 or not is_real_type(own):
         return None
-    n = size_of(a)
     result = new_like(None, a, typenum, order)
-    begin(&work, typenum)
-    work.label_type = own
-    work.x, work.y, work.mask = data_of(&work, a), data_of(&work, result), <char *> &exceeds
-    if is_changed(a, own, n):
+    begin(&call)
+    order = take(&call, &work.x, a, own, EITHER_ORDER)
+    if order == 0 or take_like(&call, &work.y, result, a, typenum, order) == 0:
         return None
-    run(cast_task, &work, n, 1)
+    work.own, work.typenum, work.exceeds = own, typenum, &exceeds
+    run(cast_task, &work, &call, work.x.size, 1)
     return None if fl_read(&exceeds) else result
 
 

@@ -6,51 +6,6 @@ loss of a row is the sum of q_j (log sum exp(x) - x_j). Where a label alone has 
 """
 
 from libc.limits cimport LLONG_MAX
-from numpy cimport (
-    NPY_BYTE,
-    NPY_INT,
-    NPY_LONG,
-    NPY_LONGLONG,
-    NPY_SHORT,
-    NPY_UBYTE,
-    NPY_UINT,
-    NPY_ULONG,
-    NPY_USHORT,
-)
-
-cdef enum:
-    NO_TARGETS = -1
-    SOFT_TARGETS = -2
-
-cdef enum:
-    NO_REDUCTION = -1
-    MEAN
-    SUM
-    EACH
-
-# What is asked of a loss beside scores and targets: `Work.loss`.
-cdef struct Loss:
-    const char *weights  # of the classes, in the scores' dtype; NULL where each is 1
-    const char *sample_weights  # of the rows, the same
-    int reduction
-    char *row_losses  # a loss for each row, in the scores' dtype; NULL where their sum or mean is asked for
-    bint ignores
-    long long ignored  # the label whose rows do not count
-    double keep  # 1 - label smoothing
-    double base  # label smoothing / classes
-    double divisor  # of the loss and its gradient
-
-
-cdef inline void without_options(Loss *loss) noexcept nogil:
-    """The mean of what is not there is not asked for."""
-    loss.weights = loss.sample_weights = NULL
-    loss.row_losses = NULL
-    loss.ignores = False
-    loss.keep, loss.base, loss.divisor = 1, 0, 1
-
-
-cdef inline const Loss *loss_of(const Work *work) noexcept nogil:
-    return <const Loss *> work.loss
 
 
 cdef inline long long label_at(const char *t, int typenum, Py_ssize_t i) noexcept nogil:
@@ -86,57 +41,54 @@ cdef inline double number_at(const char *numbers, int typenum, Py_ssize_t i) noe
     return <double> (<const float *> numbers)[i] if typenum == NPY_FLOAT else (<const double *> numbers)[i]
 
 
-cdef inline bint is_weighted(const Loss *loss) noexcept nogil:
+cdef inline bint is_weighted(const LossWork *work) noexcept nogil:
     """Whether rows may count other than 1."""
-    return loss.weights != NULL or loss.sample_weights != NULL or loss.ignores
+    return work.weights.data != NULL or work.sample_weights.data != NULL or work.ignores
 
 
-cdef inline double weight_of_row(const Work *work, Py_ssize_t row, long long label) noexcept nogil:
+cdef inline double weight_of_row(const LossWork *work, Py_ssize_t row, long long label) noexcept nogil:
     """What a row counts in the mean: the weight of its sample times that of its label, where it has one (else -1)."""
-    cdef const Loss *loss = loss_of(work)
     cdef double weight = 1
-    if loss.sample_weights != NULL:
-        weight = number_at(loss.sample_weights, work.typenum, row)
-    if loss.weights != NULL and label >= 0:
-        weight *= number_at(loss.weights, work.typenum, label)
+    if work.sample_weights.data != NULL:
+        weight = number_at(work.sample_weights.data, work.typenum, row)
+    if work.weights.data != NULL and label >= 0:
+        weight *= number_at(work.weights.data, work.typenum, label)
     return weight
 
 
-cdef inline long long checked_label(const Work *work, Py_ssize_t row) noexcept nogil:
+cdef inline long long checked_label(const LossWork *work, Py_ssize_t row) noexcept nogil:
     """A row's label, which was in range when it was checked; 0 where it is ignored and need not be, or where
     another thread has written to t since."""
-    cdef long long label = label_at(work.t, work.label_type, row)
+    cdef long long label = label_at(work.t.data, work.label_type, row)
     return label if 0 <= label < work.columns else 0
 
 
-cdef inline bint is_ignored(const Work *work, Py_ssize_t row) noexcept nogil:
-    cdef const Loss *loss = loss_of(work)
-    return loss.ignores and label_at(work.t, work.label_type, row) == loss.ignored
+cdef inline bint is_ignored(const LossWork *work, Py_ssize_t row) noexcept nogil:
+    return work.ignores and label_at(work.t.data, work.label_type, row) == work.ignored
 
 
-cdef bint labels_fit(const Work *work) noexcept nogil:
+cdef bint labels_fit(const LossWork *work) noexcept nogil:
     """Whether every label is in range, or ignored."""
     cdef Py_ssize_t row
     cdef long long label
     for row in range(work.rows):
-        label = label_at(work.t, work.label_type, row)
+        label = label_at(work.t.data, work.label_type, row)
         if (label < 0 or label >= work.columns) and not is_ignored(work, row):
             return False
     return True
 
 
-cdef double sum_of_weights(const Work *work) noexcept nogil:
+cdef double sum_of_weights(const LossWork *work) noexcept nogil:
     """What the mean divides by: the number of rows, or the sum of the weights of those that count."""
-    cdef const Loss *loss = loss_of(work)
     cdef double total = 0, lost = 0
     cdef Py_ssize_t row
     if work.label_type == SOFT_TARGETS:
-        if loss.sample_weights == NULL:
+        if work.sample_weights.data == NULL:
             return work.rows
         for row in range(work.rows):
-            add_exactly(&total, &lost, number_at(loss.sample_weights, work.typenum, row))
+            add_exactly(&total, &lost, number_at(work.sample_weights.data, work.typenum, row))
     else:
-        if not is_weighted(loss):
+        if not is_weighted(work):
             return work.rows
         for row in range(work.rows):
             # Of no class every label is ignored, and there is no weight to be read.
@@ -145,16 +97,15 @@ cdef double sum_of_weights(const Work *work) noexcept nogil:
     return exact(total, lost)
 
 
-cdef inline bint has_finite_sums(const Work *work, double divisor) noexcept nogil:
+cdef inline bint has_finite_sums(const LossWork *work, double divisor) noexcept nogil:
     """Whether the mean's divisor is finite, and no class weighs so much that all of them could overflow."""
-    cdef const Loss *loss = loss_of(work)
     cdef int odd = 0
     cdef Py_ssize_t j
-    if loss.weights == NULL and loss.sample_weights == NULL:
+    if work.weights.data == NULL and work.sample_weights.data == NULL:
         return True
-    if loss.weights != NULL:
+    if work.weights.data != NULL:
         for j in range(work.columns):
-            odd |= not -1e290 < number_at(loss.weights, work.typenum, j) < 1e290
+            odd |= not -1e290 < number_at(work.weights.data, work.typenum, j) < 1e290
     return not odd and divisor - divisor == 0
 
 
@@ -166,9 +117,9 @@ cdef inline floating target_of(
     return target if weights == NULL else target * weights[j]
 
 
-cdef inline bint is_as_given(const Loss *loss, const floating *t) noexcept nogil:
+cdef inline bint is_as_given(const LossWork *work, const floating *t) noexcept nogil:
     """Whether q is t."""
-    return t != NULL and loss.weights == NULL and loss.base == 0
+    return t != NULL and work.weights.data == NULL and work.base == 0
 
 
 # How a row's weight is spread over its classes.
@@ -179,16 +130,15 @@ cdef struct Spread:
 
 
 cdef Spread spread_of(
-    const Work *work, const floating *x, const floating *t, long long label, floating x_top, Py_ssize_t top
+    const LossWork *work, const floating *x, const floating *t, long long label, floating x_top, Py_ssize_t top
 ) noexcept nogil:
-    cdef const Loss *loss = loss_of(work)
-    cdef const floating *weights = <const floating *> loss.weights
-    cdef floating keep = <floating> loss.keep, base = <floating> loss.base
+    cdef const floating *weights = <const floating *> work.weights.data
+    cdef floating keep = <floating> work.keep, base = <floating> work.base
     cdef floating[CHUNK] q
     cdef Spread sums
     cdef double gap_lost = 0, rest_lost = 0
     cdef Py_ssize_t start = 0, width, j
-    if is_as_given(loss, t):
+    if is_as_given(work, t):
         sums.gap, sums.top = weighted_gap(x, t, x_top, work.columns), t[top]
         sums.rest = sum_of(t, top) + sum_of(t + top + 1, work.columns - top - 1)
         return sums
@@ -210,7 +160,7 @@ cdef Spread spread_of(
 
 
 cdef void spread_gradient(
-    const Work *work,
+    const LossWork *work,
     const floating *e,
     const floating *t,
     long long label,
@@ -220,13 +170,12 @@ cdef void spread_gradient(
     double rows,
 ) noexcept nogil:
     """(y_j sum(q) - q_j) / rows of a row of exponentials e with their total; dx may be e."""
-    cdef const Loss *loss = loss_of(work)
-    cdef const floating *weights = <const floating *> loss.weights
-    cdef floating keep = <floating> loss.keep, base = <floating> loss.base
+    cdef const floating *weights = <const floating *> work.weights.data
+    cdef floating keep = <floating> work.keep, base = <floating> work.base
     cdef floating scale = <floating> (weight / (total * rows)), share = <floating> (1 / rows)
     cdef double target, e_label = e[label] if label >= 0 else 0
     cdef Py_ssize_t j
-    if is_as_given(loss, t):
+    if is_as_given(work, t):
         for j in range(work.columns):
             dx[j] = multiply_add(e[j], scale, -(t[j] * share))
         return

@@ -1,0 +1,103 @@
+"""What elementwise layers share, by what each keeps of forward for backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._core.memory import recycler
+from .._core.types import Array
+from ._base import LayerBase, no_forward
+
+
+class Elementwise(LayerBase):
+    """A function of each number, and its derivative.
+
+    Its functions are class attributes, so that `fastlayers.reference` can have its own in their place.
+    """
+
+    _forward: ClassVar[Callable[..., Any]]
+    _backward: ClassVar[Callable[..., Array]]
+    _memory: Any = (None, None)  # of what forward and backward give; for a subclass that does not call __init__
+
+    def __init__(self) -> None:
+        self._memory = recycler(), recycler()
+
+
+class KeepsMask(Elementwise):
+    """Whose derivative at each number depends on which of two it is."""
+
+    _memory: Any = ((None, None), None)
+
+    def __init__(self) -> None:
+        self.mask: Array | None = None
+        self._memory = (recycler(), recycler()), recycler()
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape."""
+        y: Array
+        y, self.mask = self._forward(x, out=self._memory[0])
+        return y
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape; dout is left as it is. RuntimeError before forward."""
+        if self.mask is None:
+            raise no_forward(self)
+        return self._backward(dout, self.mask, out=self._memory[1])
+
+
+class KeepsOutput(Elementwise):
+    """Whose derivative follows from its result."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out: Array | None = None
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape."""
+        y: Array = self._forward(x, out=self._memory[0])
+        self.out = y
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        y: Array = self._forward(x)
+        return y
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape. RuntimeError before forward."""
+        if self.out is None:
+            raise no_forward(self)
+        return self._backward(dout, self.out, out=self._memory[1])
+
+
+class KeepsInput(Elementwise):
+    """Whose derivative is computed from its input, and which may have options."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.x: Array | None = None
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape; x is kept by reference."""
+        y: Array = self._forward(x, *self._factors(), out=self._memory[0])
+        self.x = x if type(x) is np.ndarray else np.asarray(x)
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        y: Array = self._forward(x, *self._factors())
+        return y
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape. RuntimeError before forward."""
+        if self.x is None:
+            raise no_forward(self)
+        return self._backward(dout, self.x, *self._factors(), out=self._memory[1])
+
+    def _factors(self) -> tuple[Any, ...]:
+        """What the functions take beside arrays."""
+        return ()
