@@ -39,9 +39,9 @@ def pytest_generate_tests(metafunc):
     """Bind `implementation` and `level`: with ``--all``, or where tests are asked for by name, to every one."""
     every = runs_all(metafunc.config)
     bound = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
-    for name, values in {"implementation": kit.IMPLEMENTATIONS, "level": kit.LEVELS}.items():
+    for name, values in {"implementation": kit.IMPLEMENTATIONS, "level": kit.TESTED}.items():
         if name in metafunc.fixturenames and name not in bound:
-            best = [value for value in values if value == "reference"] + kit.LEVELS[-1:]
+            best = [value for value in values if value in ("reference", *kit.BEST)]
             metafunc.parametrize(name, values if every else best, indirect=True)
 
 

@@ -27,7 +27,11 @@ def _expected_levels():
 SHORT = False  # set by conftest.py where a sample of the cases runs, and of what is too long for it a part
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # a CPython without the GIL
 LEVELS = _expected_levels()
-IMPLEMENTATIONS = ["reference", *LEVELS]
+# A process that is held to one instruction set tests that alone, with the reference beside the highest.
+HELD = [level for level in LEVELS if level == os.environ.get("FASTLAYERS_ISA")]
+TESTED = HELD or LEVELS
+BEST = TESTED[-1:]
+IMPLEMENTATIONS = [*(["reference"] if LEVELS[-1:] == BEST else []), *TESTED]
 
 
 def formula(name):

@@ -96,8 +96,8 @@ def _growth(case: Case, calls: int) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calls", type=int, default=1_000_000, help="of each case (%(default)s); of slow ones a part")
-    best = kit.LEVELS[-1:]
-    parser.add_argument("--on", nargs="+", choices=kit.IMPLEMENTATIONS, default=["reference", *best])
+    best = kit.BEST
+    parser.add_argument("--on", nargs="+", choices=["reference", *kit.LEVELS], default=["reference", *best])
     parser.add_argument("--only", default="", metavar="PATTERN", help="cases whose name has this regular expression")
     options = parser.parse_args()
     failed = 0

@@ -1,7 +1,7 @@
-"""Would the tests notice? Bugs planted one at a time in kernels, rules, formats, training: ``python tests/mutations.py``.
+"""Would the tests notice? Bugs planted one by one in kernels, rules, formats, training: ``python tests/mutations.py``.
 
-Each is put into a copy of the checkout, built there where it is in a kernel, and the tests near it are run as the README
-runs them; where those notice nothing, with ``--all``. The short run must catch all but one, and ``--all`` every one.
+Each is put into a copy of the checkout, built there where it is in a kernel, and the tests near it are run as the
+README runs them; where those notice nothing, with ``--all``. The short run must catch all but one, ``--all`` every one.
 Of the tests only those near a bug are run: whatever they catch, all of them catch.
 """
 

@@ -194,7 +194,7 @@ def test_the_settings_change_while_others_call(shape, times):
         together(*[call] * THREADS)
 
 
-@pytest.mark.parametrize("level", kit.LEVELS[-1:], indirect=True)
+@pytest.mark.parametrize("level", kit.BEST, indirect=True)
 def test_the_number_of_threads_changes_while_kernels_run(level):
     x, numbers = kit.numbers((300_000,), np.float32), itertools.cycle((1, 2, 3, 4))
     expected = bits(level.sigmoid_forward(x))
