@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import fastlayers
 from fastlayers import functional, optimizers
 from fastlayers._core import backend
 from fastlayers.command import agreement, cases, cli, table, terminal
@@ -116,7 +117,7 @@ def test_a_wrong_gradient_is_found_in_training(monkeypatch):
         dx, dW, db = right(*args, **kwargs)
         return dx, dW * 1.01, db
 
-    monkeypatch.setattr(functional, "affine_backward", wrong)
+    monkeypatch.setattr(fastlayers.Affine, "_backward", staticmethod(wrong))
     network = cases.NETWORKS[0]
     with pytest.raises(AssertionError, match="training step 64-32-10"):
         network.prepare(network.widths, "float64")
