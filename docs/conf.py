@@ -13,6 +13,8 @@ import repository  # noqa: E402
 
 import fastlayers  # noqa: E402
 
+pages.write_lists()
+
 project = "fastlayers"
 author = "The fastlayers developers"
 copyright = author  # noqa: A001  (Sphinx's name for it)

@@ -3,12 +3,15 @@
 import importlib
 import inspect
 import pkgutil
+import re
 from pathlib import Path
 
 from sphinx.util import logging
 
 import fastlayers
-from fastlayers import formulas
+from fastlayers import formulas, functional, layers
+
+HERE = Path(__file__).resolve().parent
 
 # Every name of `reference` is one of fastlayers, as its page says; fastlayers offers what the others have.
 TWINS = {"reference", "functional", "layers", "network", "optimizers"}
@@ -39,6 +42,18 @@ def check_reference(app, env):
         thing = getattr(importlib.import_module(module), short)
         if name not in described and thing not in top:
             logging.getLogger(__name__).warning("the public name %s is not in the reference", name)
+
+
+def write_lists():
+    """Write the pages of layers and of functions, each with what its template does not name where that says THE REST.
+
+    So a family that is added is listed; Sphinx looks for such lists on disk, before it reads any page.
+    """
+    for name, module in (("layers", layers), ("functions", functional)):
+        template = (HERE / "reference" / f"{name}.in").read_text(encoding="utf-8")
+        named = set(re.findall(r"^   (\w+)$", template, re.MULTILINE))
+        rest = "\n   ".join(sorted({*module.__all__} - named, key=lambda public: (public.partition("_")[0], public)))
+        (HERE / "reference" / f"{name}.rst").write_text(template.replace("THE REST", rest), encoding="utf-8")
 
 
 def show_formulas(app, docname, source):

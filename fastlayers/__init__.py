@@ -30,45 +30,14 @@ except (KeyboardInterrupt, ValueError, ImportError) as error:
 
     sys.exit(tell(error))
 
-from . import callbacks, initializers, reference, schedules, testing
+from . import callbacks, functional, initializers, layers, optimizers, reference, schedules, testing
 from ._core.names import asked_for_missing
 from ._core.protocols import Layer
 from ._version import __version__
-from .functional import (
-    affine_backward,
-    affine_forward,
-    cross_entropy_error,
-    dropout_backward,
-    dropout_forward,
-    leaky_relu_backward,
-    leaky_relu_forward,
-    mean_squared_error,
-    relu,
-    relu_backward,
-    relu_forward,
-    sigmoid_backward,
-    sigmoid_cross_entropy,
-    sigmoid_forward,
-    softmax,
-    softmax_cross_entropy,
-    tanh_backward,
-    tanh_forward,
-)
-from .layers import (
-    AddLayer,
-    Affine,
-    Dropout,
-    LeakyRelu,
-    MeanSquaredError,
-    MulLayer,
-    Relu,
-    Sigmoid,
-    SigmoidWithLoss,
-    SoftmaxWithLoss,
-    Tanh,
-)
+from .functional import *  # noqa: F403
+from .layers import *  # noqa: F403
 from .network import Sequential
-from .optimizers import SGD, Adam, AdamW, Momentum
+from .optimizers import *  # noqa: F403
 from .training.history import History
 
 if TYPE_CHECKING:
@@ -82,52 +51,22 @@ else:
 
 
 __all__ = [
-    "SGD",
-    "Adam",
-    "AdamW",
-    "AddLayer",
-    "Affine",
-    "Dropout",
     "History",
     "Layer",
-    "LeakyRelu",
-    "MeanSquaredError",
-    "Momentum",
-    "MulLayer",
-    "Relu",
     "Sequential",
-    "Sigmoid",
-    "SigmoidWithLoss",
-    "SoftmaxWithLoss",
-    "Tanh",
     "__version__",
-    "affine_backward",
-    "affine_forward",
     "callbacks",
-    "cross_entropy_error",
-    "dropout_backward",
-    "dropout_forward",
     "get_backend",
     "get_num_threads",
     "initializers",
-    "leaky_relu_backward",
-    "leaky_relu_forward",
-    "mean_squared_error",
     "reference",
-    "relu",
-    "relu_backward",
-    "relu_forward",
     "schedules",
     "set_backend",
     "set_num_threads",
     "show_config",
-    "sigmoid_backward",
-    "sigmoid_cross_entropy",
-    "sigmoid_forward",
-    "softmax",
-    "softmax_cross_entropy",
-    "tanh_backward",
-    "tanh_forward",
     "testing",
     "use_backend",
 ]
+__all__ += functional.__all__
+__all__ += layers.__all__
+__all__ += optimizers.__all__

@@ -9,7 +9,7 @@ from fitting import LABELS, ONE_HOT, RNG, WEIGHTS, Noise, Spy, Squares, X, by_ha
 
 import fastlayers as fl
 from fastlayers import reference
-from fastlayers.training import loop
+from fastlayers.training import batches
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
@@ -54,7 +54,7 @@ def test_it_is_the_loop_of_train_step(make, x, t, shuffle):
 @pytest.mark.parametrize("gathered", [0, 700, 1 << 20])
 @pytest.mark.parametrize("batch_size", [1, 7, 49, 50, 1000])
 def test_however_much_is_gathered_at_once(optimizer, gathered, batch_size, monkeypatch):
-    monkeypatch.setattr(loop, "GATHERED", gathered)
+    monkeypatch.setattr(batches, "GATHERED", gathered)
     ours, hand = network(), network()
     ours.fit(X, LABELS, 2, batch_size, optimizer=optimizer(), rng=1)
     by_hand(hand, X, LABELS, 2, batch_size, optimizer(), 1)
@@ -64,7 +64,7 @@ def test_however_much_is_gathered_at_once(optimizer, gathered, batch_size, monke
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("layout", ["contiguous", "fortran", "reversed", "every second", "unaligned", "byte-swapped"])
 def test_batches_are_what_the_kernels_take(layout, shuffle, monkeypatch):
-    monkeypatch.setattr(loop, "GATHERED", 700)
+    monkeypatch.setattr(batches, "GATHERED", 700)
     net = fl.Sequential([Spy(), *network().layers], fl.SoftmaxWithLoss())
     net.fit(kit.LAYOUTS[layout](X), LABELS, 2, 16, shuffle=shuffle)
     seen = net.layers[0].seen

@@ -105,7 +105,7 @@ def test_affine(dtype):
 def test_what_affine_refuses(arguments, error, message):
     with pytest.raises(error, match=message):
         affine(*arguments)
-    with pytest.raises(TypeError, match="bias must be True or False, not int"):
+    with pytest.raises(TypeError, match="bias must be True or False, not int 1"):
         affine(2, 3, bias=1)
 
 

@@ -232,12 +232,9 @@ def as_input(layers: list[Any], x: Any, name: str = "x") -> Any:
 
 
 def _as_input(layers: list[Any], x: Any, name: str) -> Any:
-    param = _parameter(layers)
-    if (
-        param is None
-        or (isinstance(x, np.ndarray) and x.dtype == param.dtype)
-        or type(next(leaves(layers))[1]) not in OWN
-    ):
+    _, first = next(leaves(layers), (None, None))
+    param = _parameter(layers) if type(first) in OWN else None
+    if param is None or (isinstance(x, np.ndarray) and x.dtype == param.dtype):
         return x
     return cast_like(backend.run, x, param, name)
 

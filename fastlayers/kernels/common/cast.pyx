@@ -210,18 +210,23 @@ def cast_like(x, like):
 
 
 def as_input(layers, x, own):
-    """A plain x in the dtype of the parameters of `layers`, the first of which must be of one of the classes `own`.
+    """A plain x in the dtype of the parameters of `layers`, each of which must be of one of the classes `own`.
 
     x itself where the first parameter has its type already, and where there are none or parameters of several types.
     """
     cdef int typenum = -1, found
-    cdef object layer, param
+    cdef object layer, names, param
+    cdef Py_ssize_t i
     if not PyList_CheckExact(layers) or not PyArray_CheckExact(x):
         return NotImplemented
-    if <list> layers and floating_type(getattr((<list> layers)[0], "W", None)) == PyArray_TYPE(<ndarray> x):
-        return x  # the common case
     for layer in <list> layers:
-        for param in (getattr(layer, "W", None), getattr(layer, "b", None)):
+        if type(layer) not in <set> own:
+            return NotImplemented
+        names = layer.param_names
+        if type(names) is not tuple:
+            return NotImplemented
+        for i in range(len(<tuple> names)):
+            param = getattr(layer, (<tuple> names)[i])
             if param is None:
                 continue
             found = floating_type(param)
@@ -232,7 +237,5 @@ def as_input(layers, x, own):
             typenum = found
     if typenum < 0:
         return x
-    if type((<list> layers)[0]) not in <set> own:
-        return NotImplemented
     layer = converted(x, typenum)
     return NotImplemented if layer is None else layer

@@ -1,1 +1,0 @@
-from .all import *
