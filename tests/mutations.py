@@ -6,11 +6,13 @@ Of the tests only those near a bug are run: whatever they catch, all of them cat
 """
 
 import argparse
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,8 +37,8 @@ MUTATIONS = (
     # Kernels
     Mutation(
         "kernels/relu.pyx",
-        "relu_choice(x, x <= <floating> 0, option)",
-        "relu_choice(x, x < <floating> 0, option)",
+        "return <floating> 0 if x <= <floating> 0 else x",
+        "return <floating> 0 if x < <floating> 0 else x",
         "relu gives -0.0 for -0.0",
         "relu",
     ),
@@ -171,8 +173,8 @@ MUTATIONS = (
     # Training
     Mutation(
         "training/loop.py",
-        "            if training.stop:\n                break\n    training.step",
-        "    training.step",
+        "                if training.stop:\n                    break\n        training.step",
+        "        training.step",
         "a callback does not stop an epoch midway",
         "callbacks",
     ),
@@ -205,7 +207,7 @@ MUTATIONS = (
         "schedules",
     ),
     Mutation(
-        "training/loop.py",
+        "training/batches.py",
         "x, t, weights = (_gathered(a, order, slice(i, i + together)) for a in data)",
         "x, t, weights = (_gathered(a, order if a is data.x else None, slice(i, i + together)) for a in data)",
         "samples are shuffled, and their targets are not",
@@ -214,17 +216,30 @@ MUTATIONS = (
 )
 
 
-def mutate(folder: Path, mutation: Mutation) -> str:
-    """Plant it in the copy; the text of the file as it was."""
-    path = folder / "fastlayers" / mutation.file
-    text = path.read_text(encoding="utf-8")
+def text_of(folder: Path, mutation: Mutation) -> str:
+    """The text of its file, once the place for the bug is seen to be there."""
+    text = (folder / "fastlayers" / mutation.file).read_text(encoding="utf-8")
     if text.count(mutation.old) != 1:
         raise SystemExit(
             f"fastlayers/{mutation.file} has {text.count(mutation.old)} places, not one, for: {mutation.old!r}\n"
             f"Give {Path(__file__).name} another text for the bug: {mutation.breaks}."
         )
-    path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
     return text
+
+
+@contextlib.contextmanager
+def planted(folder: Path, mutation: Mutation, level: str) -> Iterator[None]:
+    """The bug is in the copy, and where it is in a kernel, in the module of this level."""
+    path, whole = folder / "fastlayers" / mutation.file, text_of(folder, mutation)
+    modules = list(folder.glob(f"fastlayers/kernels/{level}.*.so")) if path.suffix == ".pyx" else []
+    kept = [module.read_bytes() for module in modules]
+    path.write_text(whole.replace(mutation.old, mutation.new), encoding="utf-8")
+    if modules:
+        build(folder, level)
+    yield
+    path.write_text(whole, encoding="utf-8")
+    for module, content in zip(modules, kept, strict=True):
+        module.write_bytes(content)
 
 
 # Builds the module of one level alone, as setup.py would.
@@ -275,29 +290,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, "checkout")
         shutil.copytree(ROOT, folder, ignore=NOT_COPIED)
-        for mutation in chosen:  # before anything is built: a text that is gone is told at once
-            path = folder / "fastlayers" / mutation.file
-            path.write_text(mutate(folder, mutation), encoding="utf-8")
+        for mutation in chosen:
+            text_of(folder, mutation)  # before anything is built: a text that is gone is told at once
         build(folder, "all")
         level = best_level(folder)
         for number, mutation in enumerate(chosen, start=1):
-            path = folder / "fastlayers" / mutation.file
-            is_kernel = path.suffix == ".pyx"
-            whole = mutate(folder, mutation)
-            if is_kernel:
-                build(folder, level)
-            caught = noticed(folder, mutation.tests)
-            how = "short"
-            if caught is None:
-                missed.append(mutation)
-                caught, how = noticed(folder, mutation.tests, "--all"), "--all"
+            with planted(folder, mutation, level):
+                caught, how = noticed(folder, mutation.tests), "sample"
+                if caught is None:
+                    missed.append(mutation)
+                    caught, how = noticed(folder, mutation.tests, "--all"), "--all"
             if caught is None:
                 survived.append(mutation)
                 how = "NOT CAUGHT"
-            print(f"{number:3} {mutation.file:34} {mutation.breaks:75} {how:10} {caught or ''}", flush=True)
-            path.write_text(whole, encoding="utf-8")
-            if is_kernel:
-                build(folder, level)
+            print(f"{number:3} {mutation.file:30} {mutation.breaks:76} {how:10} {caught or ''}", flush=True)
     count = len(chosen)
     print(f"of {count} bugs the short run caught {count - len(missed)}, all of the tests {count - len(survived)}")
     return 1 if survived or len(missed) > MOST_MISSED else 0

@@ -248,7 +248,7 @@ def test_threads_import_it_and_make_their_first_call_at_once():
             barrier.wait()
             import fastlayers as fl
             fl.set_num_threads(3)
-            barrier.wait()  # the first large call hires the kernels' threads
+            barrier.wait()  # the first large call starts the kernels' threads
             sums.append(float(fl.sigmoid_forward(np.zeros(300_000)).sum() + fl.reference.Relu().forward([1.0])[0]))
 
         threads = [threading.Thread(target=first) for _ in range(8)]
