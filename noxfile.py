@@ -160,11 +160,11 @@ def pythons(session: nox.Session) -> None:
     wheels = {"PIP_ONLY_BINARY": "numpy,hypothesis"}  # of the newest there may be none for such a Python
     session.install(f"{source}[test]", env=REQUIRE_KERNELS | wheels)
     if session.python.endswith("t"):
-        suite(session, source, FASTLAYERS_TEST_THREADS="16", **wheels)
+        suite(session, source, options=EVERY_CASE, FASTLAYERS_TEST_THREADS="16", **wheels)
         session.install("pytest-run-parallel")
         suite(session, source, options=["--parallel-threads=4", "--iterations=1"], **wheels)
     else:
-        suite(session, source, **wheels)
+        suite(session, source, options=EVERY_CASE, **wheels)
 
 
 # What is built for another machine is built by the version of Python that it is for, and Debian 13 has this one.
