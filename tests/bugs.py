@@ -27,7 +27,7 @@ MUTATIONS = (
         "return slope * value if masked else value",
         "return slope * value if masked and value == value else <floating> 0 if masked else value",
         "leaky_relu_backward loses a nan behind the mask",
-        "leaky_relu",
+        "leaky_relu agreement",
     ),
     Mutation(
         "kernels/dropout.pyx",
