@@ -2,7 +2,7 @@
 
 Every test that asks for `implementation` runs over the reference and the best level that this machine runs, with
 ``--all`` over each level. Of the cases of a test, which are each value of each of its parameters with each of the
-others', a sample of them runs in which each value comes once (`sampling`); with ``--all`` every one.
+others', a sample runs in which each value comes once (`sampling`); with ``--all`` every one.
 """
 
 import sys

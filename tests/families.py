@@ -110,7 +110,8 @@ PUBLIC = tuple(name for name, entry in FUNCTION.items() if not entry.of_layer)
 FUNCTIONS = tuple(name for name in PUBLIC if FUNCTION[name].kernel)  # those that take `out`
 ELEMENTWISE = tuple(name for name in FUNCTIONS if FUNCTION[name].elementwise)
 RESULTS = {name: FUNCTION[name].results for name in FUNCTIONS}
-ARGUMENTS = [(name, i) for name in FUNCTIONS for i in range(len(FUNCTION[name].arguments(Arrays())))]
+EVERY_ARGUMENT = [(name, i) for name in PUBLIC for i in range(len(FUNCTION[name].arguments(Arrays())))]
+ARGUMENTS = [(name, i) for name, i in EVERY_ARGUMENT if name in FUNCTIONS]
 LAYERS = tuple(LAYER)
 ACTIVATIONS = tuple(name for name, entry in LAYER.items() if entry.kind == "activation")
 LOSSES = tuple(name for name, entry in LAYER.items() if entry.kind == "loss")

@@ -226,11 +226,3 @@ class Bad:
         for word in self.words:
             assert word in raised[1]
         assert raised == outcome(reference, self.name, *self.args, **self.kwargs)
-
-
-def bad_numbers(name, *good):
-    """Each argument of a call in turn replaced by what does not hold real numbers."""
-    for kind, value in NOT_REAL.items():
-        for i in range(len(good)):
-            args = (*good[:i], value, *good[i + 1 :])
-            yield kind, i, Bad(name, args, TypeError, (np.asarray(value).dtype.name,))

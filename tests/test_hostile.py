@@ -1,5 +1,6 @@
 """Input that means harm: labels out of range, memory shared or short, large sizes, what only looks like numbers."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -94,6 +95,16 @@ def test_out_whose_elements_overlap_each_other_is_refused(implementation):
 
 
 # What only looks like numbers
+
+
+@pytest.mark.parametrize(("name", "i"), families.EVERY_ARGUMENT)
+def test_what_holds_no_real_numbers_is_refused(implementation, name, i):
+    args = families.common_call(name)
+    is_optional = [p.default for p in inspect.signature(getattr(fl, name)).parameters.values()][i] is None
+    for value in kit.NOT_REAL.values():
+        if value is not None or not is_optional:
+            given = (*args[:i], value, *args[i + 1 :])
+            kit.Bad(name, given, TypeError, (np.asarray(value).dtype.name,)).check()
 
 
 @pytest.mark.parametrize(("name", "i"), families.ARGUMENTS)

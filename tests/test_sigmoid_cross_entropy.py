@@ -176,7 +176,6 @@ BAD = {
     "above 1": kit.Bad(NAME, (A, A + 1e-10), ValueError, ("target 1.0000000001 at index (0, 0) is outside",)),
     "reduction": kit.Bad(NAME, (A, HALF), ValueError, ("mean, sum, none", "'max'"), {"reduction": "max"}),
     "weights": kit.Bad(NAME, (A, HALF), ValueError, ("(3,)", "(2,)"), {"sample_weight": [1, 2, 3]}),
-    **{f"{kind} {i}": bad for kind, i, bad in kit.bad_numbers(NAME, A, A)},
 }
 
 
