@@ -112,3 +112,11 @@ def test_every_layer_has_its_operator_in_onnx(entry, options, tmp_path):
     session = runtime.InferenceSession(str(tmp_path / "model.onnx"))
     (y,) = session.run(None, {session.get_inputs()[0].name: x})[:1]
     np.testing.assert_allclose(y, net.predict(x), rtol=1e-5, atol=1e-6)
+
+
+def test_weights_in_fortrans_order_come_back(tmp_path):
+    W, x = np.arange(12, dtype=np.float32).reshape(3, 4), np.eye(3, dtype=np.float32)
+    net = fl.Sequential([fl.Affine(np.asfortranarray(W))], fl.SoftmaxWithLoss())
+    for way, there_and_back in WAYS.items():
+        if way != "safetensors" or importlib.util.find_spec("safetensors"):
+            np.testing.assert_array_equal(there_and_back(net, tmp_path / way).predict(x), W)
