@@ -1,6 +1,7 @@
 """What an estimator keeps from one call to the next, and in a pickle."""
 
 import copy
+import gc
 import pickle
 
 import joblib
@@ -129,3 +130,17 @@ def test_lbfgs_that_goes_on_keeps_the_curve_but_no_state_of_the_optimizer():
     estimator.set_params(solver="lbfgs").fit(X, y)
     assert len(estimator.loss_curve_) == 20
     assert estimator.set_params(solver="adam").partial_fit(X, y)._optimizer.t == 1
+
+
+@pytest.mark.thread_unsafe(reason="counts what the garbage collector finds")
+def test_a_training_leaves_nothing_to_the_garbage_collector():
+    """Its copies of network and optimizer go at once, whatever the size of a call of partial_fit."""
+    estimator = an_estimator()
+    in_parts(estimator)
+    gc.collect()
+    gc.disable()
+    try:
+        in_parts(estimator)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

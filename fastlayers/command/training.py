@@ -166,6 +166,7 @@ def train(
             progress=False,
             on_nonfinite="ignore",
         )
+    del vars(trained)["train_step"]
     return run
 
 

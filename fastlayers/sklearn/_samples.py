@@ -15,7 +15,7 @@ from .._core.types import Array
 from ..training import arguments as fit_arguments
 from ._finite import in_range
 
-__all__ = ["Samples", "batch_size_of", "checked_weights", "dense", "hold_out"]
+__all__ = ["Order", "Samples", "batch_size_of", "checked_weights", "dense", "hold_out"]
 
 _FEWEST_HELD_OUT = 2
 
@@ -79,6 +79,17 @@ class Samples:
         if self.weights is not None and not self.weights.any():
             raise ValueError(f"sample_weight is zero for every sample {purpose}: another random_state may do")
         return self
+
+
+class Order:
+    """The order of the samples, which every epoch shuffles once more."""
+
+    def __init__(self, samples: int, random_state: np.random.RandomState) -> None:
+        self._order, self._random_state = np.arange(samples), random_state
+
+    def __call__(self, samples: int) -> Array:
+        self._order = self._order[self._random_state.permutation(samples)]
+        return self._order
 
 
 def checked_weights(sample_weight: Any, X: Any, name: str = "sample_weight") -> Array | None:

@@ -24,7 +24,7 @@ from ..training.loop import Loop, Plan
 from . import _optimizers
 from ._network import outputs_of
 from ._penalised import PenalisedNetwork
-from ._samples import Samples, batch_size_of
+from ._samples import Order, Samples, batch_size_of
 
 __all__ = ["forget", "train"]
 
@@ -142,9 +142,8 @@ class _Loop(Loop):
         *,
         anew: bool,
     ) -> None:
-        self.estimator, self.validation, self.random_state = estimator, validation, random_state
+        self.estimator, self.validation = estimator, validation
         self.network = PenalisedNetwork(estimator, anew=anew)
-        self.order = np.arange(len(samples))
         listening = listeners(callbacks)
         recorded = {"loss", "lr", "seconds"}
         if validation is not None:
@@ -163,15 +162,10 @@ class _Loop(Loop):
             progress=False,
             on_nonfinite="ignore",  # a step refuses what is not
         )
-        plan.called["on_epoch_end"].append(self._after_epoch)
         training = Training(estimator.network_, optimizer, plan.recorded, progress)
         guard = Guard(plan.on_nonfinite, self.network, optimizer, Alone(), looks_ahead=False)
-        super().__init__(plan, training, guard, None, self._draw if plan.shuffle else None)
+        super().__init__(plan, training, guard, None, Order(len(samples), random_state) if plan.shuffle else None)
         estimator.n_iter_ = 0
-
-    def _draw(self, samples: int) -> Array:
-        self.order = self.order[self.random_state.permutation(samples)]
-        return self.order
 
     def run_epochs(self) -> None:
         """Train, epoch by epoch; Ctrl-C ends it, as scikit-learn does it: what was learned is kept."""
@@ -191,7 +185,7 @@ class _Loop(Loop):
         self.network.check(estimator.loss_)
         estimator.loss_curve_.append(estimator.loss_)
         estimator.n_iter_ += 1
-        estimator.t_ += len(self.order)
+        estimator.t_ += len(self.plan.data.x)
         if estimator.verbose:
             print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         return {"loss": estimator.loss_, **self._compare(), "lr": estimator._optimizer.lr}
@@ -239,13 +233,13 @@ class _Loop(Loop):
                 estimator._best_params = None  # those that the network has
         return numbers
 
-    def _after_epoch(self, training: Training) -> None:
-        """Once the callbacks have heard of an epoch: the next one's learning rate, or the end."""
-        estimator = self.estimator
-        _optimizers.after_epoch(estimator, training.optimizer)
+    def after_epoch(self) -> None:
+        """Set the next epoch's learning rate, or end the training."""
+        estimator, optimizer = self.estimator, self.training.optimizer
+        _optimizers.after_epoch(estimator, optimizer)
         if estimator._no_improvement_count > estimator.n_iter_no_change:
-            if _optimizers.is_at_its_end(estimator, training.optimizer):
-                training.stop = True
+            if _optimizers.is_at_its_end(estimator, optimizer):
+                self.training.stop = True
                 estimator.stopped_early_ = estimator.early_stopping
             else:
                 estimator._no_improvement_count = 0

@@ -157,6 +157,7 @@ class Loop:
                 getattr(training.history, name).append(numbers[name])
             training.progress.show({name: number for name, number in numbers.items() if name.endswith("loss")})
             _call(plan.called["on_epoch_end"], training)
+            self.after_epoch()
         self.guard.end(training.epoch)
         _call(plan.called["on_fit_end"], training)
 
@@ -170,6 +171,9 @@ class Loop:
         if "lr" in plan.recorded:
             numbers["lr"] = _learning_rate(training.optimizer, training.step)
         return numbers
+
+    def after_epoch(self) -> None:
+        """What is to be decided once the callbacks have heard of an epoch: nothing."""
 
     def train(self) -> float:
         """Train on each batch; the mean loss of the samples."""
