@@ -130,13 +130,6 @@ MUTATIONS = (
         "hostile_files forged_files model_file",
     ),
     Mutation(
-        "formats/npz.py",
-        'order="F" if header[3] == b"True" else "C")',
-        'order="C")',
-        "weights in Fortran's order are read transposed",
-        "families saving model_file old_models",
-    ),
-    Mutation(
         "formats/state_dict.py",
         "    if array.shape != expected:",
         "    if array.size != param.size:",
