@@ -56,8 +56,8 @@ IEEE_754 = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
 # instructions costs softmax of ten classes a tenth: where loops begin is not left to what stands before them.
 UNIX_FLAGS = [*IEEE_754, "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-falign-loops=32"]
 # GCC alone has these: an eighth less code. They take out of -O3 what copies code for a case that is rare here, and hold
-# it to less code where it takes functions into others, and where it unrolls loops of known length. At most 4 % of a call
-# of half a microsecond was seen to go, and as much to be gained.
+# it to less code where it takes functions into others, and where it unrolls loops of known length. At most 4 % of a
+# call of half a microsecond was seen to go, and as much to be gained.
 GCC_SMALLER = [
     "-fno-ipa-cp-clone",
     "-fno-split-paths",
