@@ -43,12 +43,13 @@ def test_every_public_name_is_exported_and_has_a_twin_in_the_reference(name):
 
 
 def test_a_family_has_one_name_in_every_package():
-    package = Path(fl.__file__).parent
     for name in functional.__all__:
         family = inspect.getsourcefile(inspect.unwrap(getattr(functional, name)))
         family = Path(family).stem
         for place in (f"formulas/{family}.py", f"kernels/{family}.pyx"):
-            assert (package / place).is_file(), f"fastlayers/{place} is missing, the namesake of functional/{family}.py"
+            assert (CHECKOUT / "fastlayers" / place).is_file(), (
+                f"fastlayers/{place} is missing, the namesake of functional/{family}.py"
+            )
         assert (CHECKOUT / f"tests/test_{family}.py").is_file(), f"tests/test_{family}.py is missing"
 
 

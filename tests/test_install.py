@@ -95,6 +95,7 @@ def test_without_a_compiler_the_reference_answers(checkout, tmp_path):
     assert "ImportError: the compiled kernels are not there" in asked.stderr
 
 
+@pytest.mark.exhaustive
 def test_a_packager_can_require_the_kernels(checkout, tmp_path):
     outcome = install(checkout, tmp_path / "site", FASTLAYERS_REQUIRE_KERNELS="1")
     assert outcome.returncode != 0
