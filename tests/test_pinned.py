@@ -1,7 +1,5 @@
 """While a kernel works without the GIL, no other thread can move an array's memory: NumPy refuses to resize it."""
 
-import contextlib
-import gc
 import threading
 
 import families
@@ -64,35 +62,6 @@ def test_no_array_is_resized_while_it_is_read(level, no_switching, name, make):
         if set(resize_meanwhile(getattr(level, name), make())) == {"refused"}:
             return
     pytest.fail("the other thread never ran during the call, or it resized an array")
-
-
-class Resizes:
-    """Garbage that resizes an array when it is collected."""
-
-    def __init__(self, array):
-        self.me, self.array = self, array
-
-    def __del__(self):
-        with contextlib.suppress(ValueError):
-            self.array.resize(10, refcheck=False)
-
-
-@pytest.mark.skipif(kit.FREE_THREADED, reason="as above")
-@pytest.mark.thread_unsafe(reason="sets when garbage is collected")
-@pytest.mark.parametrize("objects", [1, 2, 3, 4])
-@pytest.mark.parametrize("name", ["relu", "mean_squared_error", "sigmoid_cross_entropy", "sgd_update"])
-def test_no_garbage_is_collected_before_arrays_are_pinned(level, name, objects):
-    """Before Python 3.12 a new object may begin a collection, so many of them after the last."""
-    x, t = np.ones(1_000_000), np.zeros(1_000_000)
-    args = {"relu": [x], "sgd_update": [[x], [t], 0.1]}.get(name, [x, t])
-    gc.collect()
-    before = gc.get_threshold()
-    Resizes(x)
-    gc.set_threshold(objects, 1000, 1000)
-    try:
-        getattr(level, name)(*args)
-    finally:
-        gc.set_threshold(*before)
 
 
 @pytest.mark.parametrize("name", families.KERNELS)

@@ -28,8 +28,6 @@ cdef extern from "pythread.h" nogil:
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *object)  # Cython's own declaration wants a reference, which would count
-    int PyGC_Enable()
-    int PyGC_Disable()
 
 # The number of threads may be set while others read it, for which no one holds the GIL: it is read and written
 # whole, at the cost of any other number.
@@ -81,21 +79,14 @@ cdef list pinned(const Call *call):
     """References that hold a call's arrays where they are, while another thread may have the GIL.
 
     ``resize(refcheck=False)`` frees memory whoever reads it, but not of an array with a weak reference.
-    One that has a single owner is this call's own. Before Python 3.12 new objects may begin a collection of garbage,
-    whose finalizers could resize what is not pinned yet: so none is begun meanwhile.
+    One that has a single owner is this call's own.
     """
-    cdef list pins
+    cdef list pins = []
     cdef const Argument *argument = call.last
-    cdef int collects = PyGC_Disable()
-    try:
-        pins = []
-        while argument != NULL:
-            if Py_REFCNT(argument.array) > 1:
-                pins.append(PyWeakref_NewRef(<object> argument.array, None))
-            argument = argument.before
-    finally:
-        if collects:
-            PyGC_Enable()
+    while argument != NULL:
+        if Py_REFCNT(argument.array) > 1:
+            pins.append(PyWeakref_NewRef(<object> argument.array, None))
+        argument = argument.before
     return pins
 
 
