@@ -142,7 +142,7 @@ cdef void serve(void *argument) noexcept nogil:
         PyThread_release_lock(pool.guard)
 
 
-cdef void hire(int wanted) noexcept nogil:
+cdef void start_workers(int wanted) noexcept nogil:
     """Have up to `wanted` workers; fewer where the system gives no more. The caller holds `busy`."""
     cdef int me
     while pool.workers < min(wanted, MAX_WORKERS):
@@ -167,7 +167,7 @@ cdef void share(Task task, const void *work, Py_ssize_t n, Py_ssize_t piece, int
         task(work, 0, n)
         return
     helpers = <int> min(threads - 1, (n - 1) // piece)
-    hire(helpers)
+    start_workers(helpers)
     PyThread_acquire_lock(pool.guard, WAIT_LOCK)
     pool.task, pool.work = task, work
     pool.next, pool.stop, pool.piece = 0, n, piece
