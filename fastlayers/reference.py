@@ -44,10 +44,10 @@ def _pure(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _pure_class(base: type) -> type:
     """A class with what its functions are on the pure path; one that calls none is itself on it."""
-    statics = ((name, inspect.getattr_static(base, name)) for name in dir(base))
+    found = ((name, inspect.getattr_static(base, name)) for name in dir(base))
     bound: dict[str, Any] = {
         name: staticmethod(_pure(static.__func__))
-        for name, static in statics
+        for name, static in found
         if isinstance(static, staticmethod) and static.__func__.__module__.startswith(functional.__name__)
     }
     if issubclass(base, optimizers.Optimizer):
