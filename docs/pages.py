@@ -44,16 +44,33 @@ def check_reference(app, env):
             logging.getLogger(__name__).warning("the public name %s is not in the reference", name)
 
 
-def write_lists():
-    """Write the pages of layers and of functions, each with what its template does not name where that says THE REST.
+def rest_of(page):
+    """The names that a page of the reference does not have itself, of what its module exports."""
+    module = {"layers": layers, "functions": functional}[page]
+    named = set(
+        re.findall(r"^   (\w+)$", (HERE / "reference" / f"{page}.rst").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    return sorted({*module.__all__} - named, key=lambda public: (public.partition("_")[0], public))
 
-    So a family that is added is listed; Sphinx looks for such lists on disk, before it reads any page.
-    """
-    for name, module in (("layers", layers), ("functions", functional)):
-        template = (HERE / "reference" / f"{name}.in").read_text(encoding="utf-8")
-        named = set(re.findall(r"^   (\w+)$", template, re.MULTILINE))
-        rest = "\n   ".join(sorted({*module.__all__} - named, key=lambda public: (public.partition("_")[0], public)))
-        (HERE / "reference" / f"{name}.rst").write_text(template.replace("THE REST", rest), encoding="utf-8")
+
+def listed(names, folder):
+    """A list of them with a page for each."""
+    return f".. autosummary::\n   :toctree: {folder}\n\n" + "".join(f"   {name}\n" for name in names)
+
+
+def files_with_lists():
+    """Where Sphinx looks for what to make a page of, on disk: in the reference, and in what stands for THE REST there."""
+    rest = HERE / "reference" / "generated" / "rest.rst"
+    rest.parent.mkdir(exist_ok=True)
+    names = [*rest_of("layers"), *rest_of("functions")]
+    rest.write_text(f".. currentmodule:: fastlayers\n\n{listed(names, '.')}", encoding="utf-8")
+    return [*(f"reference/{file.name}" for file in (HERE / "reference").glob("*.rst")), "reference/generated/rest.rst"]
+
+
+def show_the_rest(app, docname, source):
+    """Put the names that a page does not have itself where it says THE REST: so a family that is added is listed."""
+    if "THE REST\n" in source[0]:
+        source[0] = source[0].replace("THE REST\n", listed(rest_of(docname.rpartition("/")[2]), "generated"))
 
 
 def show_formulas(app, docname, source):
@@ -68,3 +85,4 @@ def show_formulas(app, docname, source):
 def setup(app):
     app.connect("env-check-consistency", check_reference)
     app.connect("source-read", show_formulas)
+    app.connect("source-read", show_the_rest)

@@ -29,8 +29,8 @@ class Pairs:
         name: str,
         x: ArrayLike,
         t: ArrayLike,
-        sample_weight: ArrayLike | None,
-        reduction: str,
+        sample_weight: ArrayLike | None = None,
+        reduction: str = "mean",
         *,
         probabilities: bool = False,
     ) -> None:

@@ -32,11 +32,11 @@ class Rows:
     def arguments(
         self,
         t: ArrayLike,
-        weight: ArrayLike | None,
-        sample_weight: ArrayLike | None,
-        ignore_index: int | None,
-        label_smoothing: float,
-        reduction: str,
+        weight: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
     ) -> dict[str, Any]:
         """What the implementations take, by name; nothing large is copied before all is seen to fit."""
         t = real("t", t)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from numpy.typing import ArrayLike
 
@@ -186,20 +186,10 @@ def softmax_cross_entropy(
 
 
 def _softmax_cross_entropy(
-    run: Run,
-    x: ArrayLike,
-    t: ArrayLike,
-    *,
-    weight: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None,
-    ignore_index: int | None = None,
-    label_smoothing: float = 0.0,
-    reduction: str = "mean",
-    out: Out = None,
+    run: Run, x: ArrayLike, t: ArrayLike, *, out: Out = None, **options: Any
 ) -> tuple[float | Array, Array]:
     rows = Rows(x)
-    arguments = rows.arguments(t, weight, sample_weight, ignore_index, label_smoothing, reduction)
-    loss, dx = run(formulas.softmax_cross_entropy, **arguments)
+    loss, dx = run(formulas.softmax_cross_entropy, **rows.arguments(t, **options))
     return rows.loss(loss), deliver_one(rows.restored(dx), out, "dx")
 
 

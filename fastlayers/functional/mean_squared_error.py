@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from numpy.typing import ArrayLike
 
@@ -94,14 +94,8 @@ def mean_squared_error(
 
 
 def _mean_squared_error(
-    run: Run,
-    y: ArrayLike,
-    t: ArrayLike,
-    *,
-    sample_weight: ArrayLike | None = None,
-    reduction: str = "mean",
-    out: Out = None,
+    run: Run, y: ArrayLike, t: ArrayLike, *, out: Out = None, **options: Any
 ) -> tuple[float | Array, Array]:
-    pairs = Pairs("y", y, t, sample_weight, reduction)
+    pairs = Pairs("y", y, t, **options)
     loss, dx = run(formulas.mean_squared_error, **pairs.arguments)
     return pairs.loss(loss), deliver_one(pairs.restored(dx), out, "dx")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from numpy.typing import ArrayLike
 
@@ -99,15 +99,9 @@ def sigmoid_cross_entropy(
 
 
 def _sigmoid_cross_entropy(
-    run: Run,
-    x: ArrayLike,
-    t: ArrayLike,
-    *,
-    sample_weight: ArrayLike | None = None,
-    reduction: str = "mean",
-    out: Out = None,
+    run: Run, x: ArrayLike, t: ArrayLike, *, out: Out = None, **options: Any
 ) -> tuple[float | Array, Array]:
-    pairs = Pairs("x", x, t, sample_weight, reduction, probabilities=True)
+    pairs = Pairs("x", x, t, **options, probabilities=True)
     loss, dx = run(formulas.sigmoid_cross_entropy, **pairs.arguments)
     return pairs.loss(loss), deliver_one(pairs.restored(dx), out, "dx")
 
