@@ -59,7 +59,7 @@ def listed(names, folder):
 
 
 def files_with_lists():
-    """Where Sphinx looks for what to make pages of, on disk: in the reference, and in what stands for THE REST there."""
+    """Where Sphinx looks for what to make pages of, on disk: the reference, and what stands for THE REST in it."""
     rest = HERE / "reference" / "generated" / "rest.rst"
     rest.parent.mkdir(exist_ok=True)
     names = [*rest_of("layers"), *rest_of("functions")]
