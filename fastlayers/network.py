@@ -131,7 +131,7 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
             Aligned with `params`.
         """
         loss = self._backpropagate(x, t, sample_weight)
-        return loss, self.gradients()
+        return loss, self._last_gradients()
 
     def train_step(
         self, x: ArrayLike, t: ArrayLike, optimizer: Optimizer, sample_weight: ArrayLike | None = None

@@ -131,7 +131,7 @@ def check_shapes(layers: Iterable[tuple[str, Any]]) -> int | None:
     width: int | None = None
     for place, layer in layers:
         try:
-            width = layer.check_params(width)
+            width = layer._check_params(width)
         except ValueError as error:
             raise ValueError(f"layer {place} {error}") from None
     return width

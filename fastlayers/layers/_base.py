@@ -40,16 +40,16 @@ class Declared(Described):
     @property
     def params(self) -> list[Array]:
         """The parameters, in order: the arrays themselves."""
-        return [param for _, param in self.named_params()]
+        return [param for _, param in self._named_params()]
 
-    def named_params(self) -> list[tuple[str, Array]]:
+    def _named_params(self) -> list[tuple[str, Array]]:
         """The parameters, each with its name."""
         found = [(name, getattr(self, name)) for name in self.param_names]
         return [(name, param) for name, param in found if param is not None]
 
-    def gradients(self) -> list[Array]:
+    def _last_gradients(self) -> list[Array]:
         """What the last backward has left, aligned with `params`."""
-        return [getattr(self, f"d{name}") for name, _ in self.named_params()]
+        return [getattr(self, f"d{name}") for name, _ in self._named_params()]
 
     @property
     def grads(self) -> list[Array]:
@@ -106,14 +106,14 @@ class LayerBase(Declared):
         def backward(self, dout: ArrayLike) -> Array: ...
 
     # Whether backward takes need_dx, and without it leaves dx out.
-    can_leave_out_dx: ClassVar[bool] = False
+    _can_leave_out_dx: ClassVar[bool] = False
 
-    def write_gradients_into(self, arrays: Sequence[Array]) -> None:
+    def _write_gradients_into(self, arrays: Sequence[Array]) -> None:
         """Have every backward write into these arrays, one of each parameter's shape and dtype, in order."""
         names = [name for name in self.param_names if getattr(self, name) is not None]
         self._handed_out = dict(zip(names, arrays, strict=True))
 
-    def check_params(self, width: int | None) -> int | None:
+    def _check_params(self, width: int | None) -> int | None:
         """Check the shapes of the parameters against each other and against what comes in.
 
         Parameters

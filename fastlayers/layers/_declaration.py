@@ -55,7 +55,7 @@ def has_params(layer: Any) -> bool:
 def named_params(layer: Any) -> list[tuple[str, Array]]:
     """The parameters of a layer with a name for each: its attribute's, or ``params[0]``."""
     if isinstance(layer, Declared):
-        return layer.named_params()
+        return layer._named_params()
     names = param_names(layer)
     if names is None:
         return [(f"params[{i}]", param) for i, param in enumerate(layer.params)]
@@ -72,7 +72,7 @@ def grads_of(layer: Any) -> list[Array]:
         If the layer has parameters and no gradients to go with them; the message names both.
     """
     if isinstance(layer, Declared):
-        return layer.gradients()
+        return layer._last_gradients()
     names = param_names(layer)
     if names is None:
         grads = getattr(layer, "grads", None)

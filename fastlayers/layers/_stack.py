@@ -106,7 +106,7 @@ class Stack(Declared):
             dout = layer.backward(dout)
         layer = layers[first]
         backward = layer.backward
-        if layer.can_leave_out_dx if type(layer) in OWN else _takes_need_dx(getattr(backward, "__func__", backward)):
+        if layer._can_leave_out_dx if type(layer) in OWN else _takes_need_dx(getattr(backward, "__func__", backward)):
             backward(dout, need_dx=False)
         else:
             backward(dout)
@@ -175,11 +175,11 @@ class Stack(Declared):
             _keep(layer, name, kept)
         return kept
 
-    def named_params(self) -> list[tuple[str, Array]]:
+    def _named_params(self) -> list[tuple[str, Array]]:
         """The parameters of each layer, with its place before each name: ``0.W``."""
         return [(f"{i}.{name}", param) for i, layer in enumerate(self.layers) for name, param in named_params(layer)]
 
-    def gradients(self) -> list[Array]:
+    def _last_gradients(self) -> list[Array]:
         """What the last backward has left, aligned with `params`: copies of what the next one will write into."""
         trained = self._trained()
         if trained is not None:
@@ -191,9 +191,9 @@ class Stack(Declared):
         found: list[Array] = []
         for layer in self.layers:
             if isinstance(layer, Stack):
-                found += layer.gradients()
+                found += layer._last_gradients()
             elif isinstance(layer, Declared):
-                own = layer.gradients()
+                own = layer._last_gradients()
                 found += [gradient.copy() for gradient in own] if layer._handed_out else own
             elif self._kept or param_names(layer) is None:
                 found += [np.array(gradient) for gradient in grads_of(layer)]

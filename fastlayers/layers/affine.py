@@ -70,7 +70,7 @@ class Affine(LayerBase):
     """
 
     param_names: ClassVar[tuple[str, ...]] = ("W", "b")
-    can_leave_out_dx: ClassVar[bool] = True
+    _can_leave_out_dx: ClassVar[bool] = True
     _forward = staticmethod(affine_forward)
     _backward: ClassVar[Callable[..., tuple[Array | None, Array, Array]]] = staticmethod(affine_backward)
     _memory: Any = None  # of y
@@ -122,7 +122,7 @@ class Affine(LayerBase):
             self.dW, self.db = dW, None if self.b is None else db
         return dx if dx is None or len(self._x_shape) < 3 else dx.reshape(self._x_shape)
 
-    def check_params(self, width: int | None) -> int | None:
+    def _check_params(self, width: int | None) -> int | None:
         """The number of outputs M; ValueError unless W is ``(D, M)`` and b ``(M,)``, for samples of D numbers."""
         shapes = [param.shape for param in self.params]
         W, biases = shapes[0], shapes[1:]
@@ -131,7 +131,7 @@ class Affine(LayerBase):
             raise ValueError(f"has parameters of shapes {shapes}; {expected}")
         return int(W[1])
 
-    def write_gradients_into(self, arrays: Sequence[Array]) -> None:
+    def _write_gradients_into(self, arrays: Sequence[Array]) -> None:
         """As `put_gradients_in`."""
         self.put_gradients_in(*arrays)
 

@@ -57,7 +57,7 @@ def place_gradients(network: Sequential, arrays: Sequence[Array]) -> np.dtype[An
     places = iter(arrays)
     for layer in stack:
         if params := layer.params:
-            layer.write_gradients_into([next(places) for _ in params])
+            layer._write_gradients_into([next(places) for _ in params])
     return dtypes.pop()
 
 

@@ -32,10 +32,10 @@ class MLPClassifier(Scored, ClassifierMixin, Perceptron):
     Parameters
     ----------
     <parameters>
+    <callbacks>
     class_weight : dict, list of dict, "balanced" or None, default None
         What each class counts in the loss, as for scikit-learn's other classifiers; a list for several labels.
         Scores count samples by their sample weights alone. "balanced" needs all of y: it is not for ``partial_fit``.
-    <callbacks>
 
     Attributes
     ----------
@@ -116,10 +116,12 @@ class MLPClassifier(Scored, ClassifierMixin, Perceptron):
 
         Parameters
         ----------
-        X, y, sample_weight, X_val, y_val, sample_weight_val : array_like
+        X, y, sample_weight : array_like
             As for `fit`.
         classes : array_like, optional
             All classes that will be seen; needed at the first call.
+        X_val, y_val, sample_weight_val : array_like, optional
+            As for `fit`.
 
         Returns
         -------
