@@ -42,6 +42,8 @@ nox.options.error_on_missing_interpreters = True
 INTERPRETERS = dict(interpreters())
 EACH = [nox.param(path, id=version) for version, path in INTERPRETERS.items()]
 
+EVERY_CASE = ["-n", "auto", "--all"]  # else tests run a sample of their cases
+
 # What every change must pass
 
 
@@ -61,28 +63,35 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """The tests, on both paths and every instruction set that this machine has, as the README says to run them."""
+    """The tests on both paths, as the README says to run them: `nox -s test -- --all` for every case on every level."""
     with session.chdir(copy_of_checkout(session)):
         session.run("bash", str(SCRIPTS / "readme"), "test", *session.posargs, external=True, env=REQUIRE_KERNELS)
 
 
 @nox.session(name="test-pure", default=False)
 def test_pure(session: nox.Session) -> None:
-    """The tests on an installation without kernels."""
+    """Every case of the tests on an installation without kernels."""
     source = copy_of_checkout(session)
     session.install(f"{source}[test]", env=NO_COMPILER)
-    suite(session, source, kernels=False)
+    suite(session, source, options=EVERY_CASE, kernels=False)
 
 
 @nox.session(name="test-isa", default=False)
 def test_isa(session: nox.Session) -> None:
-    """The tests in processes that are held to one instruction set, for each that this machine has."""
+    """Every case of the tests on each instruction set of this machine, in processes that are held to it."""
     source = copy_of_checkout(session)
     session.install(f"{source}[test]", env=REQUIRE_KERNELS)
     ask = "from fastlayers._core import backend; print(*backend.supported_levels())"
     for level in session.run("python", "-P", "-c", ask, silent=True).split():
         session.log(f"FASTLAYERS_ISA={level}")
-        suite(session, source, FASTLAYERS_ISA=level)
+        suite(session, source, options=EVERY_CASE, FASTLAYERS_ISA=level)
+
+
+@nox.session(default=False)
+def mutations(session: nox.Session) -> None:
+    """Bugs planted in kernels, rules, formats and training, which the tests must notice."""
+    session.install(*BUILD, *TEST)
+    session.run("python", "tests/mutations.py", *session.posargs)
 
 
 @nox.session(default=False)
@@ -151,11 +160,11 @@ def pythons(session: nox.Session) -> None:
     wheels = {"PIP_ONLY_BINARY": "numpy,hypothesis"}  # of the newest there may be none for such a Python
     session.install(f"{source}[test]", env=REQUIRE_KERNELS | wheels)
     if session.python.endswith("t"):
-        suite(session, source, FASTLAYERS_TEST_THREADS="16", **wheels)
+        suite(session, source, options=EVERY_CASE, FASTLAYERS_TEST_THREADS="16", **wheels)
         session.install("pytest-run-parallel")
         suite(session, source, options=["--parallel-threads=4", "--iterations=1"], **wheels)
     else:
-        suite(session, source, **wheels)
+        suite(session, source, options=EVERY_CASE, **wheels)
 
 
 # What is built for another machine is built by the version of Python that it is for, and Debian 13 has this one.
@@ -228,7 +237,7 @@ def docs_browser(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """Lines and branches of the Python files that the tests run, on both paths and in processes of their own."""
     install(session, "test,demo,mpi,onnx,safetensors", "onnxruntime", "pytest-cov>=7")
-    session.run("pytest", "-q", "--cov", "--cov-report=term", *session.posargs)
+    session.run("pytest", "-q", *EVERY_CASE, "--cov", "--cov-report=term", *session.posargs)
 
 
 # Later Pythons are traced by another protocol, of which Cython's plugin for coverage knows nothing.

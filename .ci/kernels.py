@@ -12,8 +12,10 @@ package = Path(fastlayers.__file__).resolve().parent
 if sysconfig.get_config_var("Py_GIL_DISABLED"):
     assert not sys._is_gil_enabled(), "a module of fastlayers has switched the GIL on"
 assert package.parent == Path(sysconfig.get_path("platlib")).resolve(), f"{package} is not an installed package"
-for file in ("py.typed", "kernels/relu.pyx", "kernels/all.pyx", "kernels/common/math.pxd", "kernels/_memory.pyi"):
+for file in ("py.typed", "kernels/_memory.pyi"):
     assert (package / file).is_file(), f"{file} was not installed"
+sources = [file.name for end in ("c", "h", "pxd", "pyx") for file in package.rglob(f"*.{end}")]
+assert not sources, f"sources of the kernels were installed: {sources}"
 
 if "--none" in sys.argv:
     assert fastlayers.get_backend() == "reference", "kernels were built"

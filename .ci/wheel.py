@@ -22,7 +22,7 @@ def run(*command: str | Path) -> None:
 def repaired(wheel: Path, folder: Path) -> Path:
     """The wheel for every Linux that it runs on; elsewhere as it is."""
     if sys.platform == "linux":
-        run("auditwheel", "repair", "--wheel-dir", folder, wheel)
+        run("auditwheel", "repair", "--zip-compression-level", "9", "--wheel-dir", folder, wheel)
         (wheel,) = folder.glob("*linux*.whl")
         needs = min((int(a), int(b)) for a, b in re.findall(r"manylinux_(\d+)_(\d+)_", wheel.name))
         assert needs <= NEWEST_C_LIBRARY, f"{wheel.name} needs a C library newer than {NEWEST_C_LIBRARY}"

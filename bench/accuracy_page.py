@@ -121,14 +121,14 @@ def draw(name: str, curves: dict[str, Any]) -> Figure:
             axes.plot(at, np.clip(off, *panel.ylim), label=contender, clip_on=False, **STYLES[contender])
         axes.axhline(panel.promise, label=f"the promise: {panel.promise} ulp", **PROMISE)
         axes.set_title(np.dtype(dtype).name, fontsize=11)
-        dress(axes, panel, limits)
+        any_form(axes, panel, limits)
     panels[0].set_ylabel("largest error in ulp" + (" (log scale)" if panel.log_y else ""))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
     return figure
 
 
-def dress(axes: Axes, panel: Panel, limits: tuple[float, float]) -> None:
+def any_form(axes: Axes, panel: Panel, limits: tuple[float, float]) -> None:
     axes.set(xlim=limits, ylim=panel.ylim, xlabel=panel.label + (" (log scale)" if panel.log_x else ""))
     axes.set(xscale="log" if panel.log_x else "linear", yscale="log" if panel.log_y else "linear")
     axes.grid(alpha=0.3)

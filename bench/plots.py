@@ -152,7 +152,7 @@ def speed_ups(races: dict[str, Times]) -> Figure:
 
 
 def grouped(rows: list[tuple[str, str, float]]) -> list[float]:
-    """The height of each row: downwards, with a gap and room for a heading before each network."""
+    """The height of each row: downwards, with a gap and arena for a heading before each network."""
     positions, y, before = [], 0.0, ""
     for network, _, _ in rows:
         y -= 1.0 if network == before else 2.2

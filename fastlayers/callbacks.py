@@ -29,9 +29,7 @@ class _Watching(Callback):
     """What watches one of the history's lists for epochs that are better than all before."""
 
     def __init__(self, monitor: object, min_delta: float) -> None:
-        if not isinstance(monitor, str) or monitor not in MONITORS:
-            raise ValueError(f"monitor must be one of {', '.join(MONITORS)}, not {monitor!r}")
-        self.monitor = monitor
+        self.monitor = arguments.choice("monitor", monitor, tuple(MONITORS))
         self.min_delta = arguments.not_negative("min_delta", min_delta)
         self.best: float | None = None
         self.best_epoch: int | None = None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
+from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from ._core.described import DescribedNetwork
@@ -13,14 +12,14 @@ from ._core.protocols import Layer, Loss, Optimizer
 from ._core.types import Array
 from .formats.portable import Portable
 from .layers._stack import Stack
-from .training import loop
 from .training.evaluation import accuracy_of, loss_of
-from .training.history import History
+from .training.fitted import Draw, Fitted
+from .training.loop import Gradient, Plan
 
 __all__ = ["Sequential"]
 
 
-class Sequential(Portable, DescribedNetwork, Stack):
+class Sequential(Fitted, Portable, DescribedNetwork, Stack):
     """Layers that feed each other, and perhaps a loss: itself a layer, which may stand in another.
 
     Parameters
@@ -70,7 +69,6 @@ class Sequential(Portable, DescribedNetwork, Stack):
     """
 
     loss_layer: Loss | None
-    history: History | None = None  # here, for networks that were pickled before there was one
 
     def __init__(self, layers: Iterable[Layer], loss: Loss | None = None) -> None:
         Stack.__init__(self, layers)
@@ -158,103 +156,13 @@ class Sequential(Portable, DescribedNetwork, Stack):
         optimizer.update(self.params, grads)
         return loss
 
-    def fit(
-        self,
-        x: ArrayLike,
-        t: ArrayLike,
-        epochs: int = 10,
-        batch_size: int = 32,
-        *,
-        optimizer: Optimizer | None = None,
-        validation_data: tuple[ArrayLike, ...] | None = None,
-        callbacks: Iterable[Any] = (),
-        rng: Any = None,
-        sample_weight: ArrayLike | None = None,
-        shuffle: bool = True,
-        progress: bool | None = None,
-        on_nonfinite: Literal["raise", "warn", "ignore"] = "raise",
-    ) -> History:
-        """Train on batches of the samples, epoch after epoch.
-
-        Parameters
-        ----------
-        x, t : array_like
-            Inputs, and their labels or targets; an entry of each for every sample.
-        epochs : int, default 10
-            How often each sample has its turn.
-        batch_size : int, default 32
-            How many samples make a step; the last batch of an epoch has what is left.
-        optimizer : object, optional
-            A new `Adam` by default.
-        validation_data : tuple, optional
-            ``(x, t)`` or ``(x, t, sample_weight)``, evaluated after each epoch; and once before, to see that it fits.
-        callbacks : iterable, optional
-            Of `fastlayers.callbacks`, or functions that are given the `Training` at the end of each epoch.
-        rng : int or Generator, optional
-            Anything that ``numpy.random.default_rng`` takes: the order of the samples is drawn from it.
-        sample_weight : array_like, optional
-            ``(N,)``, how much each sample counts, for a loss that takes it: finite, 0 or more, and not all 0. Batches
-            of weight 0 alone are passed over.
-        shuffle : bool, default True
-            Whether each epoch has an order of its own, or all have that of x.
-        progress : bool, optional
-            Whether to show a bar on standard error; by default where that is a terminal and tqdm is installed.
-        on_nonfinite : {"raise", "warn", "ignore"}, default "raise"
-            What is done where a number is not finite: an error, one RuntimeWarning for the whole training, or nothing.
-            x, t, validation data and parameters are looked at before anything is trained, each loss before its step
-            is taken, and what the steps have written after the last epoch, and after one every 10,000 samples or so.
-
-        Returns
-        -------
-        History
-            Also as the attribute `history`, from the first epoch on: Ctrl-C, or an exception in a callback, goes
-            through, and leaves the network as the last step left it.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the arguments do not go together, or x, t, validation data or a parameter hold a number that is not
-            finite, before anything is trained; or what a batch does not fit raises.
-        FloatingPointError
-            If a loss is not finite: parameters and optimizer are as they were before this step, and the message has
-            epoch and batch, counted from 0, and the row of x if a sample is to blame. Where an earlier step has left a
-            parameter or an optimizer's state that is not finite, which is found at a later loss or at the end of an
-            epoch, they are as they were at the beginning of an epoch, which the message names.
-        ImportError
-            If a bar is asked for and tqdm is not installed.
-
-        Notes
-        -----
-        A ``train_step`` or ``gradient`` that a subclass overrides is what takes the steps; where it is ``train_step``,
-        its loss is seen after the step, and the beginning of an epoch is what is put back.
-
-        Examples
-        --------
-        >>> import numpy as np, fastlayers as fl
-        >>> x = np.random.default_rng(0).standard_normal((200, 2))
-        >>> net = fl.Sequential([fl.Affine(np.zeros((2, 2)), np.zeros(2))], fl.SoftmaxWithLoss())
-        >>> history = net.fit(x, (x[:, 0] > x[:, 1]).astype(int), epochs=30, optimizer=fl.Adam(0.1), rng=0)
-        >>> history.epochs, history.loss[-1] < 0.1
-        (30, True)
-        """
+    def _prepared(self, prepare: Callable[[], tuple[Plan, Draw | None]]) -> tuple[Plan, Draw | None]:
         self._loss_for("a fit")
-        plan = loop.prepare(
-            self,
-            x,
-            t,
-            epochs,
-            batch_size,
-            optimizer=optimizer,
-            validation_data=validation_data,
-            callbacks=callbacks,
-            sample_weight=sample_weight,
-            shuffle=shuffle,
-            progress=progress,
-            on_nonfinite=on_nonfinite,
-        )
+        return prepare()
+
+    def _gradient_of_step(self) -> Gradient | None:
         own_step = getattr(self.train_step, "__func__", None) is not Sequential.train_step
-        draw = np.random.default_rng(rng).permutation if plan.shuffle else None
-        return loop.fit(plan, None if own_step else self.gradient, draw)
+        return None if own_step else self.gradient
 
     def _backpropagate(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
         """The loss in training; its gradients are left in the layers."""

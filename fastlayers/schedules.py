@@ -21,7 +21,7 @@ __all__ = ["CosineDecay", "ExponentialDecay", "InverseTimeDecay", "StepDecay"]
 
 
 class _Schedule:
-    """What the schedules share: their numbers are checked, and kept as plain ones."""
+    """What the schedules have in common: their numbers are checked, and kept as plain ones."""
 
     def _keep(self, **checked: float) -> None:
         for name, value in checked.items():
@@ -65,7 +65,7 @@ class StepDecay(_Schedule):
         self._keep(
             lr=arguments.not_negative("lr", self.lr),
             every=arguments.count("every", self.every),
-            factor=arguments.share("factor", self.factor),
+            factor=arguments.positive_fraction("factor", self.factor),
         )
 
     def __call__(self, step: int) -> float:
@@ -109,7 +109,7 @@ class ExponentialDecay(_Schedule):
     def __post_init__(self) -> None:
         self._keep(
             lr=arguments.not_negative("lr", self.lr),
-            factor=arguments.share("factor", self.factor),
+            factor=arguments.positive_fraction("factor", self.factor),
             every=arguments.count("every", self.every),
         )
 

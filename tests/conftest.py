@@ -1,11 +1,18 @@
-"""Every test that asks for `implementation` runs over the reference and over each level that this machine runs."""
+"""How much of each test runs: a sample by default, all of it with ``--all``; and the fixtures that the tests share.
+
+Every test that asks for `implementation` runs over the reference and the best level that this machine runs, with
+``--all`` over each level. Of the cases of a test, which are each value of each of its parameters with each of the
+others', a sample runs in which each value comes once (`sampling`); with ``--all`` every one.
+"""
 
 import sys
 
+import kit
 import pytest
 import ranks
+import sampling
 import steps
-import zoo
+from hypothesis import settings
 
 import fastlayers as fl
 from fastlayers._core import backend
@@ -16,17 +23,45 @@ MODULES_FOR_ONE = {"doctest", "tracemalloc"}
 FIXTURES_FOR_ONE = {"no_switching", "settings_put_back", "layer", "model", "folder", "checkout"}
 
 
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="every case of every test, on every instruction set")
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "thread_unsafe(reason): in a run with parallel threads, run on one alone")
+    config.addinivalue_line("markers", "exhaustive: run only with --all, or where a test is asked for by name")
+    kit.SHORT = not runs_all(config)
+    settings.register_profile("tests", max_examples=30 if kit.SHORT else 300)
+    settings.load_profile("tests")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_generate_tests(metafunc):
+    """Bind `implementation` and `level`: with ``--all``, or where tests are asked for by name, to every one."""
+    every = runs_all(metafunc.config)
+    bound = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
+    for name, values in {"implementation": kit.IMPLEMENTATIONS, "level": kit.TESTED}.items():
+        if name in metafunc.fixturenames and name not in bound:
+            best = [value for value in values if value in ("reference", *kit.BEST)]
+            metafunc.parametrize(name, values if every else best, indirect=True)
+
+
+def runs_all(config):
+    """Whether nothing is left out: who names a test, or picks cases by a word, means all that fits."""
+    return config.option.all or bool(config.option.keyword) or any("::" in argument for argument in config.args)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
     for item in items:
         if used := MODULES_FOR_ONE & {*vars(item.module)} | FIXTURES_FOR_ONE & {*item.fixturenames}:
             item.add_marker(pytest.mark.thread_unsafe(reason=f"uses {', '.join(sorted(used))}"))
+    if not runs_all(config):
+        chosen = sampling.sample(items)
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = [item for item in items if item in chosen]
 
 
-@pytest.fixture(params=zoo.IMPLEMENTATIONS)
+@pytest.fixture
 def implementation(request):
     """The name of the implementation that `fastlayers` is bound to while the test runs, on as many threads as it may.
 
@@ -34,17 +69,17 @@ def implementation(request):
     that quietly went without them must not pass. ``FASTLAYERS_TEST_PURE=1`` says that none are expected.
     """
     before = backend.kernels
-    backend.kernels = zoo.kernels_of(request.param)
+    backend.kernels = kit.kernels_of(request.param)
     if request.param != "reference":
         backend.kernels.set_num_threads(fl.get_num_threads())
     yield request.param
     backend.kernels = before
 
 
-@pytest.fixture(params=zoo.LEVELS)
+@pytest.fixture
 def level(request):
     """A compiled level's module, by itself; it may be set to any number of threads."""
-    module = zoo.kernels_of(request.param)
+    module = kit.kernels_of(request.param)
     yield module
     module.set_num_threads(fl.get_num_threads())
 

@@ -69,7 +69,9 @@ def outcome(folder):
     """Build it and try it."""
     ours, source = setup(), Path(folder, "small.c")
     source.write_text(SOURCE)
-    module = setuptools.Extension("small", [str(source)], include_dirs=[str(ROOT / "fastlayers" / "kernels")])
+    module = setuptools.Extension(
+        "small", [str(source)], include_dirs=[str(ROOT / "fastlayers" / "kernels" / "common")]
+    )
     command = ours["cmdclass"]["build_ext"](setuptools.Distribution({"ext_modules": [module]}))
     command.build_lib = command.build_temp = folder
     command.ensure_finalized()

@@ -22,9 +22,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import families
 import fuzz_plants
+import kit
 import numpy as np
-import zoo
 from fuzz_cases import CASES, Caller, call_large, public_names
 from strategies import chance
 
@@ -39,14 +40,14 @@ NOT_BEGUN = b"\xff" * 8  # instead of the seed of the call that is being made
 def make_call(caller, seed, kernels):
     """The call, or the few calls, of this seed: of one case, on one implementation, at one end of guarded memory."""
     r = random.Random(seed)
-    implementation, threads = r.choice(zoo.IMPLEMENTATIONS), r.choice((1, 1, 3))
+    implementation, threads = r.choice(kit.IMPLEMENTATIONS), r.choice((1, 1, 3))
     fl.set_num_threads(threads)
     backend.kernels = kernels[implementation]
     if implementation != "reference":
         backend.kernels.set_num_threads(threads)
-    caller.room.clear(at_end=chance(r, 60))
+    caller.arena.clear(at_end=chance(r, 60))
     if chance(r, 1):
-        call_large(caller, r, r.choice(zoo.FUNCTIONS), fl)
+        call_large(caller, r, r.choice(families.FUNCTIONS), fl)
     else:
         case, name, owner = r.choice(CASES)
         case(caller, r, name, owner)
@@ -59,7 +60,7 @@ def work(seed, seconds, progress, plant=None):
     np.seterr(all="ignore")
     with open(progress, "r+b") as file:  # noqa: PTH123
         current = mmap.mmap(file.fileno(), 8)
-    kernels = {name: fuzz_plants.plant(plant, zoo.kernels_of(name)) for name in zoo.IMPLEMENTATIONS}
+    kernels = {name: fuzz_plants.plant(plant, kit.kernels_of(name)) for name in kit.IMPLEMENTATIONS}
     caller, end = Caller(), time.monotonic() + seconds
     first = seed
     while time.monotonic() < end:
@@ -145,7 +146,7 @@ def main(argv=None):
         return 0
     if options.replay is not None:
         faulthandler.enable()
-        kernels = {name: fuzz_plants.plant(options.plant, zoo.kernels_of(name)) for name in zoo.IMPLEMENTATIONS}
+        kernels = {name: fuzz_plants.plant(options.plant, kit.kernels_of(name)) for name in kit.IMPLEMENTATIONS}
         make_call(Caller(), options.replay, kernels)
         return 0
     report = fuzz(options.seconds, seed, plant=options.plant)

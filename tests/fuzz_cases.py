@@ -8,11 +8,13 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import families
+import kit
 import numpy as np
-import zoo
-from calls import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS, any_call, any_layer, any_optimizer, labels
-from guarded import PagedRoom
-from strategies import AskedError, anything, chance, dress, numbers, place
+from arbitrary import labels
+from calls import any_call, any_layer, any_optimizer
+from guarded import PagedArena
+from strategies import AskedError, any_form, anything, chance, numbers, place
 
 import fastlayers as fl
 from fastlayers import callbacks, initializers, reference, schedules, testing
@@ -20,9 +22,8 @@ from fastlayers import callbacks, initializers, reference, schedules, testing
 # `AskedError` is an argument's own error.
 ALLOWED = (TypeError, ValueError, MemoryError, AskedError)
 ALSO_ALLOWED = {
-    "MulLayer": (OverflowError, RuntimeError),  # an int that the array's dtype cannot hold; backward before forward
-    "AddLayer": (OverflowError, RuntimeError),
-    **dict.fromkeys((*ACTIVATIONS, "Affine", *LOSSES), (RuntimeError,)),
+    **dict.fromkeys(families.LAYERS, (RuntimeError,)),  # backward before forward
+    **dict.fromkeys(families.NODES, (OverflowError, RuntimeError)),  # an int that the array's dtype cannot hold
     # What is no layer has no forward; a file may be missing, and so may a package; a fit may come to infinity.
     "Sequential": (RuntimeError, AttributeError, OSError, ImportError, FloatingPointError),
     "check_gradients": (AssertionError, RuntimeError, AttributeError, OverflowError),
@@ -62,14 +63,14 @@ class Caller:
     """Makes calls, and looks at what they did."""
 
     def __init__(self):
-        self.room = PagedRoom()
+        self.arena = PagedArena()
         self.folder = tempfile.TemporaryDirectory()  # for files; the last caller deletes it
         self.counts = Counter()
 
     def attempt(self, name, function, *args, outs=(), **kwargs):
         """The result, or None after an error that is allowed; nothing but `outs` may have been written to."""
         self.counts[name] += 1
-        before = self.room.state()
+        before = self.arena.state()
         family = name.removeprefix("reference.").removeprefix("testing.").split(".")[0]
         try:
             result = function(*args, **kwargs)
@@ -77,7 +78,7 @@ class Caller:
             if isinstance(error, (RecursionError, NotImplementedError)):
                 raise
             result, outs = None, ()
-        if not self.room.is_unchanged(before, but=outs):
+        if not self.arena.is_unchanged(before, but=outs):
             raise FaultError(f"{name} wrote to what it was not given to write to")
         for array in arrays_of(result):
             array.copy()  # all of it can be read
@@ -88,19 +89,19 @@ class Caller:
 
 
 def call_function(caller, r, name, owner):
-    call = any_call(r, caller.room, name)
+    call = any_call(r, caller.arena, name)
     prefix = "reference." if owner is reference else ""
     caller.attempt(prefix + name, getattr(owner, name), *call.args, outs=call.outs(), **call.kwargs)
 
 
 def call_large(caller, r, name, owner):
     """As many numbers as are shared out among threads."""
-    args = zoo.common_call(name, r.choice(zoo.FAST), rows=r.randint(1, 3000), columns=r.randint(1, 300))
-    caller.attempt(name, getattr(owner, name), *[place(r, caller.room, a) for a in args])
+    args = families.common_call(name, r.choice(kit.FAST), rows=r.randint(1, 3000), columns=r.randint(1, 300))
+    caller.attempt(name, getattr(owner, name), *[place(r, caller.arena, a) for a in args])
 
 
 def call_layer(caller, r, name, owner):
-    made, calls = any_layer(r, caller.room, name)
+    made, calls = any_layer(r, caller.arena, name)
     prefix = ("reference." if owner is reference else "") + name
     layer = caller.attempt(prefix, getattr(owner, name), *made)
     if layer is None:
@@ -110,8 +111,8 @@ def call_layer(caller, r, name, owner):
     if name == "SigmoidWithLoss":
         caller.attempt(f"{prefix}.accuracy", layer.accuracy, *calls[0].args[:2])
     if name == "Affine":
-        buffers = [numbers(r, np.shape(param), r.choice(zoo.FAST)) for param in (layer.W, layer.b)]
-        buffers = [place(r, caller.room, a) if chance(r, 80) else anything(r) for a in buffers]
+        buffers = [numbers(r, np.shape(param), r.choice(kit.FAST)) for param in (layer.W, layer.b)]
+        buffers = [place(r, caller.arena, a) if chance(r, 80) else anything(r) for a in buffers]
         caller.attempt(f"{prefix}.put_gradients_in", layer.put_gradients_in, *buffers)
         outs = [a for a in buffers if isinstance(a, np.ndarray)]
         for call in calls:
@@ -119,7 +120,7 @@ def call_layer(caller, r, name, owner):
 
 
 def call_optimizer(caller, r, name, owner):
-    made, options, calls = any_optimizer(r, caller.room, name)
+    made, options, calls = any_optimizer(r, caller.arena, name)
     prefix = ("reference." if owner is reference else "") + name
     optimizer = caller.attempt(prefix, getattr(owner, name), *made, **options)
     for call in calls if optimizer is not None else []:
@@ -130,20 +131,23 @@ def call_optimizer(caller, r, name, owner):
 
 def call_network(caller, r, name, owner):
     """A network that fits together, mostly, and every method of it."""
-    room, prefix = caller.room, ("reference." if owner is reference else "") + name
-    widths, dtype = [r.choice((1, 2, 3, 5, 10)) for _ in range(r.randint(1, 3))], r.choice(zoo.FLOATS)
+    arena, prefix = caller.arena, ("reference." if owner is reference else "") + name
+    widths, dtype = [r.choice((1, 2, 3, 5, 10)) for _ in range(r.randint(1, 3))], r.choice(kit.FLOATS)
     layers = []
     for inputs, outputs in itertools.pairwise(widths):
         W, b = numbers(r, (inputs, outputs), dtype), numbers(r, (outputs,), dtype)
-        layers += [owner.Affine(place(r, room, W), place(r, room, b)), getattr(owner, r.choice(ACTIVATIONS))()]
+        layers += [
+            owner.Affine(place(r, arena, W), place(r, arena, b)),
+            getattr(owner, r.choice(families.ACTIVATIONS))(),
+        ]
     if chance(r, 10):
         layers.insert(r.randint(0, len(layers)), anything(r))
-    loss = anything(r) if chance(r, 5) else getattr(owner, r.choice(("SoftmaxWithLoss", *LOSSES)))()
+    loss = anything(r) if chance(r, 5) else getattr(owner, r.choice(("SoftmaxWithLoss", *families.LOSSES)))()
     network = caller.attempt(prefix, owner.Sequential, anything(r) if chance(r, 5) else layers, loss)
     if network is None:
         return
-    x, t = dress(r, room, numbers(r, (4, widths[0]), dtype)), dress(r, room, labels(r, (4, widths[-1])))
-    optimizer = anything(r) if chance(r, 10) else getattr(owner, r.choice(OPTIMIZERS))()
+    x, t = any_form(r, arena, numbers(r, (4, widths[0]), dtype)), any_form(r, arena, labels(r, (4, widths[-1])))
+    optimizer = anything(r) if chance(r, 10) else getattr(owner, r.choice([*families.OPTIMIZERS]))()
     caller.attempt(f"{prefix}.params", lambda: network.params)
     caller.attempt(f"{prefix}.predict", network.predict, x)
     for method in r.sample(["loss", "accuracy", "gradient"], 3):
@@ -176,14 +180,14 @@ def call_formats(caller, r, prefix, network, params):
 
 def call_fit(caller, r, name, owner):
     """A training, with callbacks, mostly; one that succeeds; what they leave, and each method of the callbacks."""
-    room, prefix, dtype = caller.room, ("reference." if owner is reference else "") + name, r.choice(zoo.FAST)
-    params = [place(r, room, numbers(r, shape, dtype)) for shape in ((3, 4), (4,))]
+    arena, prefix, dtype = caller.arena, ("reference." if owner is reference else "") + name, r.choice(kit.FAST)
+    params = [place(r, arena, numbers(r, shape, dtype)) for shape in ((3, 4), (4,))]
     network, kept = owner.Sequential([owner.Affine(*params)], owner.SoftmaxWithLoss()), []
-    data = [dress(r, room, numbers(r, (6, 3), dtype)), dress(r, room, labels(r, (6, 4)))]
+    data = [any_form(r, arena, numbers(r, (6, 3), dtype)), any_form(r, arena, labels(r, (6, 4)))]
     options = {
-        "optimizer": getattr(owner, r.choice(OPTIMIZERS))(),
+        "optimizer": getattr(owner, r.choice([*families.OPTIMIZERS]))(),
         "validation_data": data,
-        "sample_weight": dress(r, room, numbers(r, (6,), dtype)),
+        "sample_weight": any_form(r, arena, numbers(r, (6,), dtype)),
         "rng": r.choice((0, None, np.random.default_rng(1))),
         "shuffle": chance(r, 50),
         "callbacks": [any_callback(caller, r), kept.append],
@@ -247,7 +251,9 @@ def call_check_gradients(caller, r, name, owner):
 
 def small(caller, r):
     """An array whose gradient is soon known. Of no longdouble: what pads its 10 bytes to 16 is not put back."""
-    return dress(r, caller.room, numbers(r, r.choice(((), (3,), (2, 2), (0, 2))), r.choice((np.float16, *zoo.FAST))))
+    return any_form(
+        r, caller.arena, numbers(r, r.choice(((), (3,), (2, 2), (0, 2))), r.choice((np.float16, *kit.FAST)))
+    )
 
 
 def call_settings(caller, r, name, owner):
@@ -284,8 +290,8 @@ def call_initializer(caller, r, name, owner):
 
 
 CASES = [(call_function, name, owner) for name in fl.functional.__all__ for owner in (fl, fl, reference)]
-CASES += [(call_layer, name, owner) for name in LAYERS for owner in (fl, reference)]
-CASES += [(call_optimizer, name, owner) for name in OPTIMIZERS for owner in (fl, reference)]
+CASES += [(call_layer, name, owner) for name in families.LAYERS for owner in (fl, reference)]
+CASES += [(call_optimizer, name, owner) for name in families.OPTIMIZERS for owner in (fl, reference)]
 CASES += [(call_schedule, name, schedules) for name in schedules.__all__]
 CASES += [(call_initializer, name, initializers) for name in initializers.__all__]
 CASES += [(call_network, "Sequential", owner) for owner in (fl, reference)]

@@ -2,7 +2,6 @@
 
 import ctypes
 import time
-import types
 
 import numpy as np
 
@@ -52,14 +51,21 @@ PLANTS = {
 }
 
 
-def plant(name, kernels):
+class Planted:
     """These kernels, with the fault in `relu` where it is given a plain array."""
-    if name is None:
-        return kernels
 
-    def relu(x, out=None):
+    def __init__(self, name, kernels):
+        self._fault, self._kernels = PLANTS[name], kernels
+
+    def __getattr__(self, name):
+        return getattr(self._kernels, name)
+
+    def relu(self, x, out=None):
         if type(x) is np.ndarray and x.size and x.flags.c_contiguous and out is None:
-            PLANTS[name](x)
-        return kernels.relu(x, out)
+            self._fault(x)
+        return self._kernels.relu(x, out)
 
-    return types.SimpleNamespace(**{**vars(kernels), "relu": relu})
+
+def plant(name, kernels):
+    """These kernels, with this fault, or as they are."""
+    return kernels if name is None else Planted(name, kernels)

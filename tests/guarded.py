@@ -13,7 +13,7 @@ CANARY = np.frombuffer(b"\xa5\x5a\xc3\x7f\x81\xff\x66\x99", np.uint8)  # of no u
 MARGIN = 64
 
 
-class Room:
+class Arena:
     """Where the arrays of one call are put; each piece of it with canaries round it."""
 
     def __init__(self):
@@ -70,8 +70,8 @@ class Pages:
                 raise OSError(ctypes.get_errno(), "mprotect")
 
 
-class PagedRoom(Room):
-    """A room whose pieces end where a forbidden page begins, or begin where one ends; used again and again."""
+class PagedArena(Arena):
+    """An arena whose pieces end where a forbidden page begins, or begin where one ends; used again and again."""
 
     SIZES = tuple(mmap.PAGESIZE << i for i in range(0, 8, 2)) if sys.platform in ("linux", "darwin") else ()
 

@@ -5,8 +5,8 @@ import ctypes
 import functools
 import pickle
 
+import kit
 import numpy as np
-import zoo
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from steps import X
 
@@ -63,8 +63,8 @@ HOLDERS = {
     "bytes of a view of a view": (lambda a: a.reshape(-1)[5:].view(np.uint8), np.array),
     "records": (lambda a: a.view(FIRST), lambda records: records["first"].copy()),
     "a record": (lambda a: a.reshape(-1).view(FIRST)[7], lambda record: np.array(record["first"])),
-    "a subclass": (lambda a: a.view(zoo.Tagged), np.array),
-    "a view of a subclass": (lambda a: a.view(zoo.Tagged)[2:].view(np.ndarray)[1:], np.array),
+    "a subclass": (lambda a: a.view(kit.Tagged), np.array),
+    "a view of a subclass": (lambda a: a.view(kit.Tagged)[2:].view(np.ndarray)[1:], np.array),
     "a masked array": (lambda a: np.ma.array(a, copy=False), lambda masked: masked.data.copy()),
     "windows": (lambda a: sliding_window_view(a, (2, 2)), np.array),
     "strides of its own": (lambda a: as_strided(a, (4, 4), (0, 4)), np.array),

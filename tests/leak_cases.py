@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import families
+import kit
 import numpy as np
-import zoo
+from family import Arrays
 
 import fastlayers as fl
 from fastlayers import functional, testing
@@ -29,10 +31,10 @@ class Case:
     name: str
     call: Callable[[], object]
     given: tuple[Any, ...] = ()
-    share: float = 1.0
+    fraction: float = 1.0
 
     def calls(self, calls: int) -> int:
-        return max(int(calls * self.share), 20)
+        return max(int(calls * self.fraction), 20)
 
 
 def refused(function: Callable[..., object], *args: Any, **kwargs: Any) -> Callable[[], None]:
@@ -54,14 +56,14 @@ def _swapped(array: np.ndarray) -> np.ndarray:
 
 def of_functions(dtype: type = np.float32) -> Iterator[Case]:
     """Each function: the common call, with ``out``, what the kernels decline, large arrays, and what is refused."""
-    for name in zoo.FUNCTIONS:
-        function, args = getattr(functional, name), zoo.common_call(name, dtype)
+    for name in families.FUNCTIONS:
+        function, args = getattr(functional, name), families.common_call(name, dtype)
 
-        def case(what: str, call: Callable[[], object], *given: Any, share: float = 1.0, of: str = name) -> Case:
-            return Case(f"{of}, {what}", call, given, share)
+        def case(what: str, call: Callable[[], object], *given: Any, fraction: float = 1.0, of: str = name) -> Case:
+            return Case(f"{of}, {what}", call, given, fraction)
 
         yield case("arrays", lambda f=function, a=args: f(*a), *args)
-        results = tuple(np.empty_like(array) for array in zoo.arrays(function(*args)))
+        results = tuple(np.empty_like(array) for array in kit.arrays(function(*args)))
         out = results if len(results) > 1 else results[0]
         yield case("out", lambda f=function, a=args, o=out: f(*a, out=o), *args, *results)
         recyclers = tuple(recycler() for _ in results)
@@ -74,9 +76,9 @@ def of_functions(dtype: type = np.float32) -> Iterator[Case]:
             "lists": np.ndarray.tolist,
         }.items():
             other = tuple(map(change, args))
-            yield case(what, lambda f=function, a=other: f(*a), *other, share=0.1)
-        large = zoo.common_call(name, dtype, rows=700, columns=500)
-        yield case("large", lambda f=function, a=large: f(*a), *large, share=0.0005)
+            yield case(what, lambda f=function, a=other: f(*a), *other, fraction=0.1)
+        large = families.common_call(name, dtype, rows=700, columns=500)
+        yield case("large", lambda f=function, a=large: f(*a), *large, fraction=0.0005)
         yield from of_refusals(case, function, args, results)
 
 
@@ -108,7 +110,7 @@ def of_refusals(
 
 def of_loss_options(dtype: type = np.float32) -> Iterator[Case]:
     """The loss with each of its options, taken and refused."""
-    x, labels = zoo.numbers((6, 5), dtype), np.arange(6) % 5
+    x, labels = kit.numbers((6, 5), dtype), np.arange(6) % 5
     good: dict[str, Any] = {
         "weight": np.ones(5, dtype),
         "sample_weight": np.ones(6, dtype),
@@ -137,23 +139,11 @@ def of_loss_options(dtype: type = np.float32) -> Iterator[Case]:
 
 def of_layers(dtype: type = np.float32) -> Iterator[Case]:
     """Each layer forward and backward, where its results are kept, where shapes alternate, and where it is refused."""
-    x, dout, W, b = (zoo.numbers(shape, dtype) for shape in ((6, 5), (6, 3), (5, 3), (3,)))
-    labels = np.arange(6) % 5
-    made: dict[str, tuple[Any, tuple[Any, ...], tuple[Any, ...]]] = {
-        "MulLayer": (fl.MulLayer(), (x, x), (x,)),
-        "AddLayer": (fl.AddLayer(), (x, x), (x,)),
-        "Relu": (fl.Relu(), (x,), (x,)),
-        "LeakyRelu": (fl.LeakyRelu(), (x,), (x,)),
-        "Dropout": (fl.Dropout(), (x,), (x,)),
-        "Sigmoid": (fl.Sigmoid(), (x,), (x,)),
-        "Tanh": (fl.Tanh(), (x,), (x,)),
-        "Affine": (fl.Affine(W, b), (x,), (dout,)),
-        "SoftmaxWithLoss": (fl.SoftmaxWithLoss(), (x, labels), ()),
-        "SigmoidWithLoss": (fl.SigmoidWithLoss(), (x, x > 0), ()),
-        "MeanSquaredError": (fl.MeanSquaredError(), (x, x), ()),
-    }
-    for name, (layer, args, grads) in made.items():
-        given = *args, *grads, W, b
+    arrays = Arrays(dtype)
+    for name, entry in families.LAYER.items():
+        layer, args, made = entry.make(arrays=arrays), entry.inputs(arrays), entry.arguments(arrays)
+        grads = () if entry.is_loss else (np.ones_like(layer.forward(*args)),)
+        given = *args, *grads, *made
         layer.forward(*args)
         yield Case(f"{name}, forward", lambda la=layer, a=args: la.forward(*a), given)
         yield Case(f"{name}, backward", lambda la=layer, g=grads: la.backward(*g), given)
@@ -173,14 +163,14 @@ def of_layers(dtype: type = np.float32) -> Iterator[Case]:
         bad = tuple(array.astype(complex) for array in args)
         yield Case(f"{name}, bad forward", refused(layer.forward, *bad), (*given, *bad))
         yield Case(f"{name}, bad backward", refused(layer.backward, "text"), given)
-        yield Case(f"{name}, early backward", refused(type(layer)(*((W,) if name == "Affine" else ())).backward, 1))
+        yield Case(f"{name}, early backward", refused(entry.make(arrays=arrays).backward, 1))
         yield Case(f"{name}, pickled", lambda la=layer: pickle.loads(pickle.dumps(la)), given, 0.02)
 
 
 def of_training(dtype: type = np.float32) -> Iterator[Case]:
     """Networks, optimizers on lists and dicts, and the updates that they refuse."""
-    x, labels = zoo.numbers((6, 5), dtype), np.arange(6) % 3
-    params = [zoo.numbers(shape, dtype, 3) for shape in ((5, 4), (4,), (4, 3), (3,))]
+    x, labels = kit.numbers((6, 5), dtype), np.arange(6) % 3
+    params = [kit.numbers(shape, dtype, 3) for shape in ((5, 4), (4,), (4, 3), (3,))]
     layers = [fl.Affine(*params[:2]), fl.Relu(), fl.Affine(*params[2:])]
     network = fl.Sequential(layers, fl.SoftmaxWithLoss())
     grads = [array * 0 for array in network.gradient(x, labels)[1]]
@@ -207,7 +197,8 @@ def of_training(dtype: type = np.float32) -> Iterator[Case]:
         yield Case(f"{name}, bad shape", refused(optimizer.update, params, [grads[0], *grads[:3]]), given)
         yield Case(f"{name}, bad dtype", refused(optimizer.update, params, [g.astype(complex) for g in grads]), given)
         yield Case(f"{name}, bad number", refused(optimizer.update, params, grads[:3]), given)
-    for name, options in (("SGD", {}), ("Momentum", {"nesterov": True}), ("Adam", {}), ("AdamW", {})):
+    for name in families.OPTIMIZERS:
+        options = {"nesterov": True} if name == "Momentum" else {}
         make = functools.partial(getattr(fl, name), StepDecay(1e-9, 10), weight_decay=1e-9, **options)
         clipped, negative = make(clip_norm=1e-9), make(clip_norm=-1)
         yield Case(f"{name}, clipped", lambda o=clipped: o.update(params, grads), given)
@@ -216,8 +207,8 @@ def of_training(dtype: type = np.float32) -> Iterator[Case]:
 
 def of_fitting(dtype: type = np.float32) -> Iterator[Case]:
     """Trainings, with each callback, and those that are refused or fail midway."""
-    x, labels = zoo.numbers((6, 5), dtype), np.arange(6) % 3
-    network = fl.Sequential([fl.Affine(zoo.numbers((5, 3), dtype)), fl.Relu()], fl.SoftmaxWithLoss())
+    x, labels = kit.numbers((6, 5), dtype), np.arange(6) % 3
+    network = fl.Sequential([fl.Affine(kit.numbers((5, 3), dtype)), fl.Relu()], fl.SoftmaxWithLoss())
     given = x, labels, *network.params
     options = {"optimizer": fl.SGD(1e-9), "validation_data": (x, labels), "rng": np.random.default_rng(0)}
     stopping, reducing = fl.callbacks.EarlyStopping(), fl.callbacks.ReduceOnPlateau()
@@ -248,13 +239,13 @@ def of_the_rest() -> Iterator[Case]:
     """The loss on probabilities, settings of the backend, the Recycler itself, gradient checks."""
     for name in fl.initializers.__all__:
         init, sizes = getattr(fl.initializers, name), (5, 4) if name == "affine" else ((5, 4),)
-        yield Case(name, lambda init=init, sizes=sizes: init(*sizes, rng=3), share=0.1)
+        yield Case(name, lambda init=init, sizes=sizes: init(*sizes, rng=3), fraction=0.1)
         yield Case(f"{name}, bad dtype", refused(init, *sizes, dtype=int))
     for name in fl.schedules.__all__:
         schedule = getattr(fl.schedules, name)
         yield Case(name, lambda schedule=schedule: schedule(0.5, 1)(3))
         yield Case(f"{name}, bad rate", refused(schedule, -0.5, 1))
-    y, labels, x = np.full((6, 5), 0.2), np.arange(6) % 5, zoo.numbers((3, 2), float)
+    y, labels, x = np.full((6, 5), 0.2), np.arange(6) % 5, kit.numbers((3, 2), float)
     numerical, sigmoid, threads = testing.numerical_gradient, fl.Sigmoid(), fl.get_num_threads()
 
     def shown() -> None:
@@ -272,8 +263,8 @@ def of_the_rest() -> Iterator[Case]:
     yield Case("set_num_threads", lambda: fl.set_num_threads(threads))
     yield Case("set_num_threads, bad", refused(fl.set_num_threads, 0))
     yield Case("set_backend, bad", refused(fl.set_backend, "other"))
-    yield Case("show_config", shown, share=0.001)
-    yield Case("use_backend", backend_used, share=0.1)
+    yield Case("show_config", shown, fraction=0.001)
+    yield Case("use_backend", backend_used, fraction=0.1)
     if Recycler.__module__ != "fastlayers._core.memory":
         memory = recycler()
         yield Case("Recycler.like", lambda: memory.like(x), (memory, x))

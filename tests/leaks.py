@@ -17,8 +17,8 @@ import sys
 import time
 from typing import Any
 
+import kit
 import numpy as np
-import zoo
 from leak_cases import Case, cases
 
 from fastlayers._core import backend
@@ -54,7 +54,7 @@ def _counted(case: Case) -> list[Any]:
     counted = [*case.given, None, True, False, NotImplemented, (), 0, 1, np.ndarray, case.call]
     if COUNTS_DTYPES:
         counted += [array.dtype for array in case.given if isinstance(array, np.ndarray)]
-        counted += map(np.dtype, (*zoo.REAL, ">f4"))
+        counted += map(np.dtype, (*kit.REAL, ">f4"))
     return counted
 
 
@@ -96,13 +96,13 @@ def _growth(case: Case, calls: int) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calls", type=int, default=1_000_000, help="of each case (%(default)s); of slow ones a part")
-    best = zoo.LEVELS[-1:]
-    parser.add_argument("--on", nargs="+", choices=zoo.IMPLEMENTATIONS, default=["reference", *best])
+    best = kit.BEST
+    parser.add_argument("--on", nargs="+", choices=["reference", *kit.LEVELS], default=["reference", *best])
     parser.add_argument("--only", default="", metavar="PATTERN", help="cases whose name has this regular expression")
     options = parser.parse_args()
     failed = 0
     for implementation in options.on:
-        backend.kernels = zoo.kernels_of(implementation)
+        backend.kernels = kit.kernels_of(implementation)
         for case in cases():
             if not re.search(options.only, case.name):
                 continue

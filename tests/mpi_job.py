@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from mpi4py import MPI
-from parallel_cases import CASES, OPTIMIZERS, SHARES, assert_same_training, network, trained_alone, trained_together
+from parallel_cases import CASES, OPTIMIZERS, PARTITIONS, assert_same_training, network, trained_alone, trained_together
 from ranks import Counted
 
 import fastlayers as fl
@@ -27,12 +27,12 @@ def say(*words: object) -> None:
 
 
 def same() -> None:
-    """Every case, optimizer and way to share, against one rank alone."""
+    """Every case, optimizer and way to partition, against one rank alone."""
     for name, case in CASES.items():
         for optimizer in OPTIMIZERS:
             alone = trained_alone(case, optimizer)
-            for share in SHARES:
-                together = trained_together(WORLD, case, optimizer, share)
+            for partition in PARTITIONS:
+                together = trained_together(WORLD, case, optimizer, partition)
                 assert_same_training(together, alone)
                 everywhere = WORLD.allgather([param.tobytes() for param in together[0]])
                 assert all(params == everywhere[0] for params in everywhere)

@@ -20,7 +20,7 @@ OPTIMIZERS: dict[str, Callable[[], Any]] = {
 }
 
 
-# How a batch is shared out: where each rank's part begins, of n samples on so many ranks
+# How a batch is partitioned: where each rank's part begins, of n samples on so many ranks
 
 
 def evenly(n: int, size: int) -> list[int]:
@@ -40,7 +40,7 @@ def none_for_the_last(n: int, size: int) -> list[int]:
     return [*evenly(n, size - 1), n] if size > 1 else [0]
 
 
-SHARES = {share.__name__: share for share in (evenly, unevenly, none_for_the_first, none_for_the_last)}
+PARTITIONS = {part.__name__: part for part in (evenly, unevenly, none_for_the_first, none_for_the_last)}
 
 
 # Layers and losses of a user's own
@@ -108,7 +108,7 @@ CASES = {
     "sample weights": Case(fl.SoftmaxWithLoss, weighted=True),
     "sample weights of targets": Case(fl.SoftmaxWithLoss, targets="soft", weighted=True),
     "some ignored": Case(lambda: fl.SoftmaxWithLoss(ignore_index=IGNORED), ignored=lambda n: np.arange(n) % 3 == 0),
-    "a share ignored": Case(lambda: fl.SoftmaxWithLoss(ignore_index=IGNORED), ignored=lambda n: np.arange(n) < n // 2),
+    "a part ignored": Case(lambda: fl.SoftmaxWithLoss(ignore_index=IGNORED), ignored=lambda n: np.arange(n) < n // 2),
     "all weights": Case(
         lambda: fl.SoftmaxWithLoss(weight=CLASS_WEIGHTS, ignore_index=IGNORED, label_smoothing=0.2),
         weighted=True,
@@ -169,7 +169,7 @@ def trained_alone(case: Case, optimizer: str, steps: int = STEPS, dtype: Any = n
 
 
 def trained_together(
-    comm: Any, case: Case, optimizer: str, share: str, steps: int = STEPS, dtype: Any = np.float64
+    comm: Any, case: Case, optimizer: str, partition: str, steps: int = STEPS, dtype: Any = np.float64
 ) -> tuple[Any, list[float]]:
     """The same on one rank of several; each has begun with other parameters, and they become rank 0's."""
     from fastlayers.mpi import DataParallel
@@ -178,7 +178,7 @@ def trained_together(
     found, losses = batches(case, dtype), []
     for step in range(steps):
         batch = found[step % len(found)]
-        starts = [*SHARES[share](len(batch[0]), comm.size), len(batch[0])]
+        starts = [*PARTITIONS[partition](len(batch[0]), comm.size), len(batch[0])]
         x, t, *weights = (array[starts[comm.rank] : starts[comm.rank + 1]] for array in batch)
         losses.append(net.train_step(x, t, update, *weights))
     return net.params, losses

@@ -8,6 +8,7 @@ import functools
 import math
 
 import exact
+import kit
 import numpy as np
 
 RANDOM = 100_000
@@ -37,10 +38,15 @@ SOUGHT = {
 }
 
 
+def some(number):
+    """So many points, or in the short run a fiftieth of them."""
+    return 6 + number // 50 if kit.SHORT else number
+
+
 def exponents(dtype, mantissas):
     """Numbers of every exponent, subnormal ones too: the least, the largest and `mantissas` random ones of each."""
     info = np.finfo(dtype)
-    powers = np.arange(info.minexp - info.nmant, info.maxexp)[:, np.newaxis]
+    powers = np.arange(info.minexp - info.nmant, info.maxexp)[:: 16 if kit.SHORT else 1, np.newaxis]
     ends = np.tile([1, 2 - float(info.eps)], (len(powers), 1))
     between = np.random.default_rng(0).uniform(1, 2, (len(powers), mantissas))
     return np.ldexp(np.hstack([ends, between]), powers).astype(dtype).ravel()
@@ -56,72 +62,72 @@ def edges(dtype):
     info = np.finfo(dtype)
     limits = -np.log([float(v) for v in (info.smallest_subnormal, info.tiny, info.eps, info.eps / 4, 1 / info.max)])
     halves = (np.arange(info.maxexp + 2) + 0.5) * np.log(2)
+    halves = halves[:: 16 if kit.SHORT else 1]
     return np.concatenate([neighbours(limits.astype(dtype), 33), neighbours(halves.astype(dtype), 1)])
 
 
 @functools.cache
-def sigmoid_points(dtype):
+def common_points(dtype):
+    """Numbers of every exponent and both signs, the edges of exp, random ones."""
     rng = np.random.default_rng(1)
-    reach = 1.02 * np.log(float(np.finfo(dtype).max))
-    wide, close = rng.uniform(-reach, reach, RANDOM // 2), rng.normal(0, 4, RANDOM // 2)
+    reach, count = 1.02 * np.log(float(np.finfo(dtype).max)), some(RANDOM) // 2
+    wide, close = rng.uniform(-reach, reach, count), rng.normal(0, 4, count)
     both_signs = np.concatenate([exponents(dtype, 4), edges(dtype)])
-    x = np.concatenate([[0], both_signs, -both_signs, wide, close]).astype(dtype)
-    return x, exact.sigmoid(x)
-
-
-@functools.cache
-def gradient_points(dtype):
-    """dout of every exponent, and outputs of a sigmoid near 0, near 1 and between."""
-    rng = np.random.default_rng(2)
-    dout = np.concatenate([exponents(dtype, 4), rng.standard_normal(RANDOM).astype(dtype)])
-    y = (1 / (1 + np.exp(rng.normal(0, 8, len(dout))))).astype(dtype)
-    return dout, y, exact.sigmoid_gradient(dout, y)
-
-
-def sigmoid_errors(function, dtype):
-    x, y = sigmoid_points(dtype)
-    return x, exact.ulps(function(x), y, dtype)
-
-
-def sigmoid_backward_errors(function, dtype):
-    dout, y, dx = gradient_points(dtype)
-    return y, exact.ulps(function(dout, y), dx, dtype)
+    return np.concatenate([[0], both_signs, -both_signs, wide, close]).astype(dtype)
 
 
 @functools.cache
 def tanh_points(dtype):
     """Every exponent, where n of e**2x = 2**n e**r changes, and numbers up to where tanh is 1."""
     rng = np.random.default_rng(3)
-    numbers = [exponents(dtype, 4), edges(dtype) / 2, rng.uniform(0, 20, RANDOM // 2), rng.exponential(1, RANDOM // 2)]
-    x = np.concatenate([[0], *numbers, -numbers[0], -numbers[3]]).astype(dtype)
-    return x, exact.tanh(x)
+    count = some(RANDOM) // 2
+    numbers = [exponents(dtype, 4), edges(dtype) / 2, rng.uniform(0, 20, count), rng.exponential(1, count)]
+    return np.concatenate([[0], *numbers, -numbers[0], -numbers[3]]).astype(dtype)
 
 
 @functools.cache
-def tanh_gradient_points(dtype):
-    """dout of every exponent, and outputs of tanh near 0, near 1 and between."""
-    dout, _, _ = gradient_points(dtype)
-    y = np.tanh(np.random.default_rng(4).normal(0, 3, len(dout))).astype(dtype)
-    return dout, y, exact.tanh_gradient(dout, y)
+def gradients(dtype):
+    """dout of every exponent, and random ones."""
+    rng = np.random.default_rng(2)
+    return np.concatenate([exponents(dtype, 4), rng.standard_normal(some(RANDOM)).astype(dtype)])
+
+
+def measured(true, points=common_points):
+    """The errors of an elementwise function, of which `true` gives the exact results."""
+    exact_at = functools.cache(lambda dtype: true(points(dtype)))
+    return lambda function, dtype: (points(dtype), exact.ulps(function(points(dtype)), exact_at(dtype), dtype))
+
+
+def measured_gradient(true, kept, reach):
+    """Those of its gradient: of dout and of what forward `kept` of random numbers as far from 0 as `reach`."""
+
+    @functools.cache
+    def at(dtype):
+        dout = gradients(dtype)
+        with np.errstate(all="ignore"):
+            y = kept(np.random.default_rng(4).normal(0, reach, len(dout))).astype(dtype)
+        return dout, y, true(dout, y)
+
+    def errors(function, dtype):
+        dout, y, dx = at(dtype)
+        return y, exact.ulps(function(dout, y), dx, dtype)
+
+    return errors
+
+
+sigmoid_errors = measured(exact.sigmoid)
+sigmoid_backward_errors = measured_gradient(exact.sigmoid_gradient, lambda x: 1 / (1 + np.exp(-x)), 8)
+tanh_errors = measured(exact.tanh, tanh_points)
+tanh_backward_errors = measured_gradient(exact.tanh_gradient, np.tanh, 3)
 
 
 @functools.cache
 def binary_points(dtype):
     """The numbers where sigmoid is measured, each with label 0 or 1."""
-    x, _ = sigmoid_points(dtype)
+    x = common_points(dtype)
     x = x[np.abs(x) < np.finfo(dtype).max / 2]
     t = np.random.default_rng(5).integers(0, 2, len(x))
     return x, t, *exact.binary_loss(x, t)
-
-
-def tanh_errors(function, dtype):
-    x, y = tanh_points(dtype)
-    return x, exact.ulps(function(x), y, dtype)
-
-
-def tanh_backward_errors(function, dtype):
-    dout, y, dx = tanh_gradient_points(dtype)
-    return y, exact.ulps(function(dout, y), dx, dtype)
 
 
 def binary_loss_errors(function, dtype):
@@ -168,7 +174,7 @@ def scores(rng, dtype, rows, classes):
 def batch(dtype, classes):
     """Rows of `scores`; of two and three classes also scores of every exponent."""
     rng = np.random.default_rng([3, classes])
-    x = scores(rng, dtype, ROWS[classes], classes)
+    x = scores(rng, dtype, some(ROWS[classes]), classes)
     every = exponents(dtype, 0)
     every = every[every < float(np.finfo(dtype).max) / 256, np.newaxis].astype(float)  # 32 losses have a finite sum
     if classes == 2:

@@ -8,8 +8,9 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import families
+import kit
 import numpy as np
-import zoo
 
 import fastlayers as fl
 
@@ -23,14 +24,14 @@ def calls():
 
     They hold whole numbers: however BLAS splits their products, the bits are the same.
     """
-    found = {name: zoo.common_call(name, np.float32, 1024, 600) for name in zoo.FUNCTIONS}
+    found = {name: families.common_call(name, np.float32, 1024, 600) for name in families.FUNCTIONS}
     return {name: [np.rint(a) if a.dtype == np.float32 else a for a in args] for name, args in found.items()}
 
 
 def answers():
     """Every function's results, as bytes."""
     fl.set_num_threads(THREADS)
-    return [part.tobytes() for name, args in calls().items() for part in zoo.arrays(zoo.call(name, *args))]
+    return [part.tobytes() for name, args in calls().items() for part in kit.arrays(kit.call(name, *args))]
 
 
 def training(seed):

@@ -21,26 +21,19 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 NOT_COPIED = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "*.so", "*.pyd", "*.c")
 
-# The families whose kernels have pointers to get wrong; the arguments say what else to run.
-NEAR_THE_KERNELS = (
-    *(
-        "addresses",
-        "affine",
-        "clipping",
-        "cross_entropy",
-        "cross_entropy_cases",
-        "decay_and_clipping",
-        "dropout",
-        "gradient_buffers",
-        "hostile_optimizers",
-        "kernels",
-        "layers",
-        "leaky_relu",
-        "loss_options",
-        "mean_squared_error",
-        "memory",
-    ),
-    *("optimizers", "out", "predict", "relu", "sigmoid", "sigmoid_cross_entropy", "softmax", "tanh", "threads"),
+# The tests of the families that have a kernel, and others whose kernels have pointers to get wrong.
+KERNELS = sorted(path.stem for path in ROOT.joinpath("fastlayers", "kernels").glob("[a-z]*.pyx"))
+OTHERS = (
+    "addresses",
+    "clipping",
+    "cross_entropy_cases",
+    "decay_and_clipping",
+    "gradient_buffers",
+    "hostile_optimizers",
+)
+OTHERS += ("kernels", "layers", "loss_options", "memory", "out", "predict", "threads")
+NEAR_THE_KERNELS = tuple(
+    family for family in (*KERNELS, *OTHERS) if ROOT.joinpath("tests", f"test_{family}.py").is_file()
 )
 FEW = ["tests/test_relu.py", "tests/test_sigmoid.py", "tests/test_softmax.py", "-k", "sizes_round_the_vector_width"]
 

@@ -13,8 +13,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import families
+import kit
 import numpy as np
-import zoo
+from family import Arrays
 
 import fastlayers as fl
 
@@ -36,32 +38,30 @@ def limited(extra, function, *args, **kwargs):
 
 def large(name):
     """The common call, on large arrays."""
-    return zoo.common_call(name, np.float32, ROWS, COLUMNS)
+    return families.common_call(name, np.float32, ROWS, COLUMNS)
 
 
 def of_function(name, arrange):
     """A function that fills arrays given for its results; `arrange` lays out its input."""
     args = [arrange(a) for a in large(name)]
-    outs = [np.zeros_like(part) for part in zoo.arrays(zoo.reference(name, *args))]
+    outs = [np.zeros_like(part) for part in kit.arrays(kit.reference(name, *args))]
     out = tuple(outs) if len(outs) > 1 else outs[0]
-    return (lambda: zoo.call(name, *args, out=out)), outs
+    return (lambda: kit.call(name, *args, out=out)), outs
 
 
 def of_layer(name, method):
     """A layer's forward, once it has gone forward, or its backward."""
-    x, t = large("softmax_cross_entropy")
-    layer = fl.Affine(*large("affine_forward")[1:]) if name == "Affine" else getattr(fl, name)()
-    y = layer.forward(x, *[t] if name == "SoftmaxWithLoss" else [x] if name in ("MulLayer", "AddLayer") else [])
-    dout = 2 if name == "SoftmaxWithLoss" else y
-    second = {"SoftmaxWithLoss": [t], "MulLayer": [x + 1], "AddLayer": [x + 1]}.get(name, [])
-    args = [dout] if method == "backward" else [x + 1, *second]
+    entry, arrays = families.LAYER[name], Arrays(np.float32, (ROWS, COLUMNS))
+    layer, (x, *others) = entry.make(arrays=arrays), entry.inputs(arrays)
+    y = layer.forward(x, *others)
+    args = [2 if entry.is_loss else y] if method == "backward" else [x + 1, *others]
     return (lambda: getattr(layer, method)(*args)), layer
 
 
 def of_optimizer(name, which, **options):
     """An optimizer's first or second update of a parameter and a larger one, with gradients for the reference."""
     optimizer = getattr(fl, name)(**options)
-    params = [zoo.numbers((rows, COLUMNS), np.float32) for rows in (ROWS // 4, ROWS)]
+    params = [kit.numbers((rows, COLUMNS), np.float32) for rows in (ROWS // 4, ROWS)]
     grads = [param.astype(np.float16) for param in params]
     if which == "second":
         optimizer.update(params, grads)
@@ -71,7 +71,8 @@ def of_optimizer(name, which, **options):
 
 def functions():
     """Those that are tried: on the reference without products, since OpenBLAS itself may crash for want of memory."""
-    return [name for name in zoo.FUNCTIONS if fl.get_backend() == "cython" or not name.startswith("affine")]
+    entries = map(families.FUNCTION.get, families.FUNCTIONS)
+    return [entry.name for entry in entries if fl.get_backend() == "cython" or entry.sums != "products"]
 
 
 def cases():
@@ -79,10 +80,10 @@ def cases():
     for name in functions():
         for how in ("plain", "reversed"):
             yield f"{name}, {how}", lambda name=name, how=how: of_function(name, arrangements[how])
-    for name in ("Relu", "Sigmoid", "Affine", "SoftmaxWithLoss", "MulLayer", "AddLayer"):
-        for method in ("forward", "backward") if name != "Affine" or "affine_forward" in functions() else ():
+    for name, entry in families.LAYER.items():
+        for method in ("forward", "backward") if entry.kind != "affine" or fl.get_backend() == "cython" else ():
             yield f"{name}.{method}", lambda name=name, method=method: of_layer(name, method)
-    for name in ("SGD", "Momentum", "Adam", "AdamW"):
+    for name in families.OPTIMIZERS:
         for which in ("first", "second"):
             yield f"{name}.update, {which}", lambda name=name, which=which: of_optimizer(name, which)
             options = {"weight_decay": 0.1, "clip_norm": 1.0, **({"nesterov": True} if name == "Momentum" else {})}

@@ -1,40 +1,42 @@
 """What the tests of a layer's memory share: each layer of one size, run forward and backward at any scale."""
 
+import families
 import numpy as np
+from family import Arrays
 
 import fastlayers as fl
 
-RNG = np.random.default_rng(5)
-X = RNG.standard_normal((40, 30)).astype(np.float32)
-LABELS = RNG.integers(0, 30, 40)
-LOSSES = {"SoftmaxWithLoss": LABELS, "SigmoidWithLoss": X > 0, "MeanSquaredError": X[::-1].copy()}
-LAYERS = ("Relu", "LeakyRelu", "Dropout", "Sigmoid", "Tanh", "Affine", *LOSSES)
+ARRAYS = Arrays(np.float32, (40, 30), seed=5)
+X, LABELS = ARRAYS.x, ARRAYS.labels
+LAYERS = tuple(name for name, entry in families.LAYER.items() if entry.kind != "node")
+SQUARE = np.random.default_rng(5).standard_normal((30, 30)).astype(np.float32)  # its output has the input's shape
 
 
 def make(name):
-    if name == "Affine":
-        return fl.Affine(RNG.standard_normal((30, 30)).astype(np.float32), np.zeros(30, np.float32))
-    return getattr(fl, name)()
+    entry = families.LAYER[name]
+    return fl.Affine(SQUARE.copy(), np.zeros(30, np.float32)) if entry.kind == "affine" else entry.make(arrays=ARRAYS)
 
 
 def inputs(layer, x):
     """What forward is to be given with x: for a loss, labels or targets too."""
-    t = LOSSES.get(type(layer).__name__)
-    return (x,) if t is None else (x, np.resize(t, (len(x), *t.shape[1:])))
+    _, *targets = families.LAYER[type(layer).__name__].inputs(ARRAYS)
+    return (x, *(np.resize(t, (len(x), *t.shape[1:])) for t in targets))
 
 
 def forward(layer, scale=1):
     """What a layer makes of another input at every scale: the arrays that it hands out."""
-    if isinstance(layer, fl.Dropout):
+    entry = families.LAYER[type(layer).__name__]
+    if entry.random:
         layer.rng = np.random.default_rng(0)  # so that the same input gives the same again
-    result = layer.forward(*inputs(layer, X * scale))
-    if type(layer).__name__ not in LOSSES:
+    given = inputs(layer, X * scale)
+    result = layer.forward(*given)
+    if not entry.is_loss:
         return result
-    return layer.backward() if isinstance(layer, fl.MeanSquaredError) else layer.y
+    return layer.backward() if layer.y is given[0] else layer.y
 
 
 def backward(layer, scale=1):
-    return layer.backward(scale if type(layer).__name__ in LOSSES else X * scale)
+    return layer.backward(scale if families.LAYER[type(layer).__name__].is_loss else X * scale)
 
 
 STEPS = {"forward": forward, "backward": backward}

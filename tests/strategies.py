@@ -2,8 +2,8 @@
 
 from fractions import Fraction
 
+import kit
 import numpy as np
-import zoo
 
 
 def chance(r, percent):
@@ -15,18 +15,18 @@ def any_shape(r):
     kind = r.randint(0, 9)
     if kind < 7:
         return tuple(r.choice((2, 1, 3, 4, 5, 0)) for _ in range(r.randint(0, 3 if kind < 5 else 5)))
-    return (r.choice(zoo.SIZES),) if kind < 9 else (r.randint(0, 4), r.choice(zoo.SIZES))
+    return (r.choice(kit.SIZES),) if kind < 9 else (r.randint(0, 4), r.choice(kit.SIZES))
 
 
 def any_dtype(r):
-    return np.dtype(r.choice(zoo.REAL if chance(r, 30) else zoo.FAST))
+    return np.dtype(r.choice(kit.REAL if chance(r, 30) else kit.FAST))
 
 
 def numbers(r, shape, dtype, *, specials=None):
     """Numbers of this shape and dtype, now and then with some special ones among them."""
-    array = np.asarray(zoo.numbers(shape, dtype, r.randint(0, 99)))
+    array = np.asarray(kit.numbers(shape, dtype, r.randint(0, 99)))
     if array.dtype.kind == "f" and array.size and chance(r, 25):
-        values = zoo.specials(dtype) if specials is None else np.array(specials, dtype)
+        values = kit.specials(dtype) if specials is None else np.array(specials, dtype)
         for _ in range(r.randint(1, 4)):
             array.flat[r.randrange(array.size)] = r.choice(values)
     return array
@@ -35,21 +35,21 @@ def numbers(r, shape, dtype, *, specials=None):
 # Layouts
 
 
-def place(r, room, array):
-    """The same numbers in the room's memory, one array in three in an odd layout."""
+def place(r, arena, array):
+    """The same numbers in the arena's memory, one array in three in an odd layout."""
     odd = chance(r, 30)
     offset, strides, dtype = layout(r, array, odd)
-    view = np.ndarray(array.shape, dtype, room.memory(reach(array.shape, strides, dtype, offset)), offset, strides)
+    view = np.ndarray(array.shape, dtype, arena.memory(reach(array.shape, strides, dtype, offset)), offset, strides)
     view[...] = array
     if odd and chance(r, 20):
         view.flags.writeable = False
-    return view.view(zoo.Tagged) if odd and chance(r, 15) else view
+    return view.view(kit.Tagged) if odd and chance(r, 15) else view
 
 
-def place_anywhere(r, room, like):
-    """An array like this one that shares memory with some other of the room; None where that is too small."""
+def place_anywhere(r, arena, like):
+    """An array like this one that shares memory with some other of the arena; None where that is too small."""
     offset, strides, dtype = layout(r, like, chance(r, 30))
-    memory, size = room.any_memory(r), reach(like.shape, strides, dtype, offset)
+    memory, size = arena.any_memory(r), reach(like.shape, strides, dtype, offset)
     if memory is None or memory.size < size:
         return None
     return np.ndarray(like.shape, dtype, memory, offset + r.randint(0, memory.size - size), strides)
@@ -124,7 +124,7 @@ def masked(array, *, some):
     return np.ma.MaskedArray(array, mask)
 
 
-DISGUISES = (
+OTHER_FORMS = (
     lambda a: a.tolist(),
     lambda a: list(a) if a.ndim else a[()],
     lambda a: tuple(a.tolist()) if a.ndim else a[()],
@@ -155,8 +155,8 @@ def anything(r):
     return r.choice(NUMBERS + OTHERS)
 
 
-def dress(r, room, array):
+def any_form(r, arena, array):
     """An argument that is the array, mostly; or what holds the same numbers, or anything."""
     if not chance(r, 12):
-        return place(r, room, array)
-    return r.choice(DISGUISES)(place(r, room, array)) if chance(r, 80) else anything(r)
+        return place(r, arena, array)
+    return r.choice(OTHER_FORMS)(place(r, arena, array)) if chance(r, 80) else anything(r)

@@ -5,18 +5,19 @@ What an ulp is, and what may be flushed to zero, stands in ``exact.py``; where i
 """
 
 import exact
+import families
+import kit
 import long_sums
 import mpmath
 import numpy as np
 import points
 import pytest
-import zoo
 
 import fastlayers as fl
 
 LIMIT = 4
 SOFTMAX_LIMIT = 5  # however far below the largest score
-DTYPES = pytest.mark.parametrize("dtype", zoo.FAST)
+DTYPES = pytest.mark.parametrize("dtype", kit.FAST)
 CLASSES = pytest.mark.parametrize("classes", points.ROWS)
 SHORT = pytest.mark.parametrize("classes", [n for n in points.ROWS if n < 32])
 
@@ -36,28 +37,15 @@ def with_targets(x, labels):
 # Every exponent, and random points
 
 
-@DTYPES
-def test_sigmoid(implementation, dtype):
-    x, off = points.sigmoid_errors(fl.sigmoid_forward, dtype)
-    assert_within(LIMIT, off, x)
+PROMISED = [name for name in families.FUNCTIONS if families.FUNCTION[name].accuracy]
 
 
 @DTYPES
-def test_sigmoid_backward(implementation, dtype):
-    y, off = points.sigmoid_backward_errors(fl.sigmoid_backward, dtype)
-    assert_within(LIMIT, off, y)
-
-
-@DTYPES
-def test_tanh(implementation, dtype):
-    x, off = points.tanh_errors(fl.tanh_forward, dtype)
-    assert_within(LIMIT, off, x)
-
-
-@DTYPES
-def test_tanh_backward(implementation, dtype):
-    y, off = points.tanh_backward_errors(fl.tanh_backward, dtype)
-    assert_within(LIMIT, off, y)
+@pytest.mark.parametrize("name", PROMISED)
+def test_elementwise(implementation, name, dtype):
+    limit, errors = families.FUNCTION[name].accuracy
+    at, off = errors(getattr(fl, name), dtype)
+    assert_within(limit, off, at)
 
 
 @DTYPES
@@ -131,6 +119,7 @@ def test_rows_that_were_sought(implementation, dtype):
 # Long sums
 
 
+@pytest.mark.exhaustive
 @DTYPES
 @pytest.mark.parametrize("kind", long_sums.LONG_ROWS)
 def test_row_of_a_million(implementation, dtype, kind):
@@ -144,6 +133,7 @@ def test_row_of_a_million(implementation, dtype, kind):
         assert_within(SOFTMAX_LIMIT, gradient_off, at)
 
 
+@pytest.mark.exhaustive
 @DTYPES
 @pytest.mark.parametrize("kind", long_sums.LONG_BATCHES)
 def test_mean_loss_of_a_million_rows(implementation, dtype, kind):
@@ -152,6 +142,7 @@ def test_mean_loss_of_a_million_rows(implementation, dtype, kind):
     assert_within(SOFTMAX_LIMIT, gradient_off)
 
 
+@pytest.mark.exhaustive
 @DTYPES
 @pytest.mark.parametrize("kind", long_sums.LONG_SUMS)
 @pytest.mark.parametrize("columns", [1, 3])

@@ -7,9 +7,10 @@ cache line on. Products of BLAS are not ours to hold to this, and none of them h
 
 import random
 
+import families
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 from fastlayers._core import backend
@@ -41,9 +42,9 @@ def hold_equal(results, what):
     assert all(other == first for other in others), what
 
 
-# The optimizers' rules, and fits with them
+# The optimizers' updates, and fits with them
 
-PLAIN, FULL = zoo.RULES, zoo.FULL_RULES
+PLAIN, FULL = families.UPDATES, families.FULL_UPDATES
 RULES = [
     *((name, PLAIN[name]) for name in PLAIN),
     *((name, FULL[name]) for name in FULL),
@@ -52,11 +53,11 @@ RULES = [
 ]
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize(("name", "factors"), RULES)
 def test_rules(level, name, factors, dtype):
     for size in SIZES:
-        lists = zoo.rule_call(name, dtype, ((1, size), (size,)))[: -len(PLAIN[name])]
+        lists = families.update_call(name, dtype, ((1, size), (size,)))[: -len(PLAIN[name])]
 
         def updated(seed, lists=lists):
             arrays = packed([a for arrays in lists for a in arrays], seed)
@@ -81,14 +82,14 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize(("make", "options", "states"), OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_fits(level, make, options, states, dtype, monkeypatch):
     """Of one sample at a time, and one class at the end, so that BLAS has no sum to order."""
     monkeypatch.setattr(backend, "kernels", level)
     shapes = ((6, 5), (5,), (5, 1), (1,))
-    start = [zoo.numbers(shape, dtype) / 3 for shape in shapes]
-    x, t = zoo.numbers((4, 1, 6), dtype), np.array([0, 1, 1, 0], dtype).reshape(4, 1, 1)
+    start = [kit.numbers(shape, dtype) / 3 for shape in shapes]
+    x, t = kit.numbers((4, 1, 6), dtype), np.array([0, 1, 1, 0], dtype).reshape(4, 1, 1)
 
     def fitted(seed):
         zeros = [np.zeros(shape, dtype) for _ in states for shape in shapes]
@@ -114,7 +115,6 @@ LOSS_OPTIONS = {
     "sigmoid_cross_entropy": ({}, {"reduction": "none"}),
     "sigmoid_with_loss": ({},),
 }
-WITHOUT_OUT = ("softmax_with_loss", "sigmoid_with_loss")  # of the layers, which give them no array for a result
 
 
 def answer(level, name, args, options, seed):
@@ -122,9 +122,9 @@ def answer(level, name, args, options, seed):
     function = getattr(level, name)
     expected = function(*args, **options)
     assert expected is not NotImplemented
-    arrays = zoo.arrays(expected)[-len(zoo.RESULTS.get(name, ())) :]
+    arrays = kit.arrays(expected)[-len(families.RESULTS.get(name, ())) :]
     weights = {key: value for key, value in options.items() if isinstance(value, np.ndarray)}
-    results = [] if name in WITHOUT_OUT else [np.zeros_like(a) for a in arrays]
+    results = [] if families.FUNCTION[name].of_layer else [np.zeros_like(a) for a in arrays]
     placed = packed([*args, *weights.values(), *results], seed)
     options = {**options, **dict(zip(weights, placed[len(args) :], strict=False))}
     if results:
@@ -132,18 +132,18 @@ def answer(level, name, args, options, seed):
         options["out"] = outs if len(outs) > 1 else outs[0]
     given = function(*placed[: len(args)], **options)
     assert given is not NotImplemented
-    return [np.asarray(part).tobytes() for part in zoo.flat(given) if part is not None]
+    return [np.asarray(part).tobytes() for part in kit.flat(given) if part is not None]
 
 
 def calls(name, dtype):
     """Arguments and options of every kind that a kernel takes."""
     for shape in [*((1, n) for n in SIZES), (3, 5), (40, 10), (17, 3), (2, 1100)]:
-        args = zoo.common_call(name, dtype, *shape)
-        weighted = {"sample_weight": np.abs(zoo.numbers(shape[:1], dtype)) + 1}
+        args = families.common_call(name, dtype, *shape)
+        weighted = {"sample_weight": np.abs(kit.numbers(shape[:1], dtype)) + 1}
         if name.startswith("softmax_"):
-            for weights in (weighted, {**weighted, "weight": np.abs(zoo.numbers(shape[1:], dtype)) + 1}):
+            for weights in (weighted, {**weighted, "weight": np.abs(kit.numbers(shape[1:], dtype)) + 1}):
                 yield args, weights
-            yield (args[0], np.abs(zoo.numbers(shape, dtype, 4))), {}
+            yield (args[0], np.abs(kit.numbers(shape, dtype, 4))), {}
         elif name in LOSS_OPTIONS:
             yield args, weighted
             yield (args[0], (args[1] > 0).astype(dtype)), {}
@@ -151,27 +151,27 @@ def calls(name, dtype):
             yield args, options
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
-@pytest.mark.parametrize("name", [name for name in zoo.KERNELS if not name.startswith("affine")])
+@pytest.mark.parametrize("dtype", kit.FAST)
+@pytest.mark.parametrize("name", [name for name in families.KERNELS if families.FUNCTION[name].sums != "products"])
 def test_functions(level, name, dtype):
     for args, options in calls(name, dtype):
         results = (answer(level, name, args, options, seed) for seed in range(0, OFFSETS, 6))
         hold_equal(results, f"{args[0].shape}, {[*options]}")
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_affine(level, dtype):
     """One sample is ours, and with AVX2 small matrices of float32 are."""
     ours = dtype is np.float32 and level.__name__.endswith(("_v3", "_v4"))
     shapes = [*((1, n, 9) for n in SIZES), (1, 7, 64), *([(5, 32, 32), (6, 32, 64)] if ours else [])]
     for rows, inputs, columns in shapes:
-        W, b = zoo.numbers((inputs, columns), dtype, 2), zoo.numbers((columns,), dtype, 3)
-        x, dout = zoo.numbers((rows, inputs), dtype), zoo.numbers((rows, columns), dtype, 1)
+        W, b = kit.numbers((inputs, columns), dtype, 2), kit.numbers((columns,), dtype, 3)
+        x, dout = kit.numbers((rows, inputs), dtype), kit.numbers((rows, columns), dtype, 1)
         calls = [("affine_forward", (x, W, b)), ("affine_forward", (x, W))]
         calls += [("affine_backward", (dout, x, W))] if rows > 1 else []
         for name, args in calls:
             results = (answer(level, name, args, {}, seed) for seed in range(0, OFFSETS, 3))
             hold_equal(results, f"{name} of {rows, inputs, columns}")
     for rows, columns in [(1, 9), (40, 10), (33, 64), (3, 700)]:  # the sums over a batch
-        args = zoo.numbers((rows, columns), dtype), np.zeros((rows, 1), dtype), np.zeros((1, columns), dtype)
+        args = kit.numbers((rows, columns), dtype), np.zeros((rows, 1), dtype), np.zeros((1, columns), dtype)
         hold_equal((answer(level, "affine_backward", args, {}, seed) for seed in range(0, OFFSETS, 3)), "db")

@@ -2,9 +2,9 @@
 
 import itertools
 
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 
@@ -25,7 +25,7 @@ SIZES = (
 
 
 def operands(n, d, m, dtype):
-    return (zoo.numbers(shape, dtype, seed) for seed, shape in enumerate([(n, d), (d, m), (m,), (n, m)]))
+    return (kit.numbers(shape, dtype, seed) for seed, shape in enumerate([(n, d), (d, m), (m,), (n, m)]))
 
 
 def assert_near(actual, expected, dtype, terms):
@@ -38,7 +38,7 @@ def assert_near(actual, expected, dtype, terms):
     np.testing.assert_allclose(actual.astype(float), expected.astype(float), rtol=8 * eps, atol=40 * (terms + 1) * eps)
 
 
-@pytest.mark.parametrize("dtype", zoo.FLOATS)
+@pytest.mark.parametrize("dtype", kit.FLOATS)
 @pytest.mark.parametrize(("n", "d", "m"), SIZES)
 @pytest.mark.parametrize("bias", [True, False])
 def test_forward(n, d, m, dtype, bias):
@@ -47,7 +47,7 @@ def test_forward(n, d, m, dtype, bias):
     assert_near(fl.affine_forward(x, W, b if bias else None), exact, dtype, d)
 
 
-@pytest.mark.parametrize("dtype", zoo.FLOATS)
+@pytest.mark.parametrize("dtype", kit.FLOATS)
 @pytest.mark.parametrize(("n", "d", "m"), SIZES)
 def test_backward(n, d, m, dtype):
     x, W, _, dout = operands(n, d, m, dtype)
@@ -58,26 +58,26 @@ def test_backward(n, d, m, dtype):
     assert_near(db, wide_dout.sum(axis=0), dtype, n)
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_backward_without_dx(dtype):
     x, W, _, dout = operands(5, 4, 3, dtype)
     _, dW, db = fl.affine_backward(dout, x, W)
     no_dx, lone_dW, lone_db = fl.affine_backward(dout, x, W, need_dx=False)
     assert no_dx is None
-    zoo.assert_same(lone_dW, dW)
-    zoo.assert_same(lone_db, db)
+    kit.assert_same(lone_dW, dW)
+    kit.assert_same(lone_db, db)
 
 
 @pytest.mark.parametrize("shape", [(4, 6), (4, 2, 3), (4, 1, 2, 3), (0, 2, 3), (6,)])
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_samples_of_any_shape(shape, dtype):
     """``(N, ...)`` is read as ``(N, D)``; one sample ``(D,)`` gives ``(M,)``; dx has x's shape."""
-    x, W, b = zoo.numbers(shape, dtype), zoo.numbers((6, 3), dtype, 1), zoo.numbers((3,), dtype, 2)
+    x, W, b = kit.numbers(shape, dtype), kit.numbers((6, 3), dtype, 1), kit.numbers((3,), dtype, 2)
     rows = x.reshape(-1, 6)
     y = fl.affine_forward(x, W, b)
     expected = np.dot(rows.astype(float), W.astype(float)) + b
     assert_near(y, expected.reshape((*shape[: len(shape) > 1], 3)), dtype, 6)
-    dout = zoo.numbers(y.shape, dtype, 3)
+    dout = kit.numbers(y.shape, dtype, 3)
     dx, dW, db = fl.affine_backward(dout, x, W)
     wide_dout = dout.reshape(-1, 3).astype(float)
     assert_near(dx, np.dot(wide_dout, W.T.astype(float)).reshape(shape), dtype, 3)
@@ -85,11 +85,11 @@ def test_samples_of_any_shape(shape, dtype):
     assert_near(db, wide_dout.sum(axis=0), dtype, len(rows))
 
 
-@pytest.mark.parametrize("layout", zoo.LAYOUTS)
+@pytest.mark.parametrize("layout", kit.LAYOUTS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
 def test_layouts(dtype, layout):
     """Whatever the layout of one operand or of all, the results are those of contiguous ones."""
-    arrange = zoo.LAYOUTS[layout]
+    arrange = kit.LAYOUTS[layout]
     plain = list(operands(5, 4, 3, dtype))
     x, W, b, dout = plain
     y, gradients = fl.affine_forward(x, W, b), fl.affine_backward(dout, x, W)
@@ -103,11 +103,11 @@ def test_layouts(dtype, layout):
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5])
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_columns_cut_from_a_wider_matrix(rows, dtype):
     """Slices of a batch and of a weight matrix are what users pass most often after whole arrays."""
-    wide = zoo.numbers((rows, 20), dtype)
-    W = zoo.numbers((4, 9), dtype, 1)[:, 2:5]
+    wide = kit.numbers((rows, 20), dtype)
+    W = kit.numbers((4, 9), dtype, 1)[:, 2:5]
     x = wide[:, 3:7]
     assert_near(fl.affine_forward(x, W), np.dot(x.astype(float), W.astype(float)), dtype, 4)
 
@@ -126,7 +126,7 @@ def test_columns_cut_from_a_wider_matrix(rows, dtype):
 )
 def test_forward_promotes_as_numpy_does(x, W, b, dtype):
     y = fl.affine_forward(np.ones((2, 3), x), np.ones((3, 2), W), np.ones(2, b))
-    zoo.assert_same(y, np.full((2, 2), 4, dtype))
+    kit.assert_same(y, np.full((2, 2), 4, dtype))
 
 
 @pytest.mark.parametrize("dout", [np.float32, np.float64, np.int64])
@@ -134,14 +134,14 @@ def test_forward_promotes_as_numpy_does(x, W, b, dtype):
 @pytest.mark.parametrize("W", [np.float32, np.float64, np.uint8])
 def test_backward_promotes_as_numpy_does(dout, x, W):
     dx, dW, db = fl.affine_backward(np.ones((4, 2), dout), np.ones((4, 3), x), np.ones((3, 2), W))
-    zoo.assert_same(dx, np.full((4, 3), 2, np.result_type(dout, W)))
-    zoo.assert_same(dW, np.full((3, 2), 4, np.result_type(dout, x)))
-    zoo.assert_same(db, np.full(2, 4, dout))
+    kit.assert_same(dx, np.full((4, 3), 2, np.result_type(dout, W)))
+    kit.assert_same(dW, np.full((3, 2), 4, np.result_type(dout, x)))
+    kit.assert_same(db, np.full(2, 4, dout))
 
 
 def test_lists():
-    zoo.assert_same(fl.affine_forward([[1.0, 2.0]], [[3.0], [4.0]], [5.0]), np.array([[16.0]]))
-    zoo.assert_same(fl.affine_forward([1, 2], [[3], [4]]), np.array([11]))
+    kit.assert_same(fl.affine_forward([[1.0, 2.0]], [[3.0], [4.0]], [5.0]), np.array([[16.0]]))
+    kit.assert_same(fl.affine_forward([1, 2], [[3], [4]]), np.array([11]))
 
 
 def test_nan_and_infinity_stay():
@@ -150,7 +150,7 @@ def test_nan_and_infinity_stay():
         y = fl.affine_forward(x, np.eye(2) + 1, np.zeros(2))
     assert np.isnan(y[0]).all()
     assert np.isposinf(y[1]).all()
-    zoo.assert_same(y[2], np.array([3.0, 3.0]))
+    kit.assert_same(y[2], np.array([3.0, 3.0]))
 
 
 def test_bias_gradient_of_a_batch_longer_than_float32_counts():
@@ -158,7 +158,7 @@ def test_bias_gradient_of_a_batch_longer_than_float32_counts():
     n = 2**24 + 8
     dout, x, W = np.ones((n, 1), np.float32), np.zeros((n, 1), np.float32), np.zeros((1, 1), np.float32)
     *_, db = fl.affine_backward(dout, x, W, need_dx=False)
-    zoo.assert_same(db, np.array([n], np.float32))
+    kit.assert_same(db, np.array([n], np.float32))
 
 
 @pytest.mark.parametrize("columns", [1, 3, 64])
@@ -171,27 +171,25 @@ def test_bias_gradient_of_cancelling_terms(columns):
 
 X, W, B, DOUT = np.ones((2, 3)), np.ones((3, 4)), np.ones(4), np.ones((2, 4))
 BAD = {
-    "columns": zoo.Bad("affine_forward", (X, W.T), ValueError, ("(2, 3)", "(4, 3)")),
-    "columns of an N-d x": zoo.Bad(
+    "columns": kit.Bad("affine_forward", (X, W.T), ValueError, ("(2, 3)", "(4, 3)")),
+    "columns of an N-d x": kit.Bad(
         "affine_forward", (np.ones((2, 2, 2)), W), ValueError, ("(2, 2, 2)", "(3, 4)", "3 numbers")
     ),
-    "length of one sample": zoo.Bad("affine_forward", (np.ones(2), W), ValueError, ("(2,)", "(3, 4)")),
-    "0-d x": zoo.Bad("affine_forward", (1.0, W), ValueError, ("x", "0-dimensional")),
-    "1-d W": zoo.Bad("affine_forward", (X, np.ones(3)), ValueError, ("W", "(D, M)", "(3,)")),
-    "3-d W": zoo.Bad("affine_forward", (X, np.ones((3, 4, 1))), ValueError, ("W", "(3, 4, 1)")),
-    "length of b": zoo.Bad("affine_forward", (X, W, B[:3]), ValueError, ("(3,)", "(3, 4)", "(4,)")),
-    "b of one": zoo.Bad("affine_forward", (X, W, B[:1]), ValueError, ("(1,)", "(3, 4)")),
-    "0-d b": zoo.Bad("affine_forward", (X, W, 1.0), ValueError, ("b of shape ()", "(3, 4)")),
-    "2-d b": zoo.Bad("affine_forward", (X, W, B[None]), ValueError, ("(1, 4)", "(3, 4)")),
-    "back: columns": zoo.Bad("affine_backward", (DOUT, X, W.T), ValueError, ("(2, 3)", "(4, 3)")),
-    "back: rows of dout": zoo.Bad("affine_backward", (DOUT[:1], X, W), ValueError, ("(1, 4)", "(2, 3)", "(3, 4)")),
-    "back: columns of dout": zoo.Bad("affine_backward", (X, X, W), ValueError, ("dout of shape (2, 3)", "(2, 4)")),
-    "back: dout of one sample": zoo.Bad("affine_backward", (DOUT, X[0], W), ValueError, ("(2, 4)", "(3,)")),
-    "back: 1-d dout": zoo.Bad("affine_backward", (DOUT[0], X, W), ValueError, ("(4,)", "(2, 3)")),
-    "back: 1-d W": zoo.Bad("affine_backward", (DOUT, X, W[0]), ValueError, ("W", "(4,)")),
-    "back: 0-d x": zoo.Bad("affine_backward", (DOUT, 1.0, W), ValueError, ("0-dimensional",)),
-    **{f"{k} {i}": bad for k, i, bad in zoo.bad_numbers("affine_forward", X, W, B) if (k, i) != ("none", 2)},
-    **{f"back: {k} {i}": bad for k, i, bad in zoo.bad_numbers("affine_backward", DOUT, X, W)},
+    "length of one sample": kit.Bad("affine_forward", (np.ones(2), W), ValueError, ("(2,)", "(3, 4)")),
+    "0-d x": kit.Bad("affine_forward", (1.0, W), ValueError, ("x", "0-dimensional")),
+    "1-d W": kit.Bad("affine_forward", (X, np.ones(3)), ValueError, ("W", "(D, M)", "(3,)")),
+    "3-d W": kit.Bad("affine_forward", (X, np.ones((3, 4, 1))), ValueError, ("W", "(3, 4, 1)")),
+    "length of b": kit.Bad("affine_forward", (X, W, B[:3]), ValueError, ("(3,)", "(3, 4)", "(4,)")),
+    "b of one": kit.Bad("affine_forward", (X, W, B[:1]), ValueError, ("(1,)", "(3, 4)")),
+    "0-d b": kit.Bad("affine_forward", (X, W, 1.0), ValueError, ("b of shape ()", "(3, 4)")),
+    "2-d b": kit.Bad("affine_forward", (X, W, B[None]), ValueError, ("(1, 4)", "(3, 4)")),
+    "back: columns": kit.Bad("affine_backward", (DOUT, X, W.T), ValueError, ("(2, 3)", "(4, 3)")),
+    "back: rows of dout": kit.Bad("affine_backward", (DOUT[:1], X, W), ValueError, ("(1, 4)", "(2, 3)", "(3, 4)")),
+    "back: columns of dout": kit.Bad("affine_backward", (X, X, W), ValueError, ("dout of shape (2, 3)", "(2, 4)")),
+    "back: dout of one sample": kit.Bad("affine_backward", (DOUT, X[0], W), ValueError, ("(2, 4)", "(3,)")),
+    "back: 1-d dout": kit.Bad("affine_backward", (DOUT[0], X, W), ValueError, ("(4,)", "(2, 3)")),
+    "back: 1-d W": kit.Bad("affine_backward", (DOUT, X, W[0]), ValueError, ("W", "(4,)")),
+    "back: 0-d x": kit.Bad("affine_backward", (DOUT, 1.0, W), ValueError, ("0-dimensional",)),
 }
 
 
@@ -200,12 +198,12 @@ def test_bad_input(bad):
     bad.check()
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize("inputs", [0, 1, 3, 4, 5, 64, 785])
 def test_one_sample_of_every_width(implementation, dtype, inputs):
     """One sample has a loop of its own, in tiles of columns that reach back at the end."""
     for columns in (0, 1, 2, 7, 8, 9, 15, 16, 31, 32, 33, 50, 63, 64, 65):
-        x, W, b = (zoo.numbers(shape, dtype) for shape in ((inputs,), (inputs, columns), (columns,)))
+        x, W, b = (kit.numbers(shape, dtype) for shape in ((inputs,), (inputs, columns), (columns,)))
         terms = np.abs(x) @ np.abs(W) + np.abs(b)
         tolerance = 8 * np.finfo(dtype).eps * terms.astype(float)
         expected = x.astype(np.longdouble) @ W.astype(np.longdouble)
@@ -231,7 +229,7 @@ def test_one_sample_that_is_not_finite(implementation, odd, order):
 TILES = [1, 2, 3, 4, 5, 9, 16], [0, 1, 7, 24, 25, 31, 32, 33, 50, 64, 96]
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize("inputs", TILES[1])
 def test_small_products_of_every_size(implementation, dtype, inputs):
     for rows, columns in itertools.product(*TILES):
@@ -253,10 +251,10 @@ def test_small_products_that_are_not_finite(implementation, odd, place):
     (x, W, dout)[place][-1, -1] = odd
     for name, args in {"affine_forward": (x, W), "affine_backward": (dout, x, W)}.items():
         with np.errstate(all="ignore"):
-            for a, b in zip(zoo.flat(zoo.call(name, *args)), zoo.flat(zoo.reference(name, *args)), strict=True):
+            for a, b in zip(kit.flat(kit.call(name, *args)), kit.flat(kit.reference(name, *args)), strict=True):
                 np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-4)
         with np.errstate(over="raise", invalid="raise"):
-            ours, true = zoo.outcome(zoo.call, name, *args), zoo.outcome(zoo.reference, name, *args)
+            ours, true = kit.outcome(kit.call, name, *args), kit.outcome(kit.reference, name, *args)
         raised = [isinstance(o, tuple) and isinstance(o[0], type) and o for o in (ours, true)]
         assert raised[0] == raised[1]
 

@@ -2,11 +2,13 @@
 
 import warnings
 
+import families
+import kit
 import numpy as np
 import pytest
-import zoo
-from calls import LAYERS, OPTIMIZERS, PAIRED, any_call, any_layer, any_optimizer, is_error, silently
-from guarded import Room
+from calls import any_call, any_layer, any_optimizer, is_error, silently
+from family import Arrays
+from guarded import Arena
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,8 +17,7 @@ import fastlayers as fl
 pytestmark = [pytest.mark.usefixtures("implementation"), pytest.mark.thread_unsafe(reason="catches warnings")]
 
 drawn = given(st.randoms(use_true_random=False))
-repeatably = settings(  # the same examples in every run
-    max_examples=300,
+repeatably = settings(  # the same examples in every run, as many as conftest.py says
     deadline=None,
     derandomize=True,
     database=None,
@@ -45,7 +46,7 @@ def assert_agree(ours, true, sizes=None, rtol=None):
     if is_error(ours) or is_error(true):
         assert ours == true
         return
-    ours, true = zoo.flat(ours), zoo.flat(true)
+    ours, true = kit.flat(ours), kit.flat(true)
     for a, b, size in zip(ours, true, sizes or [0] * len(true), strict=True):
         assert type(a) is type(b)
         if isinstance(b, (np.ndarray, np.generic)):
@@ -78,10 +79,11 @@ def assert_near(a, b, size, rtol=None):
 
 def terms(name, call, owner, true):
     """For each result of a successful call how large its terms were; None where each number is one."""
-    if name in ("affine_forward", "affine_backward"):
-        return zoo.flat(silently(call.absolute().of, owner))
-    if name in ("softmax_cross_entropy", "softmax_with_loss", *PAIRED):
-        return [largest(call.args[-1:]) for _ in zoo.flat(true)]
+    sums = families.FUNCTION[name].sums
+    if sums == "products":
+        return kit.flat(silently(call.absolute().of, owner))
+    if sums == "targets":
+        return [largest(call.args[-1:]) for _ in kit.flat(true)]
     return None
 
 
@@ -98,34 +100,34 @@ def kept(outcome):
     """A result as it is now: the memory that it is in may be written to again."""
     if is_error(outcome):
         return outcome
-    parts = tuple(part.copy(order="K") if isinstance(part, np.ndarray) else part for part in zoo.flat(outcome))
+    parts = tuple(part.copy(order="K") if isinstance(part, np.ndarray) else part for part in kit.flat(outcome))
     return parts if isinstance(outcome, tuple) else parts[0]
 
 
-def run_guarded(room, call, owner):
+def run_guarded(arena, call, owner):
     """The outcome of a call; it writes to nothing but what it gives back, and gives back what was to be written to."""
-    before = room.state()
+    before = arena.state()
     outcome, warned = observed(call.of, owner)
-    assert room.is_unchanged(before, but=[] if is_error(outcome) else call.outs())
+    assert arena.is_unchanged(before, but=[] if is_error(outcome) else call.outs())
     for target in [] if is_error(outcome) else call.outs():
-        assert any(part is target for part in zoo.flat(outcome))
+        assert any(part is target for part in kit.flat(outcome))
     outcome = kept(outcome)
-    room.restore(before)
+    arena.restore(before)
     return outcome, warned
 
 
-@pytest.mark.parametrize("name", [*zoo.KERNELS, "cross_entropy_error"])
+@pytest.mark.parametrize("name", families.FUNCTION)
 @repeatably
 @drawn
 def test_functions(name, r):
     """Any arrays in any form, results in any place; mostly they go together."""
-    room = Room()
-    call = any_call(r, room, name, comparable=True)
-    (ours, our_warnings), (true, true_warnings) = (run_guarded(room, call, f) for f in (fl.functional, fl.reference))
+    arena = Arena()
+    call = any_call(r, arena, name, comparable=True)
+    (ours, our_warnings), (true, true_warnings) = (run_guarded(arena, call, f) for f in (fl.functional, fl.reference))
     assert our_warnings == true_warnings
     assert_agree(ours, true, None if is_error(true) else terms(name, call, fl.reference, true))
     if name.startswith("relu") and not is_error(true):
-        for a, b in zip(zoo.flat(ours), zoo.flat(true), strict=True):
+        for a, b in zip(kit.flat(ours), kit.flat(true), strict=True):
             np.testing.assert_array_equal(a, b)
             np.testing.assert_array_equal(np.signbit(a[a == 0]), np.signbit(b[b == 0]))
 
@@ -139,15 +141,15 @@ def attributes(layer):
     return {name: value for name, value in values.items() if name in ("y", "dW", "db", "mask", "out")}
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", families.LAYERS)
 @repeatably
 @drawn
 def test_layers(name, r):
     """Call by call the same results, errors and attributes; and no input is written to."""
-    room = Room()
-    made, calls = any_layer(r, room, name, comparable=True)
-    before = room.state()
-    ours, true = (zoo.outcome(getattr(owner, name), *made) for owner in (fl, fl.reference))
+    arena = Arena()
+    made, calls = any_layer(r, arena, name, comparable=True)
+    before = arena.state()
+    ours, true = (kit.outcome(getattr(owner, name), *made) for owner in (fl, fl.reference))
     if is_error(true):
         assert ours == true
         return
@@ -155,75 +157,74 @@ def test_layers(name, r):
     for call in calls:
         (a, our_warnings), (b, true_warnings) = observed(call.of, ours), observed(call.of, true)
         assert our_warnings == true_warnings
-        size = 100 if name == "Affine" else largest(call.args)
-        assert_agree(a, b, None if is_error(b) else [size] * len(zoo.flat(b)), rtol)
+        size = 100 if families.LAYER[name].kind == "affine" else largest(call.args)
+        assert_agree(a, b, None if is_error(b) else [size] * len(kit.flat(b)), rtol)
         fast, pure = attributes(ours), attributes(true)
         assert_agree(tuple(fast.values()), tuple(pure.values()), [size] * len(pure), rtol)
-    assert room.is_unchanged(before)
+    assert arena.is_unchanged(before)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", families.OPTIMIZERS)
 @repeatably
 @drawn
 def test_optimizers(name, r):
     """The same parameters after each update, or the same error; and but for the parameters nothing is written to."""
-    room = Room()
-    made, options, calls = any_optimizer(r, room, name)
-    start, after = room.state(), []
+    arena = Arena()
+    made, options, calls = any_optimizer(r, arena, name)
+    start, after = arena.state(), []
     for owner in (fl, fl.reference):
-        room.restore(start)
+        arena.restore(start)
         optimizer = getattr(owner, name)(*made, **options)
-        after.append([update(room, optimizer, call) for call in calls])
+        after.append([update(arena, optimizer, call) for call in calls])
     for (ours, our_params), (true, true_params) in zip(*after, strict=True):
         assert ours == true
         for a, b in zip(our_params, true_params, strict=True):
             assert_near(a, b, largest([b]))
 
 
-def update(room, optimizer, call):
+def update(arena, optimizer, call):
     """What one update gave and warned of, and the parameters after it."""
     params = list(call.args[0].values()) if isinstance(call.args[0], dict) else call.args[0]
     params = [p for p in params if isinstance(p, np.ndarray)] if isinstance(params, (list, tuple)) else []
     params = [p for p in params if p.dtype.kind == "f"]
-    before = room.state()
+    before = arena.state()
     outcome = observed(call.of, optimizer)
-    assert room.is_unchanged(before, but=[] if is_error(outcome[0]) else params)
+    assert arena.is_unchanged(before, but=[] if is_error(outcome[0]) else params)
     return outcome, [np.array(p) for p in params]
 
 
 # Floating-point warnings
 
-QUIET = ("relu", "relu_forward", "relu_backward", "sigmoid_forward", "softmax", "softmax_cross_entropy")
+QUIET = [name for name in families.FUNCTIONS if families.FUNCTION[name].quiet]
 
 
-@pytest.mark.parametrize("dtype", zoo.FLOATS)
+@pytest.mark.parametrize("dtype", kit.FLOATS)
 @pytest.mark.parametrize("name", QUIET)
 def test_no_floating_point_warning_at_any_value(name, dtype):
     """Whatever the user's ``np.seterr``: here every flag that NumPy looks at would raise."""
-    special = zoo.specials(dtype)
+    special = kit.specials(dtype)
     rows = np.array([[a, b, 0] for a in special for b in special], dtype)
-    x = rows if name.startswith("softmax") else special
-    other = {"relu_backward": [x > 0], "softmax_cross_entropy": [np.arange(len(x)) % 3]}.get(name, [])
+    args = families.FUNCTION[name].arguments(Arrays(x=special if name in families.ELEMENTWISE else rows))
     with np.errstate(all="raise"):
-        agree_quietly = zoo.call(name, x, *other)
+        agree_quietly = kit.call(name, *args)
     with np.errstate(all="ignore"):
-        for a, b in zip(zoo.flat(agree_quietly), zoo.flat(zoo.reference(name, x, *other)), strict=True):
+        for a, b in zip(kit.flat(agree_quietly), kit.flat(kit.reference(name, *args)), strict=True):
             np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize("name", ["sigmoid_backward", "affine_forward", "affine_backward"])
 @pytest.mark.parametrize("value", [0, 1e-30, 1e30, np.inf, np.nan])
 def test_floating_point_warnings_are_those_of_the_reference(name, dtype, value):
     """A user who asks NumPy to raise gets the same answer on both paths."""
-    args = zoo.common_call(name, dtype)
+    args = families.common_call(name, dtype)
     for i in range(len(args)):
         for fill in (value, -value):
             odd = [a.copy() for a in args]
             odd[i][..., 0] = fill
             odd[-1][..., 0] = fill
             with np.errstate(all="raise"):
-                ours, true = zoo.outcome(zoo.call, name, *odd), zoo.outcome(zoo.reference, name, *odd)
+                ours, true = kit.outcome(kit.call, name, *odd), kit.outcome(kit.reference, name, *odd)
             failed = [isinstance(o, tuple) and isinstance(o[0], type) and o for o in (ours, true)]
             assert failed[0] == failed[1]
 
@@ -235,7 +236,7 @@ def test_sums_over_a_batch_are_as_accurate_in_both(implementation):
         np.testing.assert_allclose(db, len(dout) * float(np.float32(0.1)), rtol=1e-7)
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_sums_that_overflow_do_so_in_silence(implementation, dtype):
     largest, inf = np.finfo(dtype).max, dtype(np.inf)
     one, zero = np.ones((1, 1), dtype), np.zeros((1, 1), dtype)

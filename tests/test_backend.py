@@ -6,14 +6,14 @@ import subprocess
 import sys
 import textwrap
 
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 from fastlayers._core import backend
 
-with_kernels = pytest.mark.skipif(not zoo.LEVELS, reason="a build without kernels")
+with_kernels = pytest.mark.skipif(not kit.LEVELS, reason="a build without kernels")
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_every_level_of_this_machine_was_built_and_the_best_is_loaded():
     output = python(
         "import fastlayers as fl, fastlayers._core.backend as b; print(b.config()['built'], b._level, fl.get_backend())"
     )
-    built, best = zoo.LEVELS, zoo.LEVELS[-1]
+    built, best = kit.LEVELS, kit.LEVELS[-1]
     assert all(repr(level) in output for level in built)
     assert output.split("]")[1].split() == [best, "cython"]
 
@@ -114,7 +114,7 @@ def test_bad_num_threads_change_nothing(n, error, message):
 def test_a_number_of_threads_beyond_all_measure():
     """It may be taken or refused, but not both."""
     fl.set_num_threads(2)
-    refused = zoo.outcome(fl.set_num_threads, 2**100)
+    refused = kit.outcome(fl.set_num_threads, 2**100)
     assert fl.get_num_threads() == (2 if refused else 2**100)
 
 
@@ -133,7 +133,7 @@ def test_environment_backend():
 @with_kernels
 @pytest.mark.parametrize("cap", backend.LEVELS)
 def test_environment_level_is_a_cap(cap):
-    best = [level for level in zoo.LEVELS if backend.LEVELS.index(level) <= backend.LEVELS.index(cap)][-1]
+    best = [level for level in kit.LEVELS if backend.LEVELS.index(level) <= backend.LEVELS.index(cap)][-1]
     assert python(REPORT, FASTLAYERS_ISA=cap, FASTLAYERS_BACKEND="cython").split()[:2] == ["cython", best]
 
 
@@ -162,9 +162,9 @@ def test_show_config(capsys):
     )
     assert rows["fastlayers"] == fl.__version__
     assert rows["backend"] == fl.get_backend()
-    assert rows["threads"].startswith(f"{fl.get_num_threads()} at most" if zoo.LEVELS else "the reference runs on one")
+    assert rows["threads"].startswith(f"{fl.get_num_threads()} at most" if kit.LEVELS else "the reference runs on one")
     assert rows["numpy"].startswith(f"{np.__version__}, BLAS ")
-    for level in zoo.LEVELS:
+    for level in kit.LEVELS:
         assert level in rows["built"]
     assert "OpenMP" in rows
 

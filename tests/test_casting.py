@@ -2,9 +2,10 @@
 
 import itertools
 
+import families
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 
@@ -21,13 +22,13 @@ def network(dtype=np.float32, first=()):
 # The kernel
 
 
-@pytest.mark.parametrize("dtype", zoo.REAL)
-@pytest.mark.parametrize("to", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.REAL)
+@pytest.mark.parametrize("to", kit.FAST)
 def test_every_dtype_is_cast_as_numpy_does(level, dtype, to):
     if dtype is np.longdouble:
         assert level.cast_like(np.ones(3, dtype), np.ones(1, to)) is NotImplemented
         return
-    arrays = [zoo.numbers((n,), dtype) for n in zoo.SIZES]
+    arrays = [kit.numbers((n,), dtype) for n in kit.SIZES]
     if dtype is np.float16:
         arrays.append(np.arange(2**16, dtype=np.uint16).view(np.float16))
     elif np.dtype(dtype).kind in "iu":
@@ -35,7 +36,7 @@ def test_every_dtype_is_cast_as_numpy_does(level, dtype, to):
         arrays.append(np.arange(-70, 70).astype(dtype))
         arrays.append(np.array([info.min, info.min + 1, info.max - 1, info.max] * 20, dtype))
     elif np.dtype(dtype).kind == "f":
-        arrays.append(zoo.specials(dtype)[np.abs(zoo.specials(dtype)) != np.finfo(np.float64).max])
+        arrays.append(kit.specials(dtype)[np.abs(kit.specials(dtype)) != np.finfo(np.float64).max])
     for x in arrays:
         got = level.cast_like(x, np.ones(1, to))
         assert got.dtype == to
@@ -45,10 +46,10 @@ def test_every_dtype_is_cast_as_numpy_does(level, dtype, to):
 
 
 def test_a_cast_keeps_the_layout_and_declines_what_is_not_plain(level):
-    x, like = zoo.numbers((5, 3), np.float64), np.ones(1, np.float32)
+    x, like = kit.numbers((5, 3), np.float64), np.ones(1, np.float32)
     assert level.cast_like(np.asfortranarray(x), like).flags.f_contiguous
     assert level.cast_like(x.reshape(5, 3, 1), like).shape == (5, 3, 1)
-    for odd in (x[:, ::2], zoo.LAYOUTS["byte-swapped"](x), zoo.LAYOUTS["subclass"](x), x * 1j, [1.0], None):
+    for odd in (x[:, ::2], kit.LAYOUTS["byte-swapped"](x), kit.LAYOUTS["subclass"](x), x * 1j, [1.0], None):
         assert level.cast_like(odd, like) is NotImplemented
     assert level.cast_like(x, np.ones(1, np.float16)) is NotImplemented
 
@@ -75,8 +76,8 @@ def test_what_would_become_infinite_is_declined_wherever_it_stands(level, size):
 @pytest.mark.parametrize("to", [np.float32, np.float64, np.float16])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, np.uint8, np.int64, np.bool_])
 def test_a_network_has_the_dtype_of_its_parameters(dtype, to, first):
-    x, t = zoo.numbers((7, 4), dtype), np.arange(7) % 3
-    for given in (x, np.asfortranarray(x), zoo.LAYOUTS["byte-swapped"](x), zoo.LAYOUTS["every second"](x), x.tolist()):
+    x, t = kit.numbers((7, 4), dtype), np.arange(7) % 3
+    for given in (x, np.asfortranarray(x), kit.LAYOUTS["byte-swapped"](x), kit.LAYOUTS["every second"](x), x.tolist()):
         ours, cast = network(to, first), network(to, first)
         y = ours.predict(given)
         assert y.dtype == to
@@ -114,7 +115,7 @@ def test_what_is_beyond_the_parameters_dtype_is_refused_with_nothing_changed():
 @pytest.mark.usefixtures("implementation")
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, np.uint8])
 def test_a_fit_is_that_of_data_in_the_parameters_dtype(dtype):
-    x, t, ours, cast = zoo.numbers((70, 4), dtype), np.arange(70) % 3, network(), network()
+    x, t, ours, cast = kit.numbers((70, 4), dtype), np.arange(70) % 3, network(), network()
     options = {"epochs": 2, "optimizer": fl.SGD(), "rng": 0}
     one = ours.fit(x, t, validation_data=(x, t), **options)
     other = cast.fit(x.astype(np.float32), t, validation_data=(x.astype(np.float32), t), **options)
@@ -149,11 +150,11 @@ class Derived(fl.Relu):
 
 @pytest.mark.usefixtures("implementation")
 def test_a_users_first_layer_gets_what_was_given():
-    x = zoo.numbers((5, 4), np.int64)
+    x = kit.numbers((5, 4), np.int64)
     own = Recording()
     network(first=[own]).predict(x)
     assert own.given is x
-    assert network(first=[Derived()]).predict(zoo.numbers((5, 4), np.float64)).dtype == np.float64
+    assert network(first=[Derived()]).predict(kit.numbers((5, 4), np.float64)).dtype == np.float64
     assert network(first=[fl.Relu(), own]).predict(x).dtype == np.float32
     assert own.given.dtype == np.float32
 
@@ -161,7 +162,7 @@ def test_a_users_first_layer_gets_what_was_given():
 @pytest.mark.usefixtures("implementation")
 @pytest.mark.parametrize("which", ["W", "b"])
 def test_parameters_of_several_dtypes_are_promoted(which):
-    net, x = network(), zoo.numbers((5, 4), np.float32)
+    net, x = network(), kit.numbers((5, 4), np.float32)
     setattr(net.layers[0], which, getattr(net.layers[0], which).astype(np.float64))
     assert net.predict(x).dtype == np.float64
     assert net.predict(x.astype(np.float16)).dtype == np.float64
@@ -175,15 +176,15 @@ def test_parameters_of_several_dtypes_are_promoted(which):
 @pytest.mark.parametrize("others", [np.float16, np.float64, np.int16, np.int32, np.int64, np.uint8, np.bool_])
 @pytest.mark.parametrize("name", ["affine_forward", "affine_backward", "sigmoid_backward", "tanh_backward"])
 def test_a_kernel_promotes_its_operands_as_numpy_does(level, name, others):
-    args = zoo.common_call(name, np.float32)
+    args = families.common_call(name, np.float32)
     for which in range(len(args)):
         mixed = [a.astype(others) if i == which else a for i, a in enumerate(args)]
-        got, true = getattr(level, name)(*mixed), zoo.reference(name, *mixed)
+        got, true = getattr(level, name)(*mixed), kit.reference(name, *mixed)
         if got is NotImplemented:  # the results are of several dtypes, since dout is of the narrower
             assert name == "affine_backward"
             assert len({a.dtype for a in true}) == 2 or true[0].dtype != mixed[0].dtype
             continue
-        for a, b in zip(zoo.flat(got), zoo.flat(true), strict=True):
+        for a, b in zip(kit.flat(got), kit.flat(true), strict=True):
             assert a.dtype == b.dtype
             np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-5)
 
@@ -191,12 +192,12 @@ def test_a_kernel_promotes_its_operands_as_numpy_does(level, name, others):
 @pytest.mark.parametrize("others", [np.float16, np.float64, np.int64, np.bool_])
 @pytest.mark.parametrize("name", ["softmax_cross_entropy", "mean_squared_error", "sigmoid_cross_entropy"])
 def test_a_loss_takes_targets_and_weights_of_any_dtype(level, name, others):
-    x = zoo.numbers((6, 5), np.float32)
+    x = kit.numbers((6, 5), np.float32)
     t = (np.arange(30).reshape(6, 5) % 4 / 4).astype(others)
     options = {"sample_weight": np.arange(1, 7).astype(others)}
     if name == "softmax_cross_entropy":
         options["weight"] = np.arange(1, 6).astype(others)
-    got, true = getattr(level, name)(x, t, **options), zoo.reference(name, x, t, **options)
+    got, true = getattr(level, name)(x, t, **options), kit.reference(name, x, t, **options)
     assert got is not NotImplemented
     assert got[0] == pytest.approx(true[0], rel=2e-6)
     assert got[1].dtype == np.float32
@@ -205,7 +206,7 @@ def test_a_loss_takes_targets_and_weights_of_any_dtype(level, name, others):
 
 def test_a_loss_declines_targets_that_would_be_others(level):
     """For the rules to refuse them, or NumPy to warn: as they were given, they are no probability, or no float32."""
-    x = zoo.numbers((6, 5), np.float32)
+    x = kit.numbers((6, 5), np.float32)
     t = np.zeros((6, 5))
     t[5, 4] = np.nextafter(1, 2)
     assert level.sigmoid_cross_entropy(x, t) is NotImplemented
@@ -214,14 +215,14 @@ def test_a_loss_declines_targets_that_would_be_others(level):
     assert level.softmax_cross_entropy(x, t) is NotImplemented
 
 
-@pytest.mark.parametrize("name", zoo.RULES)
+@pytest.mark.parametrize("name", families.UPDATES)
 def test_an_optimizer_takes_gradients_of_another_dtype(level, name):
-    factors = zoo.RULES[name]
+    factors = families.UPDATES[name]
     for others in (np.float16, np.float64, np.int64):
-        lists, expected = (zoo.rule_call(name, np.float32)[: -len(factors)] for _ in range(2))
+        lists, expected = (families.update_call(name, np.float32)[: -len(factors)] for _ in range(2))
         grads = [(2 * grad).astype(others) for grad in lists[1]]
         assert getattr(level, name)(lists[0], grads, *lists[2:], *factors) is None
-        zoo.formula(name)(expected[0], [grad.astype(np.float32) for grad in grads], *expected[2:], *factors)
+        kit.formula(name)(expected[0], [grad.astype(np.float32) for grad in grads], *expected[2:], *factors)
         for ours, true in zip(itertools.chain(*lists), itertools.chain(*expected), strict=True):
             np.testing.assert_allclose(ours, true, rtol=2e-6, atol=1e-6)
     grads[0] = np.full(grads[0].shape, 1e39)

@@ -2,14 +2,14 @@
 
 import math
 
+import kit
 import numpy as np
 import pytest
-import zoo
-from calls import OPTIMIZERS
+from families import OPTIMIZERS
 
 import fastlayers as fl
 
-DTYPES = (np.float16, *zoo.FAST, np.longdouble)
+DTYPES = (np.float16, *kit.FAST, np.longdouble)
 every_optimizer = pytest.mark.parametrize("name", OPTIMIZERS)
 on_every_implementation = pytest.mark.usefixtures("implementation")
 
@@ -26,7 +26,7 @@ def test_the_norm_is_of_all_gradients_and_accurate(dtype):
         np.testing.assert_allclose(param.astype(float), -grad.astype(float) / length, rtol=rtol)
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_a_long_norm_loses_no_digits(level, dtype):
     """A float32 sum of a million and a half equal terms would stand still, or drift by some thousands of ulp."""
     grad = np.full((1_500_000, 1), 0.1, dtype)
@@ -69,4 +69,4 @@ def test_gradients_of_nothing(name):
     optimizer.update([], [])
     params = [np.ones((0, 3)), np.ones(2)]
     getattr(fl, name)(0.1, weight_decay=0.5, clip_norm=1.0).update(params, [np.ones((0, 3)), np.zeros(2)])
-    zoo.assert_same(params[1], np.ones(2))
+    kit.assert_same(params[1], np.ones(2))

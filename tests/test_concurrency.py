@@ -9,15 +9,16 @@ import textwrap
 import threading
 from contextlib import contextmanager
 
+import families
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 from fastlayers._core import backend
 
 THREADS = int(os.environ.get("FASTLAYERS_TEST_THREADS", "8"))
-needs_gil = pytest.mark.skipif(zoo.FREE_THREADED, reason="there is no GIL to release")
+needs_gil = pytest.mark.skipif(kit.FREE_THREADED, reason="there is no GIL to release")
 
 
 @pytest.fixture(autouse=True)
@@ -57,15 +58,15 @@ def together(*jobs, timeout=60):
 
 def bits(*results):
     """Results as what can be compared to the last bit."""
-    return [part.tobytes() if isinstance(part, np.ndarray) else part for result in results for part in zoo.flat(result)]
+    return [part.tobytes() if isinstance(part, np.ndarray) else part for result in results for part in kit.flat(result)]
 
 
 def calls(dtype, rows, columns):
     """Every function with its arguments: whole numbers, whose products are exact however BLAS splits them."""
-    for name in zoo.FUNCTIONS:
-        arrays = zoo.common_call(name, dtype, rows, columns)
+    for name in families.FUNCTIONS:
+        arrays = families.common_call(name, dtype, rows, columns)
         yield getattr(fl, name), [np.rint(a) if a.dtype == dtype else a for a in arrays]
-    x, labels = zoo.common_call("softmax_cross_entropy", dtype, rows, columns)
+    x, labels = families.common_call("softmax_cross_entropy", dtype, rows, columns)
     yield fl.cross_entropy_error, (fl.softmax(x), labels)
 
 
@@ -136,9 +137,9 @@ def test_threads_predict_with_a_network_while_another_takes_its_gradients(implem
 
 def test_threads_share_a_layer(implementation):
     """Its state is that of whichever call was the last; what a call returns is its caller's own."""
-    W, b = (np.rint(zoo.numbers(shape, np.float32)) for shape in ((8, 20), (20,)))
+    W, b = (np.rint(kit.numbers(shape, np.float32)) for shape in ((8, 20), (20,)))
     layers = [fl.Relu(), fl.Sigmoid(), fl.Affine(W, b)]
-    inputs = [np.rint(zoo.numbers((5, 8), np.float32, seed)) for seed in range(THREADS)]
+    inputs = [np.rint(kit.numbers((5, 8), np.float32, seed)) for seed in range(THREADS)]
     expected = [bits(*[layer.forward(x) for layer in layers]) for x in inputs]
 
     def check(i):
@@ -169,7 +170,7 @@ def meanwhile(job):
         assert not thread.is_alive(), "a thread hangs"
 
 
-@pytest.mark.skipif(not zoo.LEVELS, reason="there is one backend")
+@pytest.mark.skipif(not kit.LEVELS, reason="there is one backend")
 @pytest.mark.parametrize(("shape", "times"), [((6, 5), 40), ((1024, 600), 1)])
 def test_the_settings_change_while_others_call(shape, times):
     """Whichever backend answers a call, on however many threads, the result is that backend's."""
@@ -193,9 +194,9 @@ def test_the_settings_change_while_others_call(shape, times):
         together(*[call] * THREADS)
 
 
-@pytest.mark.parametrize("level", zoo.LEVELS[-1:], indirect=True)
+@pytest.mark.parametrize("level", kit.BEST, indirect=True)
 def test_the_number_of_threads_changes_while_kernels_run(level):
-    x, numbers = zoo.numbers((300_000,), np.float32), itertools.cycle((1, 2, 3, 4))
+    x, numbers = kit.numbers((300_000,), np.float32), itertools.cycle((1, 2, 3, 4))
     expected = bits(level.sigmoid_forward(x))
 
     def call():
@@ -247,7 +248,7 @@ def test_threads_import_it_and_make_their_first_call_at_once():
             barrier.wait()
             import fastlayers as fl
             fl.set_num_threads(3)
-            barrier.wait()  # the first large call hires the kernels' threads
+            barrier.wait()  # the first large call starts the kernels' threads
             sums.append(float(fl.sigmoid_forward(np.zeros(300_000)).sum() + fl.reference.Relu().forward([1.0])[0]))
 
         threads = [threading.Thread(target=first) for _ in range(8)]
@@ -301,13 +302,13 @@ def test_ctrl_c_in_a_large_call_is_heard_after_it():
 
 
 @needs_gil
-@pytest.mark.parametrize("name", [*zoo.KERNELS, *zoo.RULES])
+@pytest.mark.parametrize("name", [*families.KERNELS, *families.UPDATES])
 def test_a_large_call_leaves_the_interpreter_to_others(level, no_switching, name):
     """Another thread, which waits for the GIL, has run before the call is over; one of a few tries shows it."""
-    if name in zoo.RULES:
-        args = zoo.rule_call(name, np.float64, [(6000, 1000)])
+    if name in families.UPDATES:
+        args = families.update_call(name, np.float64, [(6000, 1000)])
     else:  # longer than a turn on a lone core
-        args = zoo.common_call(name, np.float64, 6000, 1000)
+        args = families.common_call(name, np.float64, 6000, 1000)
     for _ in range(200):
         begun, ran = threading.Event(), threading.Event()
         other = threading.Thread(target=lambda begun=begun, ran=ran: begun.wait() and ran.set())

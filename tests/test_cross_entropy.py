@@ -4,9 +4,9 @@ import decimal
 import functools
 import math
 
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 
@@ -27,23 +27,23 @@ def expected_loss(x, t):
 
 def soft_targets(shape, dtype):
     """Weights of each class that do not sum to 1, some of them 0."""
-    return np.abs(zoo.numbers(shape, dtype, seed=9))
+    return np.abs(kit.numbers(shape, dtype, seed=9))
 
 
 def targets_for(shape):
     """Labels and targets of every kind for scores of a shape."""
     rows, classes = (shape[:-1], shape[-1])
     labels = np.random.default_rng(3).integers(0, classes, rows)
-    kinds = {f"labels {d.__name__}": labels.astype(d) for d in zoo.INTEGERS}
+    kinds = {f"labels {d.__name__}": labels.astype(d) for d in kit.INTEGERS}
     kinds |= {f"one-hot {d.__name__}": np.eye(classes, dtype=d)[labels] for d in (np.bool_, np.int64, np.float32)}
-    kinds |= {f"soft {d.__name__}": soft_targets(shape, d) for d in zoo.FLOATS}
+    kinds |= {f"soft {d.__name__}": soft_targets(shape, d) for d in kit.FLOATS}
     return kinds
 
 
-@pytest.mark.parametrize("dtype", [*zoo.FLOATS, np.int32])
+@pytest.mark.parametrize("dtype", [*kit.FLOATS, np.int32])
 @pytest.mark.parametrize("shape", [(4, 6), (1, 1), (5, 2), (3, 33), (6,), (1,)])
 def test_loss_and_gradient_for_every_kind_of_target(shape, dtype):
-    x = zoo.numbers(shape, dtype)
+    x = kit.numbers(shape, dtype)
     for kind, t in targets_for(shape).items():
         loss, dx = fl.softmax_cross_entropy(x, t)
         true_loss, true_dx = expected_loss(x, t)
@@ -54,10 +54,10 @@ def test_loss_and_gradient_for_every_kind_of_target(shape, dtype):
         np.testing.assert_allclose(dx.astype(float), true_dx.astype(float), rtol=20 * eps, atol=20 * eps, err_msg=kind)
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_loss_of_sizes_round_the_vector_width(dtype):
-    for size in zoo.SIZES[1:]:
-        x, labels = zoo.numbers((3, size), dtype), np.array([0, size // 2, size - 1])
+    for size in kit.SIZES[1:]:
+        x, labels = kit.numbers((3, size), dtype), np.array([0, size // 2, size - 1])
         for t in (labels, np.eye(size, dtype=dtype)[labels]):
             loss, dx = fl.softmax_cross_entropy(x, t)
             true_loss, true_dx = expected_loss(x, t)
@@ -66,15 +66,15 @@ def test_loss_of_sizes_round_the_vector_width(dtype):
             np.testing.assert_allclose(dx, true_dx.astype(float), rtol=20 * eps, atol=4 * eps)
 
 
-@pytest.mark.parametrize("layout", zoo.LAYOUTS)
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("layout", kit.LAYOUTS)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_loss_of_layouts(dtype, layout):
-    x, arrange = zoo.numbers((6, 5), dtype), zoo.LAYOUTS[layout]
+    x, arrange = kit.numbers((6, 5), dtype), kit.LAYOUTS[layout]
     for t in (np.arange(6) % 5, soft_targets((6, 5), dtype)):
         loss, dx = fl.softmax_cross_entropy(x, t)
         odd_loss, odd_dx = fl.softmax_cross_entropy(arrange(x), arrange(t))
         assert odd_loss == loss
-        zoo.assert_same(odd_dx, dx)
+        kit.assert_same(odd_dx, dx)
         assert odd_dx.flags.c_contiguous
 
 
@@ -96,7 +96,7 @@ def exact_losses(dtype):
     return x, losses
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_loss_accuracy(dtype):
     """Each class as the label in turn: the right class dominant, the wrong one, none."""
     x, exact = exact_losses(dtype)
@@ -110,7 +110,7 @@ def test_loss_accuracy(dtype):
     assert off[worst] <= 4, f"label {worst[1]} of {x[worst[0]]}"
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize("gap", [1, 8, 20, 40, 60, 80])
 def test_gradient_where_the_right_class_dominates(dtype, gap):
     """``y - 1`` would be 0 or a few bits; every digit of it is there, and the row sums to 0."""
@@ -127,10 +127,10 @@ RISES = [0.0, 1.0, 20.0, 31.9, 32.1, 60.0, 300.0, -300.0, 1e30]
 
 @pytest.mark.parametrize("place", [0, 511, 512, 700, 1099])
 @pytest.mark.parametrize("base", [0.0, -250.0, 250.0, -3000.0, 3000.0])
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_long_rows_whose_largest_is_anywhere(dtype, base, place):
     """A long row is read in pieces, and a later one may hold a larger score, by little or by far."""
-    x = (zoo.numbers((len(RISES), 1100), dtype) + dtype(base)).astype(dtype)
+    x = (kit.numbers((len(RISES), 1100), dtype) + dtype(base)).astype(dtype)
     x[:, place] += np.array(RISES, dtype)
     x[2, -1] = x[2].max()  # twice
     labels = np.where(np.arange(len(RISES)) % 2, place, 17)
@@ -146,9 +146,9 @@ def test_long_rows_whose_largest_is_anywhere(dtype, base, place):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_long_rows_with_special_values(dtype, value):
-    x, labels = zoo.numbers((6, 1500), dtype), np.full(6, 1400)
+    x, labels = kit.numbers((6, 1500), dtype), np.full(6, 1400)
     x[1, 3] = x[2, 900] = value  # in the first piece of a row, in a later one
     x[3, :600] = value  # the first piece knows no score at all
     x[4] = value
@@ -164,18 +164,18 @@ def test_long_rows_with_special_values(dtype, value):
         np.testing.assert_allclose(dx, true_dx.astype(float), rtol=1e-5, atol=1e-9)
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_loss_of_a_long_batch(dtype):
     n = 300_001
     loss, dx = fl.softmax_cross_entropy(np.zeros((n, 3), dtype), np.full(n, 2))
     assert loss == pytest.approx(np.log(3), rel=4 * float(np.finfo(dtype).eps))
-    zoo.assert_close(dx, np.tile(np.array([1, 1, -2]) / np.longdouble(3 * n), (n, 1)), ulps=4)
+    kit.assert_close(dx, np.tile(np.array([1, 1, -2]) / np.longdouble(3 * n), (n, 1)), ulps=4)
 
 
-@pytest.mark.parametrize("dtype", zoo.FLOATS)
+@pytest.mark.parametrize("dtype", kit.FLOATS)
 def test_rows_with_special_values(dtype):
     """A row without probabilities has no loss and no gradient, whatever its label; others keep theirs."""
-    x, labels = zoo.numbers((4, 5), dtype), np.array([0, 1, 2, 3])
+    x, labels = kit.numbers((4, 5), dtype), np.array([0, 1, 2, 3])
     for row in (np.inf, np.nan, -np.inf):
         for columns in [slice(None)] if row == -np.inf else [0, 2, 4]:
             odd = x.copy()
@@ -185,32 +185,32 @@ def test_rows_with_special_values(dtype):
                 loss, dx = fl.softmax_cross_entropy(odd, t)
                 assert np.isnan(loss)
                 assert np.isnan(dx[2]).all()
-                zoo.assert_same(dx[[0, 1, 3]], good[[0, 1, 3]])
+                kit.assert_same(dx[[0, 1, 3]], good[[0, 1, 3]])
 
 
-@pytest.mark.parametrize("dtype", zoo.FLOATS)
+@pytest.mark.parametrize("dtype", kit.FLOATS)
 def test_impossible_classes(dtype):
     """-inf among numbers is probability 0: as the label it costs inf, as another class nothing."""
     x = np.array([[0, -np.inf, 0]], dtype)
     for other, impossible in (([0], [1]), ([[1, 0, 0]], [[0, 1, 0]])):
         loss, dx = fl.softmax_cross_entropy(x, np.array(other))
         assert loss == pytest.approx(np.log(2))
-        zoo.assert_same(dx, np.array([[-0.5, 0, 0.5]], dtype))
+        kit.assert_same(dx, np.array([[-0.5, 0, 0.5]], dtype))
         loss, dx = fl.softmax_cross_entropy(x, np.array(impossible))
         assert loss == np.inf
-        zoo.assert_same(dx, np.array([[0.5, -1, 0.5]], dtype))
+        kit.assert_same(dx, np.array([[0.5, -1, 0.5]], dtype))
 
 
-@pytest.mark.parametrize("dtype", zoo.FLOATS)
+@pytest.mark.parametrize("dtype", kit.FLOATS)
 def test_extreme_scores(dtype):
     largest = np.finfo(dtype).max
     x = np.array([[largest, -largest, 0]], dtype)
     loss, dx = fl.softmax_cross_entropy(x, [0])
     assert loss == 0
-    zoo.assert_same(np.abs(dx), np.zeros((1, 3), dtype))
+    kit.assert_same(np.abs(dx), np.zeros((1, 3), dtype))
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_targets_of_great_weight(dtype):
     """The loss is a Python float, also where it is more than a float32 holds."""
     x, t = np.array([[0, 4.5]], dtype), np.array([[np.finfo(np.float32).max, 1]], dtype)
@@ -226,14 +226,14 @@ def test_empty_batches():
     ):
         loss, dx = fl.softmax_cross_entropy(x, t)
         assert np.isnan(loss)
-        zoo.assert_same(dx, x)
+        kit.assert_same(dx, x)
         assert np.isnan(fl.cross_entropy_error(x, t))
     loss, dx = fl.softmax_cross_entropy(np.empty((2, 0)), np.empty((2, 0)))
     assert loss == 0
     assert dx.shape == (2, 0)
 
 
-@pytest.mark.parametrize("dtype", zoo.REAL)
+@pytest.mark.parametrize("dtype", kit.REAL)
 def test_cross_entropy_error(dtype):
     y = np.array([[0.1, 0.05, 0.6, 0.25], [0, 0.5, 0, 0.5]]).astype(dtype)
     wide = y.astype(np.exp(y).dtype)
@@ -264,18 +264,15 @@ BAD_TARGETS = {
     "targets of another shape": ((X, X.T), ValueError, ("(4, 3)", "(3, 4)")),
     "batch of targets for one sample": ((X[0], X[:1]), ValueError, ("(1, 4)", "(4,)")),
 }
-BAD = {f"{name}: {k}": zoo.Bad(name, *bad) for name in NAMES for k, bad in BAD_TARGETS.items()}
+BAD = {f"{name}: {k}": kit.Bad(name, *bad) for name in NAMES for k, bad in BAD_TARGETS.items()}
 BAD |= {
-    "labels of a flattened batch": zoo.Bad("softmax_cross_entropy", (X[None], T), ValueError, ("(1, 3, 4)", "(3,)")),
-    "label by its index": zoo.Bad(
+    "labels of a flattened batch": kit.Bad("softmax_cross_entropy", (X[None], T), ValueError, ("(1, 3, 4)", "(3,)")),
+    "label by its index": kit.Bad(
         "softmax_cross_entropy", (X[None], T[None, [0, 1, 2, 0]] + 2), ValueError, ("label 3 at index (0, 1)", "[0, 3)")
     ),
-    "0-d scores": zoo.Bad("softmax_cross_entropy", (1.0, 0), ValueError, ("0-dimensional", "(N, C, ...)")),
-    "0-d probabilities": zoo.Bad("cross_entropy_error", (1.0, 0), ValueError, ("()", "(N, C)")),
-    "3-d probabilities": zoo.Bad("cross_entropy_error", (X[None], X[None]), ValueError, ("(1, 3, 4)", "(N, C)")),
-}
-BAD |= {
-    f"{name}: {k} {i}": bad for name in NAMES for k, i, bad in zoo.bad_numbers(name, np.ones((2, 3)), np.array([0, 1]))
+    "0-d scores": kit.Bad("softmax_cross_entropy", (1.0, 0), ValueError, ("0-dimensional", "(N, C, ...)")),
+    "0-d probabilities": kit.Bad("cross_entropy_error", (1.0, 0), ValueError, ("()", "(N, C)")),
+    "3-d probabilities": kit.Bad("cross_entropy_error", (X[None], X[None]), ValueError, ("(1, 3, 4)", "(N, C)")),
 }
 
 
@@ -284,13 +281,13 @@ def test_bad_input(bad):
     bad.check()
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize("classes", [1, 2, 3, 10, 30, 31, 32, 33])
 def test_many_narrow_rows_and_few(implementation, dtype, classes):
     """Rows of fewer than 32 classes are done 32 at a time; each comes out as if it were alone, beside odd ones too."""
     eps = float(np.finfo(dtype).eps)
     for rows in (1, 15, 16, 17, 31, 32, 33, 64, 100, 300):
-        x = zoo.numbers((rows, classes), dtype) * 3
+        x = kit.numbers((rows, classes), dtype) * 3
         x[rows // 2, classes // 2] = 60
         labels = np.arange(rows) % classes
         loss, dx = fl.softmax_cross_entropy(x, labels)

@@ -6,14 +6,15 @@ import math
 import pickle
 import tracemalloc
 
+import families
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 from fastlayers._core import backend
 
-DTYPES = (np.float16, *zoo.FAST, np.longdouble)
+DTYPES = (np.float16, *kit.FAST, np.longdouble)
 LR, ALPHA, BETA1, BETA2, EPS = 0.1, 0.8, 0.8, 0.95, 1e-3
 
 
@@ -63,8 +64,8 @@ on_every_implementation = pytest.mark.usefixtures("implementation")
 
 
 def problem(dtype=np.float64, steps=1):
-    params = [zoo.numbers(shape, dtype, i) for i, shape in enumerate(SHAPES)]
-    return params, [[zoo.numbers(shape, dtype, 5 + i) for shape in SHAPES] for i in range(steps)]
+    params = [kit.numbers(shape, dtype, i) for i, shape in enumerate(SHAPES)]
+    return params, [[kit.numbers(shape, dtype, 5 + i) for shape in SHAPES] for i in range(steps)]
 
 
 @on_every_implementation
@@ -80,29 +81,29 @@ def test_formula(name, dtype, decay, clip):
         before = [g.copy() for g in grads]
         optimizer.update(params, grads)
         for grad, copied in zip(grads, before, strict=True):
-            zoo.assert_same(grad, copied)
+            kit.assert_same(grad, copied)
     eps = max(float(np.finfo(dtype).eps), float(np.finfo(float).eps))
     for param, expected in zip(params, true, strict=True):
         assert param.dtype == dtype
         np.testing.assert_allclose(param.astype(float), expected.astype(float), rtol=200 * eps, atol=200 * eps)
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize("order", "CF")
-@pytest.mark.parametrize("name", zoo.RULES)
+@pytest.mark.parametrize("name", families.UPDATES)
 def test_the_kernel_takes_every_form_of_its_rule_and_agrees_with_the_reference(level, name, order, dtype):
     """Arrays round the length of a chunk, and one of several spans."""
     shapes = [(1, 1), (511, 1), (512, 1), (513, 1), (40, 30), (1, 40_000), (30,), ()]
-    lists = len(zoo.rule_call(name)) - len(zoo.RULES[name])
-    own = {"momentum_update": [(0.1, 0.8, True), (0.1, 0.8, False)]}.get(name, [zoo.RULES[name]])
+    lists = len(families.update_call(name)) - len(families.UPDATES[name])
+    own = {"momentum_update": [(0.1, 0.8, True), (0.1, 0.8, False)]}.get(name, [families.UPDATES[name]])
     last = {"adam_update": [(True,), (False,)]}.get(name, [()])
     for factors in itertools.product(own, [(0.0,), (0.02,)], [(None,), (0.5,), (1e9,)], last):
         ours, true = (
-            [[np.array(a, order=order) for a in arrays] for arrays in zoo.rule_call(name, dtype, shapes)[:lists]]
+            [[np.array(a, order=order) for a in arrays] for arrays in families.update_call(name, dtype, shapes)[:lists]]
             for _ in range(2)
         )
         assert getattr(level, name)(*ours, *itertools.chain(*factors)) is None
-        zoo.formula(name)(*true, *itertools.chain(*factors))
+        kit.formula(name)(*true, *itertools.chain(*factors))
         rtol, atol = (2e-6, 1e-6) if dtype is np.float32 else (1e-13, 1e-14)
         for a, b in zip(itertools.chain(*ours), itertools.chain(*true), strict=True):
             np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
@@ -118,17 +119,17 @@ def test_nothing_else_changes_a_bit(name):
         without.update(plain, grads)
         within.update(asked, grads)
     for a, b in zip(plain, asked, strict=True):
-        zoo.assert_same(a, b)
+        kit.assert_same(a, b)
 
 
 @on_every_implementation
 @every_optimizer
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_a_bias_does_not_decay(name, dtype):
     """Nor is it multiplied by 0, which would make nan of infinity."""
     bias, weight = np.array([1.0, np.inf], dtype), np.ones((1, 2), dtype)
     MAKE[name](fl, weight_decay=0.5).update([weight, bias], [np.zeros((1, 2), dtype), np.zeros(2, dtype)])
-    zoo.assert_same(bias, np.array([1.0, np.inf], dtype))
+    kit.assert_same(bias, np.array([1.0, np.inf], dtype))
     assert np.all(weight < 1)
 
 
@@ -137,7 +138,7 @@ def test_a_bias_does_not_decay(name, dtype):
 @pytest.mark.parametrize("kind", [np.float16, np.float64, np.longdouble, np.int8, np.uint8, np.int64, np.bool_])
 def test_gradients_of_another_dtype(name, kind):
     """They count as the numbers that they are: the square of an int8 is not an int8."""
-    params, grads = [zoo.numbers((2, 1), np.float32), np.ones(1, np.float32)], [np.array([[100], [1]], kind)]
+    params, grads = [kit.numbers((2, 1), np.float32), np.ones(1, np.float32)], [np.array([[100], [1]], kind)]
     grads.append(np.ones(1, np.float32))
     true = by_hand(name, params, [grads], 0.25, 0.5)
     MAKE[name](fl, weight_decay=0.25, clip_norm=0.5).update(params, grads)
@@ -149,7 +150,7 @@ def test_gradients_of_another_dtype(name, kind):
 @every_optimizer
 def test_a_parameter_that_is_its_own_gradient(name):
     """The norm and the gradient are read before the parameter is written to."""
-    start = [zoo.numbers((40, 30), np.float64)]
+    start = [kit.numbers((40, 30), np.float64)]
     true = by_hand(name, start, [start], 0.25, 0.5)
     param = start[0].copy()
     MAKE[name](fl, weight_decay=0.25, clip_norm=0.5).update([param], [param])
@@ -225,7 +226,7 @@ def test_an_optimizer_that_was_pickled_or_copied_goes_on(name):
             other.update(start, grads)
         assert (other.t, other.lr) == (6, optimizer.lr)
         for a, b in zip(start, params, strict=True):
-            zoo.assert_same(a, b)
+            kit.assert_same(a, b)
 
 
 @on_every_implementation
@@ -242,7 +243,7 @@ def test_an_optimizer_of_before_there_were_these(old):
         new.update(true, grads)
     assert optimizer.t == 2
     for a, b in zip(params, true, strict=True):
-        zoo.assert_same(a, b)
+        kit.assert_same(a, b)
 
 
 def test_defaults():

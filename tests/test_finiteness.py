@@ -1,8 +1,8 @@
 """Whether arrays are finite, and where they are not: whatever their dtype, layout and size."""
 
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 from fastlayers.training import finiteness
@@ -22,7 +22,7 @@ def test_the_first_is_found(dtype, bad):
     assert finiteness.first_nonfinite(np.asarray(bad, dtype)) == ()
 
 
-@pytest.mark.parametrize("layout", zoo.LAYOUTS.values(), ids=zoo.LAYOUTS)
+@pytest.mark.parametrize("layout", kit.LAYOUTS.values(), ids=kit.LAYOUTS)
 def test_in_every_layout(layout):
     array = np.ones((5, 3))
     array[2, 1] = np.nan

@@ -2,14 +2,14 @@
 
 import copy
 
+import kit
 import numpy as np
 import pytest
-import zoo
 from fitting import LABELS, ONE_HOT, RNG, WEIGHTS, Noise, Spy, Squares, X, by_hand, network, same
 
 import fastlayers as fl
 from fastlayers import reference
-from fastlayers.training import loop
+from fastlayers.training import batches
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
@@ -54,7 +54,7 @@ def test_it_is_the_loop_of_train_step(make, x, t, shuffle):
 @pytest.mark.parametrize("gathered", [0, 700, 1 << 20])
 @pytest.mark.parametrize("batch_size", [1, 7, 49, 50, 1000])
 def test_however_much_is_gathered_at_once(optimizer, gathered, batch_size, monkeypatch):
-    monkeypatch.setattr(loop, "GATHERED", gathered)
+    monkeypatch.setattr(batches, "GATHERED", gathered)
     ours, hand = network(), network()
     ours.fit(X, LABELS, 2, batch_size, optimizer=optimizer(), rng=1)
     by_hand(hand, X, LABELS, 2, batch_size, optimizer(), 1)
@@ -64,16 +64,16 @@ def test_however_much_is_gathered_at_once(optimizer, gathered, batch_size, monke
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("layout", ["contiguous", "fortran", "reversed", "every second", "unaligned", "byte-swapped"])
 def test_batches_are_what_the_kernels_take(layout, shuffle, monkeypatch):
-    monkeypatch.setattr(loop, "GATHERED", 700)
+    monkeypatch.setattr(batches, "GATHERED", 700)
     net = fl.Sequential([Spy(), *network().layers], fl.SoftmaxWithLoss())
-    net.fit(zoo.LAYOUTS[layout](X), LABELS, 2, 16, shuffle=shuffle)
+    net.fit(kit.LAYOUTS[layout](X), LABELS, 2, 16, shuffle=shuffle)
     seen = net.layers[0].seen
     assert [len(x) for x in seen] == [16, 16, 16, 2] * 2
     assert all(x.flags.c_contiguous and x.flags.aligned and x.dtype.isnative for x in seen)
     # A batch that is still held is not written to when the next ones are gathered.
     for epoch in (seen[:4], seen[4:]):
         rows = np.concatenate(epoch)
-        zoo.assert_same(np.sort(rows, axis=0), np.sort(X, axis=0))
+        kit.assert_same(np.sort(rows, axis=0), np.sort(X, axis=0))
         assert np.array_equal(rows, X) == (not shuffle)
 
 
@@ -116,7 +116,7 @@ def test_what_was_given_is_not_written_to():
     before = copy.deepcopy(given)
     network().fit(X, ONE_HOT, sample_weight=WEIGHTS, validation_data=given)
     for array, true in zip(given, before, strict=True):
-        zoo.assert_same(array, true)
+        kit.assert_same(array, true)
 
 
 def test_it_learns():

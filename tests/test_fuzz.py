@@ -6,9 +6,10 @@ import sys
 import fuzz
 import fuzz_cases
 import fuzz_plants
+import kit
 import pytest
 
-SECONDS = float(os.environ.get("FASTLAYERS_FUZZ_SECONDS", "12"))
+SECONDS = float(os.environ.get("FASTLAYERS_FUZZ_SECONDS", "5" if kit.SHORT else "12"))
 
 pytestmark = [
     pytest.mark.thread_unsafe(reason="a run has the machine to itself"),
@@ -19,7 +20,7 @@ pytestmark = [
 def test_a_run_calls_every_public_name_and_finds_nothing():
     report = fuzz.fuzz(SECONDS, seed=0, most_findings=1)
     assert not report.findings, report.findings[0]
-    assert set(report.counts) == set(fuzz_cases.public_names())
+    assert kit.SHORT or set(report.counts) == set(fuzz_cases.public_names())
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import copy
 
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 
@@ -12,23 +12,23 @@ pytestmark = pytest.mark.usefixtures("implementation")
 
 
 def gone_back(layer, dtype=np.float64):
-    layer.forward(zoo.numbers((6, 5), dtype))
-    return layer.backward(zoo.numbers((6, 3), dtype, seed=1))
+    layer.forward(kit.numbers((6, 5), dtype))
+    return layer.backward(kit.numbers((6, 3), dtype, seed=1))
 
 
 def affine(bias=True, dtype=np.float64):
-    return fl.Affine(zoo.numbers((5, 3), dtype, seed=2), zoo.numbers((3,), dtype, seed=3) if bias else None)
+    return fl.Affine(kit.numbers((5, 3), dtype, seed=2), kit.numbers((3,), dtype, seed=3) if bias else None)
 
 
-@pytest.mark.parametrize("dtype", [*zoo.FAST, np.longdouble])
+@pytest.mark.parametrize("dtype", [*kit.FAST, np.longdouble])
 def test_gradients_are_written_into_the_buffer(dtype):
     layer, plain, buffer = affine(dtype=dtype), affine(dtype=dtype), np.zeros(18, dtype)
     dW, db = buffer[:15].reshape(5, 3), buffer[15:]
     layer.put_gradients_in(dW, db)
     for _ in range(2):
         dx, expected = gone_back(layer, dtype), gone_back(plain, dtype)
-        zoo.assert_same(dx, expected)
-        zoo.assert_same(buffer, np.concatenate([plain.dW.ravel(), plain.db]))
+        kit.assert_same(dx, expected)
+        kit.assert_same(buffer, np.concatenate([plain.dW.ravel(), plain.db]))
         assert layer.dW is dW
         assert layer.db is db
         buffer[...] = 0
@@ -47,7 +47,7 @@ def test_dw_alone_leaves_db_as_it_was():
     layer.put_gradients_in(dW)
     gone_back(layer)
     assert layer.dW is dW
-    np.testing.assert_allclose(layer.db, zoo.numbers((6, 3), float, seed=1).sum(axis=0))
+    np.testing.assert_allclose(layer.db, kit.numbers((6, 3), float, seed=1).sum(axis=0))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_dw_alone_leaves_db_as_it_was():
         ((np.zeros((5, 3)), np.zeros(5)), ValueError, r"db has shape \(5,\), but the gradient has shape \(3,\)"),
         (([[0.0]],), TypeError, "dW must be an ndarray, not list"),
         ((None,), TypeError, "dW must be an ndarray, not NoneType"),
-        ((zoo.LAYOUTS["read-only"](np.zeros((5, 3))),), ValueError, "dW is read-only"),
+        ((kit.LAYOUTS["read-only"](np.zeros((5, 3))),), ValueError, "dW is read-only"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_changes_nothing(arrays, error, words):

@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 
+import kit
 import pytest
-import zoo
 
 # These are there first: NumPy's versions differ in what they import, and so do Python's.
 USED_AT_ONCE = ("__future__", "dataclasses", "importlib.util", "inspect", "numpy.typing", "platform", "re", "time")
@@ -27,7 +27,7 @@ def test_what_an_import_brings_in(backend):
         check=True,
     )
     answering, *modules = ran.stdout.split()
-    assert answering == ("cython" if backend == "auto" and zoo.LEVELS else "reference")
+    assert answering == ("cython" if backend == "auto" and kit.LEVELS else "reference")
     assert "fastlayers.network" in modules
     foreign = [name for name in modules if name.split(".")[0] != "fastlayers" and "cython" not in name]
     assert not foreign, "imported before anything needs them"

@@ -56,6 +56,7 @@ def python(target, *arguments):
     )
 
 
+@pytest.mark.exhaustive
 def test_without_a_compiler_the_reference_answers(checkout, tmp_path):
     target = tmp_path / "site"
     outcome = install(checkout, target)

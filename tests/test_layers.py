@@ -2,10 +2,13 @@
 
 import copy
 import pickle
+import types
 
+import families
+import kit
 import numpy as np
 import pytest
-import zoo
+from family import Arrays
 
 import fastlayers as fl
 from fastlayers._core import backend
@@ -15,52 +18,42 @@ pytestmark = pytest.mark.usefixtures("implementation")
 
 
 def affine(dtype=np.float64, bias=True):
-    return fl.Affine(zoo.numbers((4, 3), dtype, 1), zoo.numbers((3,), dtype, 2) if bias else None)
+    return fl.Affine(kit.numbers((4, 3), dtype, 1), kit.numbers((3,), dtype, 2) if bias else None)
 
 
-def away_from_zero(shape):
-    x = zoo.numbers(shape, np.float64)
-    return np.where(np.abs(x) < 0.1, 0.5, x)
+ARRAYS = Arrays(np.float64, (5, 4))
+every_layer = pytest.mark.parametrize("entry", families.LAYER.values(), ids=families.LAYER)
 
 
-# Each layer that has state, with a forward call and the dout that its backward takes
-LAYERS = {
-    "MulLayer": (fl.MulLayer, (zoo.numbers((5, 4), np.float64), zoo.numbers((5, 4), np.float64, 1)), (5, 4)),
-    "AddLayer": (fl.AddLayer, (zoo.numbers((5, 4), np.float64), zoo.numbers((5, 4), np.float64, 1)), (5, 4)),
-    "Relu": (fl.Relu, (zoo.numbers((5, 4), np.float64),), (5, 4)),
-    "Sigmoid": (fl.Sigmoid, (zoo.numbers((5, 4), np.float64),), (5, 4)),
-    "LeakyRelu": (fl.LeakyRelu, (zoo.numbers((5, 4), np.float64),), (5, 4)),
-    "Tanh": (fl.Tanh, (zoo.numbers((5, 4), np.float64),), (5, 4)),
-    "Affine": (affine, (zoo.numbers((5, 4), np.float64),), (5, 3)),
-    "SoftmaxWithLoss": (fl.SoftmaxWithLoss, (zoo.numbers((5, 4), np.float64), np.array([0, 3, 1, 1, 2])), ()),
-    "SigmoidWithLoss": (fl.SigmoidWithLoss, (zoo.numbers((5, 4), np.float64), np.eye(5, 4, dtype=bool)), ()),
-    "MeanSquaredError": (fl.MeanSquaredError, (zoo.numbers((5, 4), np.float64), zoo.numbers((5, 4), float, 1)), ()),
-}
-every_layer = pytest.mark.parametrize(("make", "inputs", "out_shape"), LAYERS.values(), ids=LAYERS)
+def gone_forward(entry):
+    """A layer, what its forward was given and what its backward takes."""
+    layer, inputs = entry.make(arrays=ARRAYS), entry.inputs(ARRAYS)
+    return layer, inputs, np.ones(np.shape(layer.forward(*inputs)))
 
 
 @every_layer
-def test_backward_before_forward(make, inputs, out_shape):
-    layer = make()
+def test_backward_before_forward(entry):
+    layer = entry.make(arrays=ARRAYS)
     with pytest.raises(RuntimeError, match=f"{type(layer).__name__}.backward was called before forward"):
         layer.backward(1.0)
 
 
 @every_layer
-def test_no_result_changes_later(make, inputs, out_shape):
+def test_no_result_changes_later(entry):
     """Every call gives arrays of its own, and writes to nothing that it was given or has given."""
-    layer, dout, given = make(), np.ones(out_shape), [a.copy() for a in inputs]
-    results = [layer.forward(*inputs), *zoo.flat(layer.backward(dout)), *zoo.flat(layer.backward(dout))]
+    layer, inputs, dout = gone_forward(entry)
+    given = [a.copy() for a in inputs]
+    results = [layer.forward(*inputs), *kit.flat(layer.backward(dout)), *kit.flat(layer.backward(dout))]
     kept = [np.copy(r) for r in results]
     layer.forward(*[a[::-1].copy() for a in inputs])
-    for result in zoo.arrays(zoo.flat(layer.backward(2 * dout))):
+    for result in kit.arrays(kit.flat(layer.backward(2 * dout))):
         result[...] = 99
-    zoo.arrays(zoo.flat(layer.backward(dout)))
+    kit.arrays(kit.flat(layer.backward(dout)))
     for result, before in zip(results, kept, strict=True):
         np.testing.assert_array_equal(result, before)
     for array, before in zip(inputs, given, strict=True):
-        zoo.assert_same(array, before)
-    np.testing.assert_array_equal(dout, np.ones(out_shape))
+        kit.assert_same(array, before)
+    np.testing.assert_array_equal(dout, np.ones(dout.shape))
     owned = [r for r in results if isinstance(r, np.ndarray) and r.ndim]
     for i, array in enumerate(owned):
         assert not any(np.shares_memory(array, other) for other in [*owned[:i], *inputs, dout])
@@ -68,23 +61,21 @@ def test_no_result_changes_later(make, inputs, out_shape):
 
 @every_layer
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
-def test_copies(make, inputs, out_shape, duplicate):
-    layer, dout = make(), np.ones(out_shape)
-    duplicate(layer)  # also before forward
-    layer.forward(*inputs)
+def test_copies(entry, duplicate):
+    duplicate(entry.make(arrays=ARRAYS))  # also before forward
+    layer, _, dout = gone_forward(entry)
     twin = duplicate(layer)
-    for ours, theirs in zip(zoo.flat(layer.backward(dout)), zoo.flat(twin.backward(dout)), strict=True):
+    for ours, theirs in zip(kit.flat(layer.backward(dout)), kit.flat(twin.backward(dout)), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 @every_layer
-def test_a_failed_forward_leaves_the_layer_as_it_was(make, inputs, out_shape):
-    layer, dout = make(), np.ones(out_shape)
-    layer.forward(*inputs)
-    before = [np.copy(r) for r in zoo.flat(layer.backward(dout))]
+def test_a_failed_forward_leaves_the_layer_as_it_was(entry):
+    layer, inputs, dout = gone_forward(entry)
+    before = [np.copy(r) for r in kit.flat(layer.backward(dout))]
     with pytest.raises(TypeError):
         layer.forward(*["text", 1.5][: len(inputs)])
-    for result, true in zip(zoo.flat(layer.backward(dout)), before, strict=True):
+    for result, true in zip(kit.flat(layer.backward(dout)), before, strict=True):
         np.testing.assert_array_equal(result, true)
 
 
@@ -92,21 +83,27 @@ def test_a_failed_forward_leaves_the_layer_as_it_was(make, inputs, out_shape):
 
 
 @every_layer
-def test_gradients_against_central_differences(make, inputs, out_shape):
-    inputs = [(1 + i) * away_from_zero(a.shape) if a.dtype == np.float64 else a for i, a in enumerate(inputs)]
-    assert check_gradients(make(), *inputs) < 1e-7
+def test_gradients_against_central_differences(entry, monkeypatch):
+    """Away from 0, where some layers have no gradient; of what is drawn, the same draws again and again."""
+    layer, (x, *others) = entry.make(arrays=ARRAYS), entry.inputs(ARRAYS)
+    if entry.random:
+        draws = types.SimpleNamespace(
+            random=lambda *shape, **options: np.random.default_rng(1).random(*shape, **options)
+        )
+        monkeypatch.setattr(layer, "rng", draws)
+    assert check_gradients(layer, np.where(np.abs(x) < 0.1, 0.5, x), *others) < 1e-7
 
 
 @pytest.mark.parametrize("shape", [(4,), (5, 4), (5, 2, 2), (2, 1, 2, 2)])
 @pytest.mark.parametrize("bias", [True, False])
 def test_gradients_of_affine_of_any_shape(shape, bias):
-    assert check_gradients(affine(bias=bias), zoo.numbers(shape, np.float64)) < 1e-7
+    assert check_gradients(affine(bias=bias), kit.numbers(shape, np.float64)) < 1e-7
 
 
 TARGETS = {
     "labels": np.array([0, 3, 1, 1, 2]),
     "one-hot": np.eye(4)[[0, 3, 1, 1, 2]],
-    "soft": np.abs(zoo.numbers((5, 4), np.float64, 7)),
+    "soft": np.abs(kit.numbers((5, 4), np.float64, 7)),
     "of no weight": np.zeros((5, 4)),
 }
 
@@ -114,7 +111,7 @@ TARGETS = {
 @pytest.mark.parametrize("t", TARGETS.values(), ids=TARGETS)
 @pytest.mark.parametrize("scale", [1, 0.5, -3])
 def test_gradient_of_the_loss(t, scale):
-    x, layer = zoo.numbers((5, 4), np.float64), fl.SoftmaxWithLoss()
+    x, layer = kit.numbers((5, 4), np.float64), fl.SoftmaxWithLoss()
     layer.forward(x, t)
     dx = layer.backward(scale)
     true = scale * numerical_gradient(lambda x: fl.SoftmaxWithLoss().forward(x, t), x)
@@ -134,19 +131,19 @@ def test_attributes_of_mul_and_add_on_plain_numbers():
     assert fl.MulLayer().forward(0, 0) == 0
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_attributes_of_relu_and_sigmoid(dtype):
-    x, relu, sigmoid = zoo.numbers((5, 4), dtype), fl.Relu(), fl.Sigmoid()
+    x, relu, sigmoid = kit.numbers((5, 4), dtype), fl.Relu(), fl.Sigmoid()
     assert relu.mask is None
     assert sigmoid.out is None
     relu.forward(x)
-    zoo.assert_same(relu.mask, x <= 0)
+    kit.assert_same(relu.mask, x <= 0)
     y = sigmoid.forward(x)
-    zoo.assert_same(sigmoid.out, y)
+    kit.assert_same(sigmoid.out, y)
 
 
 def test_affine_keeps_the_callers_arrays():
-    x, W, b = zoo.numbers((5, 4), np.float64), np.ones((4, 3)), np.ones(3)
+    x, W, b = kit.numbers((5, 4), np.float64), np.ones((4, 3)), np.ones(3)
     layer = fl.Affine(W, b)
     assert layer.x is layer.dW is layer.db is None
     before = layer.forward(x)
@@ -155,14 +152,14 @@ def test_affine_keeps_the_callers_arrays():
     assert layer.x is x
     W += 1
     b -= 0.5
-    zoo.assert_close(layer.forward(x), (2 * before - 1.5).astype(np.longdouble), ulps=400)
+    kit.assert_close(layer.forward(x), (2 * before - 1.5).astype(np.longdouble), ulps=400)
     layer.backward(np.ones((5, 3)))
     assert layer.dW.shape == W.shape
-    zoo.assert_same(layer.db, np.full(3, 5.0))
+    kit.assert_same(layer.db, np.full(3, 5.0))
 
 
 def test_affine_flattens_and_restores():
-    x, layer = zoo.numbers((5, 2, 2), np.float32), affine(np.float32)
+    x, layer = kit.numbers((5, 2, 2), np.float32), affine(np.float32)
     assert layer.forward(x).shape == (5, 3)
     assert layer.x.shape == (5, 4)
     assert np.shares_memory(layer.x, x)
@@ -171,7 +168,7 @@ def test_affine_flattens_and_restores():
 
 def test_affine_without_bias_and_without_dx():
     layer = affine(bias=False)
-    layer.forward(zoo.numbers((5, 4), np.float64))
+    layer.forward(kit.numbers((5, 4), np.float64))
     assert layer.backward(np.ones((5, 3)), need_dx=False) is None
     assert layer.b is layer.db is None
     assert layer.dW.shape == (4, 3)
@@ -180,18 +177,18 @@ def test_affine_without_bias_and_without_dx():
 def test_gradients_of_an_earlier_backward_are_kept():
     """Whoever collects ``dW`` step by step holds different arrays."""
     layer = affine()
-    layer.forward(zoo.numbers((5, 4), np.float64))
+    layer.forward(kit.numbers((5, 4), np.float64))
     layer.backward(np.ones((5, 3)))
     dW, db, before = layer.dW, layer.db, layer.dW.copy()
     layer.backward(np.zeros((5, 3)))
-    zoo.assert_same(dW, before)
-    zoo.assert_same(db, np.full(3, 5.0))
+    kit.assert_same(dW, before)
+    kit.assert_same(db, np.full(3, 5.0))
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize("shape", [(5, 4), (4,)])
 def test_attributes_of_softmax_with_loss(dtype, shape):
-    x, layer = zoo.numbers(shape, dtype), fl.SoftmaxWithLoss()
+    x, layer = kit.numbers(shape, dtype), fl.SoftmaxWithLoss()
     t = np.zeros(shape[:-1], int)
     loss = layer.forward(x, t)
     assert type(loss) is float
@@ -201,9 +198,9 @@ def test_attributes_of_softmax_with_loss(dtype, shape):
     assert layer.y.dtype == dtype
     function_loss, function_dx = fl.softmax_cross_entropy(x, t)
     assert loss == function_loss
-    zoo.assert_same(layer.backward(), function_dx)
+    kit.assert_same(layer.backward(), function_dx)
     for dout in (2.5, np.float64(2.5), np.float32(2.5), np.array(2.5)):
-        zoo.assert_same(layer.backward(dout), function_dx * dtype(2.5))
+        kit.assert_same(layer.backward(dout), function_dx * dtype(2.5))
 
 
 def test_layers_take_lists():
@@ -216,20 +213,20 @@ def test_layers_take_lists():
 # The pure twins
 
 
-@pytest.mark.parametrize("name", [name for name in LAYERS if name not in ("MulLayer", "AddLayer")])
+@pytest.mark.parametrize("name", [name for name in families.LAYERS if name not in families.NODES])
 def test_reference_layers_use_the_pure_path_whatever_the_backend(name, monkeypatch):
-    _, inputs, out_shape = LAYERS[name]
+    entry = families.LAYER[name]
+    _, inputs, dout = gone_forward(entry)
 
     class Forbidden:
         def __getattr__(self, kernel):
             raise AssertionError(f"{kernel} was asked for")
 
     monkeypatch.setattr(backend, "kernels", Forbidden())
-    args = (np.ones((4, 3)), np.ones(3)) if name == "Affine" else ()
-    twin = getattr(fl.reference, name)(*args)
+    twin = entry.make(fl.reference, ARRAYS)
     assert isinstance(twin, getattr(fl, name))
     twin.forward(*inputs)
-    twin.backward(np.ones(out_shape))
-    pickle.loads(pickle.dumps(twin)).backward(np.ones(out_shape))
+    twin.backward(dout)
+    pickle.loads(pickle.dumps(twin)).backward(dout)
     with pytest.raises(AssertionError, match="was asked for"):
-        getattr(fl, name)(*args).forward(*inputs)
+        entry.make(arrays=ARRAYS).forward(*inputs)

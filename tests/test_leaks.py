@@ -3,24 +3,24 @@
 import ctypes
 import sys
 
+import kit
 import leak_cases
 import leaks
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 from fastlayers._core import backend
 
-CALLS = 2000
+CALLS = 200 if kit.SHORT else 2000
 
 pytestmark = pytest.mark.thread_unsafe(reason="what other threads allocate would count too")
 
 
-@pytest.mark.parametrize("kernels", ["reference", *zoo.LEVELS[-1:]])
+@pytest.mark.parametrize("kernels", ["reference", *kit.BEST])
 @pytest.mark.parametrize("group", leak_cases.GROUPS, ids=lambda group: group.__name__)
 def test_nothing_grows(kernels, group, monkeypatch):
-    monkeypatch.setattr(backend, "kernels", zoo.kernels_of(kernels))
+    monkeypatch.setattr(backend, "kernels", kit.kernels_of(kernels))
     grown = {case.name: leaks.growth(case, case.calls(CALLS)) for case in group()}
     assert {name: what for name, what in grown.items() if what} == {}
 

@@ -3,9 +3,9 @@
 import itertools
 import tracemalloc
 
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 
@@ -56,7 +56,7 @@ def option_sets(rng, shape, dtype, soft):
 
 @pytest.mark.usefixtures("implementation")
 @pytest.mark.parametrize("soft", [False, True], ids=["labels", "targets"])
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_values_of_all_options(shape, dtype, soft):
     rng = np.random.default_rng(0)
@@ -82,7 +82,7 @@ def test_values_of_all_options(shape, dtype, soft):
             assert (np.abs(dx - true_dx) <= 16 * eps * size).all(), options
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_options_run_compiled(level, dtype):
     """None is left to the reference: the kernel itself takes all of them."""
     rng = np.random.default_rng(0)
@@ -128,7 +128,7 @@ def test_the_gradient_is_the_slope(shape, reduction):
 @pytest.mark.parametrize("rows", [3, 50])
 def test_ignored_labels_of_any_value(dtype, rows):
     """In range or out of it, up to the ends of the dtype; what is out of range and not ignored is an error."""
-    x = zoo.numbers((rows, 4), np.float64)
+    x = kit.numbers((rows, 4), np.float64)
     labels = (np.arange(rows) % 4).astype(dtype)
     for ignored in (0, 3, 4, np.iinfo(dtype).max, np.iinfo(dtype).min):
         odd = labels.copy()
@@ -146,7 +146,7 @@ def test_ignored_labels_of_any_value(dtype, rows):
 
 @pytest.mark.usefixtures("implementation")
 def test_an_ignore_index_beyond_the_labels_dtype_ignores_nothing():
-    x, labels = zoo.numbers((3, 4), np.float64), np.array([0, 1, 2], np.uint8)
+    x, labels = kit.numbers((3, 4), np.float64), np.array([0, 1, 2], np.uint8)
     for index in (-1, 256, 2**63 - 1, 2**63, -(2**63), 10**30):
         assert fl.softmax_cross_entropy(x, labels, ignore_index=index)[0] == fl.softmax_cross_entropy(x, labels)[0]
     with pytest.raises(ValueError, match=f"label {2**64 - 1} at row 0"):
@@ -156,7 +156,7 @@ def test_an_ignore_index_beyond_the_labels_dtype_ignores_nothing():
 @pytest.mark.usefixtures("implementation")
 @pytest.mark.parametrize("shape", [(40, 3), (3, 40)], ids=str)
 def test_an_ignored_row_may_hold_anything(shape):
-    x, labels = zoo.numbers(shape, np.float64), np.zeros(shape[0], int)
+    x, labels = kit.numbers(shape, np.float64), np.zeros(shape[0], int)
     labels[1], x[1, 0], x[1, 1] = 2, np.nan, np.inf
     loss, dx = fl.softmax_cross_entropy(x, labels, ignore_index=2)
     assert np.isfinite(loss)
@@ -167,7 +167,7 @@ def test_an_ignored_row_may_hold_anything(shape):
 
 @pytest.mark.usefixtures("implementation")
 def test_where_nothing_counts():
-    x, labels = zoo.numbers((3, 4), np.float64), np.full(3, 2)
+    x, labels = kit.numbers((3, 4), np.float64), np.full(3, 2)
     for options in ({"ignore_index": 2}, {"ignore_index": 2, "label_smoothing": 0.1}):
         loss, dx = fl.softmax_cross_entropy(x, labels, **options)
         assert np.isnan(loss)
@@ -183,7 +183,7 @@ def test_where_nothing_counts():
 @pytest.mark.usefixtures("implementation")
 def test_a_weight_is_as_so_many_rows():
     """Weights of whole numbers are repetitions."""
-    x, labels = zoo.numbers((6, 4), np.float64), np.array([0, 1, 2, 3, 0, 1])
+    x, labels = kit.numbers((6, 4), np.float64), np.array([0, 1, 2, 3, 0, 1])
     times = np.array([1, 2, 0, 3, 1, 1])
     loss, dx = fl.softmax_cross_entropy(x, labels, sample_weight=times)
     repeated_loss, repeated = fl.softmax_cross_entropy(np.repeat(x, times, axis=0), np.repeat(labels, times))
@@ -198,7 +198,7 @@ def test_a_weight_is_as_so_many_rows():
 
 
 @pytest.mark.usefixtures("implementation")
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize("soft", [False, True])
 def test_axes_after_the_classes_are_more_rows(dtype, channels_last, soft):
@@ -223,7 +223,7 @@ def test_axes_after_the_classes_are_more_rows(dtype, channels_last, soft):
 
 
 @pytest.mark.usefixtures("implementation")
-@pytest.mark.parametrize("implementation", zoo.LEVELS, indirect=True)
+@pytest.mark.parametrize("implementation", kit.LEVELS, indirect=True)
 def test_classes_innermost_are_not_copied():
     """Beside the result, no memory of the size of the input is asked for."""
     x = np.moveaxis(np.zeros((4, 50, 50, 10)), -1, 1)
@@ -266,7 +266,7 @@ def test_in_place_with_options(shape, soft):
 
 @pytest.mark.usefixtures("implementation")
 def test_an_out_that_shares_memory_with_the_weights():
-    x, t, weight = zoo.numbers((4, 5), np.float64), np.arange(4), np.linspace(1, 2, 5)
+    x, t, weight = kit.numbers((4, 5), np.float64), np.arange(4), np.linspace(1, 2, 5)
     _, dx = fl.softmax_cross_entropy(x, t, weight=weight, sample_weight=weight[:4])
     for row, name in ((0, "weight"), (3, "weight"), (2, "sample_weight")):
         out = np.resize(weight, (4, 5))
@@ -332,7 +332,7 @@ BAD = {
 @pytest.mark.parametrize(("options", "error", "words"), BAD.values(), ids=BAD)
 def test_bad_options(options, error, words):
     options = options.copy()
-    zoo.Bad("softmax_cross_entropy", (X, T), error, words, options.copy()).check()
+    kit.Bad("softmax_cross_entropy", (X, T), error, words, options.copy()).check()
     layer, sample_weight = fl.SoftmaxWithLoss(), options.pop("sample_weight", None)
     vars(layer).update(options)
     with pytest.raises(error):
@@ -342,4 +342,4 @@ def test_bad_options(options, error, words):
 
 @pytest.mark.usefixtures("implementation")
 def test_an_ignored_label_beside_targets():
-    zoo.Bad("softmax_cross_entropy", (X, SOFT), ValueError, ("ignore_index=1", "(3, 4)"), {"ignore_index": 1}).check()
+    kit.Bad("softmax_cross_entropy", (X, SOFT), ValueError, ("ignore_index=1", "(3, 4)"), {"ignore_index": 1}).check()

@@ -6,16 +6,17 @@ import gc
 import pickle
 import weakref
 
+import families
+import kit
 import numpy as np
 import pytest
-import zoo
 from steps import LABELS, LAYERS, X, backward, forward, inputs, make
 
 import fastlayers as fl
 from fastlayers._core.memory import Recycler, recycler
 
 recycles = pytest.mark.skipif(
-    Recycler.__module__ == "fastlayers._core.memory" or zoo.FREE_THREADED,
+    Recycler.__module__ == "fastlayers._core.memory" or kit.FREE_THREADED,
     reason="a build without kernels, or without the GIL, recycles nothing",
 )
 
@@ -184,7 +185,7 @@ def test_a_callback_that_changes_the_input_meanwhile(implementation, name):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("name", ["Relu", "LeakyRelu", "Sigmoid", "Tanh", "Dropout"])
+@pytest.mark.parametrize("name", families.ACTIVATIONS)
 @pytest.mark.usefixtures("implementation")
 def test_an_input_that_a_callback_makes_another_type(name):
     """In the midst of a call: as many numbers as before, in half of their memory."""

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import kit
 import numpy as np
 import pytest
-import zoo
 from model_files import check, members, network, npy, refusal, rewrite, same, tiny, write_members
 
 import fastlayers as fl
@@ -88,7 +88,7 @@ def little_memory() -> Iterator[None]:
     try:
         yield
         # Without the GIL, the collector lets the garbage of many loads lie for longer.
-        assert tracemalloc.get_traced_memory()[1] < (1 << 26 if zoo.FREE_THREADED else 1 << 20)
+        assert tracemalloc.get_traced_memory()[1] < (1 << 26 if kit.FREE_THREADED else 1 << 20)
     finally:
         tracemalloc.stop()
 
@@ -103,7 +103,8 @@ def test_cut_off_at_any_byte(model: Path, little_memory: None) -> None:
 def test_any_byte_flipped(model: Path, flip: int, little_memory: None) -> None:
     whole, network = model.read_bytes(), tiny()
     with model.open("r+b", buffering=0) as file:
-        for i, byte in enumerate(whole):
+        step = 16 if kit.SHORT else 1
+        for i, byte in list(enumerate(whole))[flip % step :: step]:
             file.seek(i)
             file.write(bytes([byte ^ flip]))
             check(model, network, f"byte {i} xor {flip}")

@@ -8,7 +8,7 @@ from parallel_cases import (
     CASES,
     LABELS,
     OPTIMIZERS,
-    SHARES,
+    PARTITIONS,
     T,
     X,
     assert_same_training,
@@ -28,12 +28,12 @@ pytestmark = [pytest.mark.usefixtures("without_mpi4py"), pytest.mark.thread_unsa
 # Training
 
 
-@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("partition", PARTITIONS)
 @pytest.mark.parametrize("size", [1, 2, 3])
 @pytest.mark.parametrize("case", CASES)
-def test_ranks_give_what_one_gives(case, size, share):
+def test_ranks_give_what_one_gives(case, size, partition):
     expected = trained_alone(CASES[case], "Momentum")
-    for together in results_on_ranks(size, lambda comm: trained_together(comm, CASES[case], "Momentum", share)):
+    for together in results_on_ranks(size, lambda comm: trained_together(comm, CASES[case], "Momentum", partition)):
         assert_same_training(together, expected)
 
 

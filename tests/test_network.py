@@ -2,9 +2,9 @@
 
 import itertools
 
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 from fastlayers.testing import numerical_gradient
@@ -22,7 +22,7 @@ def network(sizes=(4, 6, 3), activation=fl.Sigmoid, dtype=np.float64, bias=True)
     return fl.Sequential(layers[:-1], fl.SoftmaxWithLoss())
 
 
-X, LABELS = zoo.numbers((7, 4), np.float64), np.array([0, 2, 1, 1, 0, 2, 2])
+X, LABELS = kit.numbers((7, 4), np.float64), np.array([0, 2, 1, 1, 0, 2, 2])
 ONE_HOT = np.eye(3)[LABELS]
 
 
@@ -122,7 +122,7 @@ def test_gradients_of_one_step_survive_the_next():
     before = [g.copy() for g in grads]
     net.gradient(2 * X, LABELS[::-1])
     for grad, true in zip(grads, before, strict=True):
-        zoo.assert_same(grad, true)
+        kit.assert_same(grad, true)
 
 
 @pytest.mark.parametrize("front", [[], [fl.Relu()]])
@@ -168,11 +168,11 @@ def test_accuracy_with_labels_and_one_hot():
 def test_input_is_not_written_to():
     x, t = X.copy(), ONE_HOT.copy()
     network(activation=fl.Relu).train_step(x, t, fl.SGD(1.0))
-    zoo.assert_same(x, X)
-    zoo.assert_same(t, ONE_HOT)
+    kit.assert_same(x, X)
+    kit.assert_same(t, ONE_HOT)
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_dtype_is_kept_in_training(dtype):
     net = network(dtype=dtype)
     net.train_step(X.astype(dtype), LABELS, fl.Adam())
@@ -183,7 +183,7 @@ def test_dtype_is_kept_in_training(dtype):
     )
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize("activation", [fl.Relu, fl.Sigmoid])
 def test_learns_exclusive_or(activation, dtype):
     x, t = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype), np.array([0, 1, 1, 0])

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import kit
 import numpy as np
 import points
 import pytest
-import zoo
 from model_files import every_kind, tiny
 
 import fastlayers as fl
@@ -90,11 +90,11 @@ def test_a_slope_keeps_its_digits(tmp_path: Path) -> None:
     assert run(tmp_path / "m", np.array([[-1.0]])) == -0.1
 
 
-@pytest.mark.parametrize("layout", zoo.LAYOUTS)
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("layout", kit.LAYOUTS)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_arrays_of_any_layout_are_written_by_value(tmp_path: Path, layout: str, dtype: type) -> None:
-    W, b = zoo.numbers((2, 3), dtype), zoo.numbers((3,), dtype)
-    odd = fl.Affine(zoo.LAYOUTS[layout](W), zoo.LAYOUTS[layout](b))
+    W, b = kit.numbers((2, 3), dtype), kit.numbers((3,), dtype)
+    odd = fl.Affine(kit.LAYOUTS[layout](W), kit.LAYOUTS[layout](b))
     fl.Sequential([odd], fl.SoftmaxWithLoss()).to_onnx(tmp_path / "m")
     assert_predicts(tmp_path / "m", fl.Sequential([fl.Affine(W, b)], fl.SoftmaxWithLoss()), X.astype(dtype))
 
@@ -111,10 +111,10 @@ def test_layers_of_the_pure_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize("front", [[], [fl.Relu(), fl.Dropout()]], ids=["affine first", "activation first"])
 @pytest.mark.parametrize("shape", [(12,), (2, 6), (1, 3, 4), (3, 2, 1, 2)], ids=str)
 def test_samples_of_any_shape(tmp_path: Path, shape: tuple[int, ...], front: list[Any]) -> None:
-    network = fl.Sequential([*front, fl.Affine(zoo.numbers((12, 3), np.float32))], fl.SoftmaxWithLoss())
+    network = fl.Sequential([*front, fl.Affine(kit.numbers((12, 3), np.float32))], fl.SoftmaxWithLoss())
     network.to_onnx(tmp_path / "m", input_shape=list(shape))
     assert ("Flatten" in operators(tmp_path / "m")) == (len(shape) > 1)
-    assert_predicts(tmp_path / "m", network, zoo.numbers((5, *shape), np.float32))
+    assert_predicts(tmp_path / "m", network, kit.numbers((5, *shape), np.float32))
 
 
 def test_the_batch_has_a_name(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ LOSSES = [
 ]
 
 
-@pytest.mark.parametrize("dtype", zoo.FLOATS[:3])
+@pytest.mark.parametrize("dtype", kit.FLOATS[:3])
 @pytest.mark.parametrize(("loss", "of"), LOSSES, ids=["softmax", "sigmoid"])
 def test_probabilities(tmp_path: Path, dtype: type, loss: Any, of: Any) -> None:
     network = tiny(np.dtype(dtype).name)
@@ -143,7 +143,7 @@ def test_probabilities(tmp_path: Path, dtype: type, loss: Any, of: Any) -> None:
     np.testing.assert_allclose(run(tmp_path / "m", x), of(network.predict(x)), rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize("classes", [1, 31, 1000])
 def test_softmax_is_as_accurate_as_ours(tmp_path: Path, dtype: type, classes: int) -> None:
     """ONNX Runtime's own operator is off by up to 64 ulp in float32, 505 in float64, and its sums by 41."""
@@ -158,7 +158,7 @@ def test_softmax_is_as_accurate_as_ours(tmp_path: Path, dtype: type, classes: in
     assert off.max() <= 5
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_infinite_scores(tmp_path: Path, dtype: type) -> None:
     """No class of a score of -inf has a part; +inf, or -inf alone, is nan."""
     network = fl.Sequential([fl.Affine(np.ones((1, 2), dtype), np.array([0, -np.inf], dtype))], fl.SoftmaxWithLoss())

@@ -5,9 +5,9 @@ import copy
 import threading
 import warnings
 
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 from fastlayers import optimizers
@@ -15,7 +15,7 @@ from fastlayers._core import backend
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
-DTYPES = (np.float16, *zoo.FAST, np.longdouble)
+DTYPES = (np.float16, *kit.FAST, np.longdouble)
 
 
 def sgd(param, grads, lr=0.1):
@@ -51,8 +51,8 @@ every_optimizer = pytest.mark.parametrize(("make", "formula"), OPTIMIZERS.values
 
 def problem(dtype=np.float64, steps=1):
     """Two parameters, and their gradients of a few steps."""
-    params = [zoo.numbers((4, 3), dtype), zoo.numbers((3,), dtype, 1)]
-    return params, [[zoo.numbers(p.shape, dtype, 5 + i) for p in params] for i in range(steps)]
+    params = [kit.numbers((4, 3), dtype), kit.numbers((3,), dtype, 1)]
+    return params, [[kit.numbers(p.shape, dtype, 5 + i) for p in params] for i in range(steps)]
 
 
 @every_optimizer
@@ -68,7 +68,7 @@ def test_formula(make, formula, dtype, as_dict):
         else:
             optimizer.update(params, grads)
         for grad, before in zip(grads, kept, strict=True):
-            zoo.assert_same(grad, before)
+            kit.assert_same(grad, before)
     for i, param in enumerate(params):
         assert param.dtype == dtype
         true = formula(start[i].astype(np.longdouble), [grads[i].astype(np.longdouble) for grads in steps])
@@ -84,11 +84,11 @@ def test_defaults_and_names():
 
 
 @every_optimizer
-@pytest.mark.parametrize("layout", [layout for layout in zoo.LAYOUTS if layout != "read-only"])
+@pytest.mark.parametrize("layout", [layout for layout in kit.LAYOUTS if layout != "read-only"])
 def test_layouts_of_parameters(make, formula, layout):
     (plain, _), [(grad, _)] = problem()
-    param = zoo.LAYOUTS[layout](plain)
-    make().update([param], [zoo.LAYOUTS[layout](grad)])
+    param = kit.LAYOUTS[layout](plain)
+    make().update([param], [kit.LAYOUTS[layout](grad)])
     np.testing.assert_allclose(np.array(param).astype(float), formula(plain, [grad]), rtol=1e-12)
 
 
@@ -124,10 +124,10 @@ def test_zero_gradients_change_nothing(make, formula, dtype):
     for optimizer in (make(), type(make())()):
         for _ in range(3):
             optimizer.update([param], [np.zeros(2, dtype)])
-    zoo.assert_same(param, np.array([1.0, 2.0], dtype))
+    kit.assert_same(param, np.array([1.0, 2.0], dtype))
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize(
     ("make", "name"), [(fl.Momentum, "v"), (fl.Adam, "m"), (lambda lr: fl.Adam(lr, beta2=0.9), "v")]
 )
@@ -138,7 +138,7 @@ def test_what_is_no_longer_moved_comes_to_rest(make, name, dtype):
     steps = int(np.log(np.finfo(dtype).tiny) / np.log(0.9)) + 1
     for _ in range(steps):
         optimizer.update(params, [np.zeros((2, 3), dtype)])
-    zoo.assert_same(getattr(optimizer, name)[0], np.zeros((2, 3), dtype))
+    kit.assert_same(getattr(optimizer, name)[0], np.zeros((2, 3), dtype))
 
 
 @pytest.mark.parametrize("make", [fl.Momentum, fl.Adam])
@@ -152,7 +152,7 @@ def test_float16_moves_by_subnormal_steps(make):
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, np.longdouble, np.int8, np.uint8, np.int64, np.bool_])
 def test_gradients_of_another_dtype(make, formula, dtype):
     """They count as the numbers that they are: the square of an int8 is not an int8."""
-    param, grad = zoo.numbers((2,), np.float32), np.array([100, 1], dtype)
+    param, grad = kit.numbers((2,), np.float32), np.array([100, 1], dtype)
     true = formula(param.astype(float), [grad.astype(float)])
     make().update([param], [grad])
     assert param.dtype == np.float32
@@ -160,7 +160,7 @@ def test_gradients_of_another_dtype(make, formula, dtype):
 
 
 GOOD = np.ones((2, 3))
-READ_ONLY = zoo.LAYOUTS["read-only"](GOOD)
+READ_ONLY = kit.LAYOUTS["read-only"](GOOD)
 BAD = {
     "fewer gradients": (lambda p: [p, GOOD.copy()], [GOOD], ValueError, "params has 2 arrays but grads has 1"),
     "more gradients": (lambda p: [p], [GOOD, GOOD], ValueError, "params has 1 arrays but grads has 2"),
@@ -197,7 +197,7 @@ def test_errors_leave_everything_unchanged(make, formula, params, grads, error, 
     before = repr(state(optimizer))
     with pytest.raises(error, match=message):
         optimizer.update(params(param), grads)
-    zoo.assert_same(param, GOOD)
+    kit.assert_same(param, GOOD)
     assert repr(state(optimizer)) == before
 
 
@@ -210,7 +210,7 @@ def test_errors_of_a_later_update(make, formula, param):
     before, kept = repr(state(optimizer)), good.copy()
     with pytest.raises((TypeError, ValueError), match="parameter 1"):
         optimizer.update([good, param], [np.ones(1), np.ones(1)])
-    zoo.assert_same(good, kept)
+    kit.assert_same(good, kept)
     assert repr(state(optimizer)) == before
 
 
@@ -230,7 +230,7 @@ def test_gradients_given_as_lists(make, formula):
     """They may be taken as arrays or refused, but not after something was written."""
     params = [np.ones(2), np.ones(2)]
     grads = [np.ones(2), [1.0, 2.0]]
-    refused = isinstance(zoo.outcome(make().update, params, grads), tuple)
+    refused = isinstance(kit.outcome(make().update, params, grads), tuple)
     for param, grad in zip(params, grads, strict=True):
         np.testing.assert_allclose(param, np.ones(2) if refused else formula(np.ones(2), [np.array(grad)]))
 
@@ -244,7 +244,7 @@ def test_state_belongs_to_the_parameters_of_the_first_update(make):
         optimizer.update([other], [np.ones(4)])
     with pytest.raises(ValueError, match=r"parameter 1 .* is not (the )?one of the first update"):
         optimizer.update([GOOD.copy(), other], [GOOD, np.ones(4)])
-    zoo.assert_same(other, np.ones(4))
+    kit.assert_same(other, np.ones(4))
     assert repr(state(optimizer)) == before
 
 

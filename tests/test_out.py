@@ -1,22 +1,24 @@
 """``out=`` of every function: forms, layouts, overlap, refusals; and that a refusal writes nothing."""
 
+import families
+import kit
 import numpy as np
 import pytest
-import zoo
+from family import Arrays
 
 import fastlayers as fl
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
-SEVERAL = [name for name, results in zoo.RESULTS.items() if len(results) > 1]
-SINGLE = [name for name in zoo.FUNCTIONS if name not in SEVERAL]
-EVERY_RESULT = [(name, i) for name, results in zoo.RESULTS.items() for i in range(len(results))]
+SEVERAL = [name for name, results in families.RESULTS.items() if len(results) > 1]
+SINGLE = [name for name in families.FUNCTIONS if name not in SEVERAL]
+EVERY_RESULT = [(name, i) for name, results in families.RESULTS.items() for i in range(len(results))]
 
 
 def expected(name, dtype=np.float64, **sizes):
     """The arguments of the common call, and the arrays that it gives without ``out``."""
-    args = zoo.common_call(name, dtype, **sizes)
-    return args, zoo.arrays(zoo.call(name, *args))
+    args = families.common_call(name, dtype, **sizes)
+    return args, kit.arrays(kit.call(name, *args))
 
 
 def filled(like):
@@ -32,77 +34,64 @@ def is_untouched(target):
     return bool(target.all()) if target.dtype == bool else bool(np.isnan(target).all())
 
 
-@pytest.mark.parametrize("dtype", [*zoo.FAST, np.longdouble])
-@pytest.mark.parametrize("name", zoo.FUNCTIONS)
+@pytest.mark.parametrize("dtype", [*kit.FAST, np.longdouble])
+@pytest.mark.parametrize("name", families.FUNCTIONS)
 def test_results_are_written_and_the_given_arrays_returned(name, dtype):
     args, results = expected(name, dtype)
     targets = [filled(r) for r in results]
     for out in [as_out(targets), tuple(targets)]:
         for target in targets:
             target.fill(True)
-        returned = zoo.arrays(zoo.call(name, *args, out=out))
+        returned = kit.arrays(kit.call(name, *args, out=out))
         assert [id(a) for a in returned] == [id(t) for t in targets]
         for target, result in zip(targets, results, strict=True):
-            zoo.assert_same(target, result)
+            kit.assert_same(target, result)
 
 
-@pytest.mark.parametrize("name", zoo.FUNCTIONS)
+@pytest.mark.parametrize("name", families.FUNCTIONS)
 def test_any_of_a_tuple_may_be_none(name):
     args, results = expected(name)
     for chosen in np.ndindex(*[2] * len(results)):
         out = tuple(filled(r) if c else None for c, r in zip(chosen, results, strict=True))
-        returned = zoo.arrays(zoo.call(name, *args, out=out))
+        returned = kit.arrays(kit.call(name, *args, out=out))
         for target, given, result in zip(out, returned, results, strict=True):
             assert target is None or given is target
-            zoo.assert_same(given, result)
+            kit.assert_same(given, result)
 
 
-@pytest.mark.parametrize("layout", [layout for layout in zoo.LAYOUTS if layout != "read-only"])
-@pytest.mark.parametrize("dtype", zoo.FAST)
-@pytest.mark.parametrize("name", zoo.FUNCTIONS)
+@pytest.mark.parametrize("layout", [layout for layout in kit.LAYOUTS if layout != "read-only"])
+@pytest.mark.parametrize("dtype", kit.FAST)
+@pytest.mark.parametrize("name", families.FUNCTIONS)
 def test_layouts_of_out(name, dtype, layout):
     args, results = expected(name, dtype)
-    targets = [zoo.LAYOUTS[layout](filled(r)) for r in results]
-    returned = zoo.arrays(zoo.call(name, *args, out=as_out(targets)))
+    targets = [kit.LAYOUTS[layout](filled(r)) for r in results]
+    returned = kit.arrays(kit.call(name, *args, out=as_out(targets)))
     for target, given, result in zip(targets, returned, results, strict=True):
         assert given is target
-        zoo.assert_same(np.array(target).astype(result.dtype), result)
+        kit.assert_same(np.array(target).astype(result.dtype), result)
 
 
-@pytest.mark.parametrize("name", zoo.ELEMENTWISE)
+@pytest.mark.parametrize("name", families.ELEMENTWISE)
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (0, 3)])
 def test_out_of_no_dimension_and_of_no_element(name, shape):
-    x, mask = np.full(shape, 0.5), np.zeros(shape, bool)
-    args = {
-        "relu": (x,),
-        "relu_forward": (x,),
-        "relu_backward": (x, mask),
-        "leaky_relu_forward": (x,),
-        "leaky_relu_backward": (x, mask),
-        "dropout_forward": (x, x),
-        "dropout_backward": (x, mask),
-        "sigmoid_forward": (x,),
-        "sigmoid_backward": (x, x),
-        "tanh_forward": (x,),
-        "tanh_backward": (x, x),
-    }[name]
-    results = zoo.arrays(zoo.call(name, *args))
+    args = families.FUNCTION[name].arguments(Arrays(x=np.full(shape, 0.5)))
+    results = kit.arrays(kit.call(name, *args))
     targets = [filled(r) for r in results]
-    zoo.call(name, *args, out=as_out(targets))
+    kit.call(name, *args, out=as_out(targets))
     for target, result in zip(targets, results, strict=True):
-        zoo.assert_same(target, result)
+        kit.assert_same(target, result)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int64, np.bool_])
-@pytest.mark.parametrize("name", zoo.FUNCTIONS)
+@pytest.mark.parametrize("name", families.FUNCTIONS)
 def test_out_of_input_that_no_kernel_takes(name, dtype):
     args, _ = expected(name, np.float64)
     args = tuple(a.astype(dtype) if a.dtype == np.float64 else a for a in args)
-    results = zoo.arrays(zoo.call(name, *args))
+    results = kit.arrays(kit.call(name, *args))
     targets = [np.ones_like(r) for r in results]
-    zoo.call(name, *args, out=as_out(targets))
+    kit.call(name, *args, out=as_out(targets))
     for target, result in zip(targets, results, strict=True):
-        zoo.assert_same(target, result)
+        kit.assert_same(target, result)
 
 
 # Refusals
@@ -110,17 +99,17 @@ def test_out_of_input_that_no_kernel_takes(name, dtype):
 
 def refuse(name, args, out, error, *words, kept=(), **kwargs):
     """The right error from this implementation and from the reference, and nothing written."""
-    zoo.Bad(name, args, error, words, {"out": out, **kwargs}).check()
+    kit.Bad(name, args, error, words, {"out": out, **kwargs}).check()
     assert all(is_untouched(target) for target in kept)
 
 
 @pytest.mark.parametrize(("name", "i"), EVERY_RESULT)
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_out_that_does_not_fit(name, i, dtype):
     """One target at fault; the others are good, and stay as they are."""
     args, results = expected(name, dtype)
     good = [filled(r) for r in results]
-    kind, shape, label = results[i].dtype, results[i].shape, zoo.RESULTS[name][i]
+    kind, shape, label = results[i].dtype, results[i].shape, families.RESULTS[name][i]
 
     def refused(target, error, *words):
         out = as_out([*good[:i], target, *good[i + 1 :]])
@@ -132,7 +121,7 @@ def test_out_that_does_not_fit(name, i, dtype):
     for other in ((), (1,), shape[::-1], (*shape, 1), (1, *shape), (shape[0] + 1, *shape[1:])):
         if other != shape:
             refused(np.empty(other, kind), ValueError, str(other), str(shape))
-    refused(zoo.LAYOUTS["read-only"](filled(results[i])), ValueError, "read-only")
+    refused(kit.LAYOUTS["read-only"](filled(results[i])), ValueError, "read-only")
     refused([[0.0] * 5] * 6, TypeError, "list")
     refused(1.0, TypeError, "float")
 
@@ -157,12 +146,12 @@ def test_one_result_needs_an_array_or_a_tuple_of_one(name):
     refuse(name, args, [target], TypeError, "list", kept=[target])
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_results_cannot_share_memory(dtype):
     args, (y, _) = expected("relu_forward", dtype)
     target = np.full_like(y, np.nan)
     refuse("relu_forward", args, (target, target.view(bool)[:, : y.shape[1]]), ValueError, "overlap", kept=[target])
-    x, W = zoo.numbers((3, 3), dtype), zoo.numbers((3, 3), dtype, 1)
+    x, W = kit.numbers((3, 3), dtype), kit.numbers((3, 3), dtype, 1)
     memory = np.full((4, 3), np.nan, dtype)
     for out in [
         (memory[:3], memory[:3], None),
@@ -173,46 +162,45 @@ def test_results_cannot_share_memory(dtype):
         refuse("affine_backward", (x, x, W), out, ValueError, "overlap", kept=[memory])
 
 
-def test_no_room_for_a_dx_that_is_not_computed():
+def test_no_out_for_a_dx_that_is_not_computed():
     args, (dx, dW, db) = expected("affine_backward")
     targets = [filled(r) for r in (dx, dW, db)]
     refuse("affine_backward", args, tuple(targets), ValueError, "out[0]", "need_dx", kept=targets, need_dx=False)
     no_dx, *_ = fl.affine_backward(*args, need_dx=False, out=(None, *targets[1:]))
     assert no_dx is None
-    zoo.assert_same(targets[1], dW)
-    zoo.assert_same(targets[2], db)
+    kit.assert_same(targets[1], dW)
+    kit.assert_same(targets[2], db)
 
 
 @pytest.mark.parametrize("row", [0, 3, 5])
 def test_a_label_at_fault_leaves_out_alone_even_where_it_is_the_input(row):
-    x, labels = zoo.common_call("softmax_cross_entropy")
+    x, labels = families.common_call("softmax_cross_entropy")
     labels[row], before, target = 5, x.copy(), filled(x)
     refuse("softmax_cross_entropy", (x, labels), target, ValueError, f"label 5 at row {row}", kept=[target])
     refuse("softmax_cross_entropy", (x, labels), x, ValueError, f"label 5 at row {row}")
-    zoo.assert_same(x, before)
+    kit.assert_same(x, before)
 
 
 # Overlap with the input
 
-IN_PLACE = [(name, 0) for name in zoo.FUNCTIONS if not name.startswith("affine")]
-IN_PLACE += [("sigmoid_backward", 1), ("tanh_backward", 1)]
+IN_PLACE = [(name, i) for name in families.FUNCTIONS for i in families.FUNCTION[name].in_place]
 
 
 @pytest.mark.parametrize(("name", "i"), IN_PLACE)
-@pytest.mark.parametrize("layout", [layout for layout in zoo.LAYOUTS if layout != "read-only"])
+@pytest.mark.parametrize("layout", [layout for layout in kit.LAYOUTS if layout != "read-only"])
 def test_out_may_be_an_input(name, i, layout):
     args, results = expected(name, np.float32, rows=9, columns=37)
-    args = [zoo.LAYOUTS[layout](a) for a in args]
+    args = [kit.LAYOUTS[layout](a) for a in args]
     out = args[i] if len(results) == 1 else (args[i], *[None] * (len(results) - 1))
-    returned = zoo.arrays(zoo.call(name, *args, out=out))
+    returned = kit.arrays(kit.call(name, *args, out=out))
     assert returned[0] is args[i]
     for given, result in zip(returned, results, strict=True):
-        zoo.assert_same(np.array(given).astype(result.dtype), result)
+        kit.assert_same(np.array(given).astype(result.dtype), result)
 
 
 @pytest.mark.parametrize("shift", [-40, -3, -1, 1, 3, 40])
-@pytest.mark.parametrize("dtype", zoo.FAST)
-@pytest.mark.parametrize(("name", "which"), [(n, i) for n in zoo.FUNCTIONS for i in range(len(zoo.common_call(n)))])
+@pytest.mark.parametrize("dtype", kit.FAST)
+@pytest.mark.parametrize(("name", "which"), families.ARGUMENTS)
 def test_out_that_overlaps_an_input_in_part(name, which, dtype, shift):
     """As if it did not: in whichever direction, over whichever argument, for every result in turn."""
     args, results = expected(name, dtype, rows=19, columns=7)
@@ -226,13 +214,13 @@ def test_out_that_overlaps_an_input_in_part(name, which, dtype, shift):
         source[...] = moved
         given = [source if j == which else a for j, a in enumerate(args)]
         out = as_out([target if j == i else None for j in range(len(results))])
-        for part, true in zip(zoo.arrays(zoo.call(name, *given, out=out)), results, strict=True):
-            zoo.assert_same(np.array(part), true)
+        for part, true in zip(kit.arrays(kit.call(name, *given, out=out)), results, strict=True):
+            kit.assert_same(np.array(part), true)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_softmax_in_place_over_every_axis(axis):
-    x = zoo.numbers((3, 4, 5), np.float64)
+    x = kit.numbers((3, 4, 5), np.float64)
     y = fl.softmax(x, axis=axis)
     assert fl.softmax(x, axis=axis, out=x) is x
-    zoo.assert_same(x, y)
+    kit.assert_same(x, y)

@@ -4,19 +4,25 @@ import contextlib
 import gc
 import threading
 
+import families
+import kit
 import numpy as np
 import pytest
-import zoo
 
 
 def large_calls():
-    """The kernels' common calls and the optimizers' rules, at a size that takes longer than a turn on a lone core."""
-    for name in zoo.KERNELS:
-        yield name, lambda name=name: zoo.common_call(name, np.float64, rows=6000, columns=1000)
-    yield "softmax_cross_entropy", lambda: zoo.common_call("softmax_cross_entropy", np.float32, 1_500_000, 4)
-    for name in zoo.RULES:
-        for rules in (zoo.RULES, zoo.FULL_RULES):
-            yield name, lambda name=name, rules=rules: zoo.rule_call(name, np.float64, ((6000, 1000), (1000,)), rules)
+    """The kernels' common calls and the optimizers' updates, at a size that takes longer than a turn on a lone core."""
+    for name in families.KERNELS:
+        yield name, lambda name=name: families.common_call(name, np.float64, rows=6000, columns=1000)
+    yield "softmax_cross_entropy", lambda: families.common_call("softmax_cross_entropy", np.float32, 1_500_000, 4)
+    for name in families.UPDATES:
+        for updates in (families.UPDATES, families.FULL_UPDATES):
+            yield (
+                name,
+                lambda name=name, updates=updates: families.update_call(
+                    name, np.float64, ((6000, 1000), (1000,)), updates
+                ),
+            )
 
 
 def arrays_of(args):
@@ -51,7 +57,7 @@ def resize_meanwhile(function, args):
     return answers
 
 
-@pytest.mark.skipif(zoo.FREE_THREADED, reason="without a GIL, NumPy leaves it to users not to resize what others read")
+@pytest.mark.skipif(kit.FREE_THREADED, reason="without a GIL, NumPy leaves it to users not to resize what others read")
 @pytest.mark.parametrize(("name", "make"), list(large_calls()))
 def test_no_array_is_resized_while_it_is_read(level, no_switching, name, make):
     for _ in range(200):
@@ -71,7 +77,7 @@ class Resizes:
             self.array.resize(10, refcheck=False)
 
 
-@pytest.mark.skipif(zoo.FREE_THREADED, reason="as above")
+@pytest.mark.skipif(kit.FREE_THREADED, reason="as above")
 @pytest.mark.thread_unsafe(reason="sets when garbage is collected")
 @pytest.mark.parametrize("objects", [1, 2, 3, 4])
 @pytest.mark.parametrize("name", ["relu", "mean_squared_error", "sigmoid_cross_entropy", "sgd_update"])
@@ -89,9 +95,9 @@ def test_no_garbage_is_collected_before_arrays_are_pinned(level, name, objects):
         gc.set_threshold(*before)
 
 
-@pytest.mark.parametrize("name", zoo.KERNELS)
+@pytest.mark.parametrize("name", families.KERNELS)
 def test_afterwards_it_is_free_again(level, name):
-    args = [arg.copy() for arg in zoo.common_call(name, np.float64, rows=300, columns=200)]
+    args = [arg.copy() for arg in families.common_call(name, np.float64, rows=300, columns=200)]
     getattr(level, name)(*args)
     for array in args:
         array.resize(array.size + 1, refcheck=False)

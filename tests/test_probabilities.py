@@ -3,15 +3,15 @@
 That each is within 5 ulp of the exact one stands in ``test_accuracy.py``, on ONNX's graph in ``test_onnx.py``.
 """
 
+import kit
 import numpy as np
 import points
 import pytest
-import zoo
 
 import fastlayers as fl
 
 SUM_LIMIT = 5
-DTYPES = pytest.mark.parametrize("dtype", zoo.FAST)
+DTYPES = pytest.mark.parametrize("dtype", kit.FAST)
 # Rows of fewer than 32 classes the kernels do side by side where there are 16 or more, others one by one.
 WIDTHS = {1: 300, 2: 5000, 3: 5000, 10: 5000, 31: 1500, 32: 1500, 100: 500, 1000: 100, 5000: 20}
 
@@ -46,8 +46,8 @@ def test_softmax_of_any_rows(implementation, dtype, classes):
     x = scores(dtype, WIDTHS[classes], classes)
     y = fl.softmax(x)
     assert_probabilities(y)
-    zoo.assert_same(y.max(axis=1), y[np.arange(len(y)), x.argmax(axis=1)])  # the largest score has the largest
-    zoo.assert_same(np.concatenate([fl.softmax(row[np.newaxis]) for row in x[:200]]), y[:200])
+    kit.assert_same(y.max(axis=1), y[np.arange(len(y)), x.argmax(axis=1)])  # the largest score has the largest
+    kit.assert_same(np.concatenate([fl.softmax(row[np.newaxis]) for row in x[:200]]), y[:200])
 
 
 @DTYPES
@@ -80,7 +80,7 @@ def test_axes_and_strides(implementation, dtype, classes):
         np.moveaxis(fl.softmax(np.moveaxis(x.reshape(6, 20, classes), -1, 1), axis=1), 1, -1).reshape(x.shape),
     ):
         assert_probabilities(y)
-        zoo.assert_same(np.ascontiguousarray(y), fl.softmax(x))
+        kit.assert_same(np.ascontiguousarray(y), fl.softmax(x))
 
 
 @DTYPES
@@ -120,4 +120,4 @@ def test_an_estimator(implementation, dtype, classes):
     assert probability.dtype == dtype
     scores = np.hstack([np.zeros_like(outputs), outputs]) if classes == 2 else outputs
     e = np.exp(scores - scores.max(axis=1, keepdims=True))
-    zoo.assert_close(probability, e / e.sum(axis=1, keepdims=True), ulps=5)
+    kit.assert_close(probability, e / e.sum(axis=1, keepdims=True), ulps=5)

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kit
 import pytest
-import zoo
 
 PROGRAMS = Path(__file__).with_name("processes.py")
 pytestmark = pytest.mark.thread_unsafe(reason="each runs a program of many processes")
@@ -32,7 +32,7 @@ def run(name, **environment):
 
 
 @needs_fork
-@pytest.mark.parametrize("level", zoo.LEVELS or ["baseline"])
+@pytest.mark.parametrize("level", kit.LEVELS or ["baseline"])
 @pytest.mark.parametrize("name", ["fork after threaded work", "fork in the middle of a call"])
 def test_kernels_work_in_a_forked_child(name, level):
     run(name, FASTLAYERS_ISA=level)

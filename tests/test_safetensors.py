@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import kit
 import numpy as np
 import pytest
-import zoo
 from model_files import refusal, same, tiny
 
 import fastlayers as fl
@@ -56,16 +56,16 @@ def test_round_trip(tmp_path: Path, dtype: str, bias: bool) -> None:
     loaded.train_step(x, np.array([0, 1, 0, 1]), fl.SGD(0.1))  # its parameters are writeable
 
 
-@pytest.mark.parametrize("layout", zoo.LAYOUTS)
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("layout", kit.LAYOUTS)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_arrays_of_any_layout_are_written_by_value(tmp_path: Path, layout: str, dtype: type) -> None:
     """The package itself writes the bytes that lie between the first and the last."""
-    W, b = zoo.numbers((5, 3), dtype), zoo.numbers((3,), dtype)
-    odd = fl.Affine(zoo.LAYOUTS[layout](W), zoo.LAYOUTS[layout](b))
+    W, b = kit.numbers((5, 3), dtype), kit.numbers((3,), dtype)
+    odd = fl.Affine(kit.LAYOUTS[layout](W), kit.LAYOUTS[layout](b))
     fl.Sequential([odd], fl.SoftmaxWithLoss()).to_safetensors(tmp_path / "m")
     for tensors in (numpy_package.load_file(tmp_path / "m"), of_pair(fl.Sequential.from_safetensors(tmp_path / "m"))):
-        zoo.assert_same(tensors["0.W"], W)
-        zoo.assert_same(tensors["0.b"], b)
+        kit.assert_same(tensors["0.W"], W)
+        kit.assert_same(tensors["0.b"], b)
 
 
 def of_pair(network: fl.Sequential) -> dict[str, Any]:

@@ -4,9 +4,9 @@ import copy
 import math
 import pickle
 
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 from fastlayers import schedules
@@ -100,14 +100,14 @@ def optimizers(owner, lr):
 def test_an_optimizer_follows_its_schedule(which):
     """As if the rate were set by hand before each update, which are counted from 0."""
     schedule = CosineDecay(0.5, 6, 2)
-    ours, true = zoo.numbers((4, 3), np.float64), zoo.numbers((4, 3), np.float64)
+    ours, true = kit.numbers((4, 3), np.float64), kit.numbers((4, 3), np.float64)
     following, led = optimizers(fl, schedule)[which], optimizers(fl, 0.0)[which]
     for step in range(8):
         led.lr = schedule(step)
-        grad = zoo.numbers((4, 3), np.float64, step)
+        grad = kit.numbers((4, 3), np.float64, step)
         following.update([ours], [grad])
         led.update([true], [grad])
-        zoo.assert_same(ours, true)
+        kit.assert_same(ours, true)
     assert following.lr is schedule
 
 

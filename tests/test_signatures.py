@@ -1,4 +1,4 @@
-"""One name through every room: the same parameters in the same order, and a documentation of each."""
+"""One name in every package: the same parameters in the same order, and a documentation of each."""
 
 import doctest
 import importlib
@@ -6,9 +6,10 @@ import inspect
 import pkgutil
 import re
 
+import families
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 from fastlayers import (
@@ -24,8 +25,8 @@ from fastlayers import (
 )
 from fastlayers._core import backend
 
-NAMES = zoo.KERNELS
-PUBLIC = (*zoo.FUNCTIONS, "cross_entropy_error")
+NAMES = families.KERNELS
+PUBLIC = families.PUBLIC
 
 
 def parameters(function):
@@ -47,33 +48,33 @@ def of_kernel(function):
         return [re.split(r"[=:]", p)[0].split()[-1] for p in embedded[1].split(",") if p.strip() not in "/*"]
 
 
-@pytest.mark.parametrize("name", [*NAMES, "cross_entropy_error"])
+@pytest.mark.parametrize("name", families.FUNCTION)
 def test_functions_contract_reference_and_pure_functions(name):
     public = parameters(getattr(functional, name))
     positional = [p.name for p in public if p.kind is p.POSITIONAL_OR_KEYWORD]
     keyword = [p.name for p in public if p.kind is p.KEYWORD_ONLY]
-    assert names(zoo.rule(name)) == ["run", *positional, *keyword]
-    assert [p.kind for p in parameters(zoo.rule(name))[1:]] == [p.kind for p in public]
-    assert [p.default for p in parameters(zoo.rule(name))[1:]] == [p.default for p in public]
+    assert names(kit.rule(name)) == ["run", *positional, *keyword]
+    assert [p.kind for p in parameters(kit.rule(name))[1:]] == [p.kind for p in public]
+    assert [p.default for p in parameters(kit.rule(name))[1:]] == [p.default for p in public]
     if name in functional.__all__:  # what only a layer calls it has bound to itself
         assert parameters(getattr(fl.reference, name)) == public
     # The reference is given what concerns the mathematics: no out, and softmax's axis is always the last.
     mathematics = [n for n in positional + keyword if n not in ("out", "axis")]
-    assert names(zoo.formula(name)) == mathematics
+    assert names(kit.formula(name)) == mathematics
 
 
-@pytest.mark.parametrize("name", [*NAMES, *zoo.RULES])
+@pytest.mark.parametrize("name", [*NAMES, *families.UPDATES])
 def test_kernels_have_the_functions_parameters(level, name):
     found = of_kernel(getattr(level, name))
     if found is None:
         pytest.skip("the kernels were built without embedded signatures")
-    expected = names(zoo.formula(name) if name in zoo.RULES else getattr(functional, name))
+    expected = names(kit.formula(name) if name in families.UPDATES else getattr(functional, name))
     if "reduction" in expected:  # out comes first there: the common call is by place, and has no options
         expected.insert(2, expected.pop())
     assert found == expected
 
 
-@pytest.mark.parametrize("name", [*NAMES, *zoo.RULES])
+@pytest.mark.parametrize("name", [*NAMES, *families.UPDATES])
 def test_kernels_refuse_calls_of_another_form(level, name):
     """A wrong number of arguments is a TypeError, as for any function."""
     for args in ((), (np.ones(3),) * 13):
@@ -83,14 +84,14 @@ def test_kernels_refuse_calls_of_another_form(level, name):
 
 def test_where_nothing_is_compiled_every_kernel_declines():
     for name in NAMES:
-        assert getattr(backend._DECLINES, name)(*zoo.common_call(name)) is NotImplemented
-    for name in zoo.RULES:
-        assert getattr(backend._DECLINES, name)(*zoo.rule_call(name)) is NotImplemented
+        assert getattr(backend._DECLINES, name)(*families.common_call(name)) is NotImplemented
+    for name in families.UPDATES:
+        assert getattr(backend._DECLINES, name)(*families.update_call(name)) is NotImplemented
 
 
 def test_the_reference_offers_the_same_names():
-    rooms = (layers, functional, network, optimizers)
-    assert set(fl.reference.__all__) == {name for room in rooms for name in room.__all__}
+    packages = (layers, functional, network, optimizers)
+    assert set(fl.reference.__all__) == {name for package in packages for name in package.__all__}
     assert set(PUBLIC) == set(functional.__all__)
     for name in fl.reference.__all__:
         twin = getattr(fl.reference, name)
@@ -117,7 +118,7 @@ def test_every_public_name_is_there_and_documented(module):
                 assert method.startswith("_") or inspect.getdoc(function), f"{name}.{method}"
 
 
-def test_what_a_room_exports_the_package_exports():
+def test_what_a_package_exports_the_whole_exports():
     for module in (functional, layers, network, optimizers):
         assert set(module.__all__) <= set(fl.__all__)
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", fl.__version__)
@@ -149,7 +150,7 @@ def test_other_functions_document_their_parameters_and_results(function):
     assert "Returns" in found or not function.__name__.startswith(("get_", "numerical", "check"))
 
 
-CLASSES = [getattr(fl, name) for room in (layers, network, optimizers) for name in room.__all__]
+CLASSES = [getattr(fl, name) for package in (layers, network, optimizers) for name in package.__all__]
 CLASSES += [fl.History, *(getattr(callbacks, name) for name in callbacks.__all__)]
 
 

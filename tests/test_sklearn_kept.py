@@ -1,6 +1,7 @@
 """What an estimator keeps from one call to the next, and in a pickle."""
 
 import copy
+import gc
 import pickle
 
 import joblib
@@ -105,3 +106,41 @@ def test_warm_start_with_early_stopping_starts_a_new_best():
     assert estimator.best_validation_score_ == max(estimator.validation_scores_[epochs:]) < 0.9
     assert len(estimator.validation_scores_) == epochs + estimator.n_iter_
     assert estimator.fit(X, (y + 1) % 3).score(X, (y + 1) % 3) > 0.9
+
+
+def test_lbfgs_leaves_nothing_of_another_solver_to_go_on_with():
+    """Neither the means of gradients nor the best weights of a network that is gone, whatever its shape."""
+    estimator = an_estimator(early_stopping=True)
+    for _ in range(5):
+        in_parts(estimator)
+    estimator.set_params(solver="lbfgs", early_stopping=False).fit(X, y)
+    assert not hasattr(estimator, "loss_curve_")
+    fresh = an_estimator(solver="lbfgs").fit(X, y)
+    for going_on in (estimator, fresh):
+        going_on.set_params(solver="adam", early_stopping=True, n_iter_no_change=1, tol=1.0)
+        for _ in range(3):
+            going_on.partial_fit(X, y)
+    assert estimator.stopped_early_
+    assert estimator.loss_curve_ == fresh.loss_curve_
+    assert all(map(np.array_equal, estimator.coefs_, fresh.coefs_))
+
+
+def test_lbfgs_that_goes_on_keeps_the_curve_but_no_state_of_the_optimizer():
+    estimator = an_estimator(warm_start=True).fit(X, y)
+    estimator.set_params(solver="lbfgs").fit(X, y)
+    assert len(estimator.loss_curve_) == 20
+    assert estimator.set_params(solver="adam").partial_fit(X, y)._optimizer.t == 1
+
+
+@pytest.mark.thread_unsafe(reason="counts what the garbage collector finds")
+def test_a_training_leaves_nothing_to_the_garbage_collector():
+    """Its copies of network and optimizer go at once, whatever the size of a call of partial_fit."""
+    estimator = an_estimator()
+    in_parts(estimator)
+    gc.collect()
+    gc.disable()
+    try:
+        in_parts(estimator)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -193,7 +193,7 @@ def test_numbers_beyond_the_dtype_that_is_trained_in(form):
         with pytest.raises(ValueError, match=rf"X has 1e\+39 at index \(19, 1\), {LARGEST}"):
             call()
     assert joblib.hash(vars(estimator)) == before
-    assert an_estimator().fit(LARGE / 1e39, y).predict(form(LARGE)).shape == (150,)  # float64 has room for them
+    assert an_estimator().fit(LARGE / 1e39, y).predict(form(LARGE)).shape == (150,)  # float64 holds them
 
 
 def test_targets_and_weights_beyond_the_dtype_that_is_trained_in():

@@ -3,9 +3,9 @@
 import decimal
 import functools
 
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 
@@ -21,61 +21,61 @@ def expected_softmax(x, axis=-1):
         return e / e.sum(axis=axis, keepdims=True)
 
 
-@pytest.mark.parametrize("dtype", zoo.REAL)
+@pytest.mark.parametrize("dtype", kit.REAL)
 def test_softmax_of_every_shape_over_every_axis(dtype):
     for shape in ROWS:
-        x = zoo.numbers(shape, dtype)
+        x = kit.numbers(shape, dtype)
         for axis in range(-len(shape), len(shape)):
             y = fl.softmax(x, axis=axis)
             assert y.dtype == np.exp(x).dtype
-            zoo.assert_close(y, expected_softmax(x, axis), ulps=40)
-        zoo.assert_same(fl.softmax(x), fl.softmax(x, axis=len(shape) - 1))
+            kit.assert_close(y, expected_softmax(x, axis), ulps=40)
+        kit.assert_same(fl.softmax(x), fl.softmax(x, axis=len(shape) - 1))
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize("rows", [1, 3])
 def test_softmax_of_sizes_round_the_vector_width(dtype, rows):
-    for size in zoo.SIZES:
-        x = zoo.numbers((rows, size), dtype)
-        zoo.assert_close(fl.softmax(x), expected_softmax(x), ulps=40)
+    for size in kit.SIZES:
+        x = kit.numbers((rows, size), dtype)
+        kit.assert_close(fl.softmax(x), expected_softmax(x), ulps=40)
 
 
-@pytest.mark.parametrize("layout", zoo.LAYOUTS)
+@pytest.mark.parametrize("layout", kit.LAYOUTS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
 def test_softmax_of_layouts(dtype, layout):
     for shape in ROWS:
-        plain = zoo.numbers(shape, dtype)
-        x = zoo.LAYOUTS[layout](plain)
+        plain = kit.numbers(shape, dtype)
+        x = kit.LAYOUTS[layout](plain)
         for axis in range(len(shape)):
             y = fl.softmax(x, axis=axis)
-            zoo.assert_close(y, expected_softmax(plain, axis), ulps=40)
-            zoo.assert_layout(y, x)
+            kit.assert_close(y, expected_softmax(plain, axis), ulps=40)
+            kit.assert_layout(y, x)
 
 
-@pytest.mark.parametrize("dtype", zoo.FLOATS)
+@pytest.mark.parametrize("dtype", kit.FLOATS)
 @pytest.mark.parametrize("size", [1, 3, 40])
 def test_softmax_of_rows_with_special_values(dtype, size):
     """A row by itself: +inf, nan, or -inf alone spoil their own row and no other."""
-    x = zoo.numbers((7, size), dtype)
+    x = kit.numbers((7, size), dtype)
     good = fl.softmax(x)
     x[1, size // 2], x[3, -1], x[5] = np.inf, np.nan, -np.inf
     y = fl.softmax(x)
     assert np.isnan(y[1::2]).all()
-    zoo.assert_same(y[::2], good[::2])
+    kit.assert_same(y[::2], good[::2])
 
 
-@pytest.mark.parametrize("dtype", zoo.FLOATS)
+@pytest.mark.parametrize("dtype", kit.FLOATS)
 def test_softmax_of_extremes(dtype):
     """Nothing overflows, in no difference either; -inf among numbers is a probability of 0."""
     largest = np.finfo(dtype).max
-    zoo.assert_same(fl.softmax(np.array([largest, -largest], dtype)), np.array([1, 0], dtype))
-    zoo.assert_same(fl.softmax(np.array([largest, largest], dtype)), np.array([0.5, 0.5], dtype))
-    zoo.assert_same(fl.softmax(np.array([-np.inf, -largest, -np.inf], dtype)), np.array([0, 1, 0], dtype))
+    kit.assert_same(fl.softmax(np.array([largest, -largest], dtype)), np.array([1, 0], dtype))
+    kit.assert_same(fl.softmax(np.array([largest, largest], dtype)), np.array([0.5, 0.5], dtype))
+    kit.assert_same(fl.softmax(np.array([-np.inf, -largest, -np.inf], dtype)), np.array([0, 1, 0], dtype))
 
 
 def test_softmax_of_lists():
-    zoo.assert_same(fl.softmax([[1, 1], [-5, -5]]), np.full((2, 2), 0.5))
-    zoo.assert_same(fl.softmax([3]), np.array([1.0]))
+    kit.assert_same(fl.softmax([[1, 1], [-5, -5]]), np.full((2, 2), 0.5))
+    kit.assert_same(fl.softmax([3]), np.array([1.0]))
 
 
 @functools.cache
@@ -92,7 +92,7 @@ def exact_rows(dtype):
     return x, y
 
 
-@pytest.mark.parametrize("dtype", zoo.FAST)
+@pytest.mark.parametrize("dtype", kit.FAST)
 def test_softmax_accuracy(dtype):
     x, exact = exact_rows(dtype)
     tiny, y = float(np.finfo(dtype).tiny), fl.softmax(x)
@@ -106,13 +106,12 @@ def test_softmax_accuracy(dtype):
 
 A = np.ones((2, 3))
 BAD = {
-    "0-d": zoo.Bad("softmax", (1.0,), ValueError, ("0-dimensional",)),
-    "0-d with an axis": zoo.Bad("softmax", (1.0,), ValueError, ("0-dimensional",), {"axis": 0}),
-    "axis too large": zoo.Bad("softmax", (A,), np.exceptions.AxisError, ("axis 2", "dimension 2"), {"axis": 2}),
-    "axis too small": zoo.Bad("softmax", (A,), np.exceptions.AxisError, ("axis -3", "dimension 2"), {"axis": -3}),
-    "float axis": zoo.Bad("softmax", (A,), TypeError, ("float", "integer"), {"axis": 1.0}),
-    "axis None": zoo.Bad("softmax", (A,), TypeError, ("NoneType", "integer"), {"axis": None}),
-    **{f"{k} x": bad for k, _, bad in zoo.bad_numbers("softmax", A)},
+    "0-d": kit.Bad("softmax", (1.0,), ValueError, ("0-dimensional",)),
+    "0-d with an axis": kit.Bad("softmax", (1.0,), ValueError, ("0-dimensional",), {"axis": 0}),
+    "axis too large": kit.Bad("softmax", (A,), np.exceptions.AxisError, ("axis 2", "dimension 2"), {"axis": 2}),
+    "axis too small": kit.Bad("softmax", (A,), np.exceptions.AxisError, ("axis -3", "dimension 2"), {"axis": -3}),
+    "float axis": kit.Bad("softmax", (A,), TypeError, ("float", "integer"), {"axis": 1.0}),
+    "axis None": kit.Bad("softmax", (A,), TypeError, ("NoneType", "integer"), {"axis": None}),
 }
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import kit
 import numpy as np
 import pytest
-import zoo
 from model_files import network, tiny
 
 import fastlayers as fl
@@ -50,7 +50,7 @@ def test_a_recorded_network_of_pytorch() -> None:
     back = net.state_dict()
     assert list(back) == list(arrays) == ["0.weight", "0.bias", "2.weight", "4.weight", "4.bias"]
     for key, array in back.items():
-        zoo.assert_same(array, arrays[key])
+        kit.assert_same(array, arrays[key])
 
 
 def test_it_comes_back() -> None:
@@ -59,7 +59,7 @@ def test_it_comes_back() -> None:
     back = net.state_dict()
     assert list(back) == list(TORCH)
     for key, array in back.items():
-        zoo.assert_same(array, TORCH[key])
+        kit.assert_same(array, TORCH[key])
         assert array.flags.c_contiguous
         assert not any(np.shares_memory(array, param) for param in net.params)
 
@@ -84,7 +84,7 @@ def test_parameters_stay_the_arrays_they_were(dtype: str) -> None:
     net.train_step(np.ones((2, 3), dtype), [0, 0], adam)
 
 
-FORMS = {**zoo.LAYOUTS, "lists": np.ndarray.tolist, "float64": np.float64, "integers": np.int8}
+FORMS = {**kit.LAYOUTS, "lists": np.ndarray.tolist, "float64": np.float64, "integers": np.int8}
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -92,18 +92,18 @@ def test_arrays_of_any_form(form: Callable[[Any], Any]) -> None:
     net = zeros()
     net.load_state_dict({key: form(array) for key, array in TORCH.items()})
     for key, array in net.state_dict().items():
-        zoo.assert_same(array, TORCH[key])
+        kit.assert_same(array, TORCH[key])
 
 
-@pytest.mark.parametrize("layout", [name for name in zoo.LAYOUTS if name != "read-only"])
+@pytest.mark.parametrize("layout", [name for name in kit.LAYOUTS if name != "read-only"])
 def test_parameters_of_any_form(layout: str) -> None:
-    form = zoo.LAYOUTS[layout]
+    form = kit.LAYOUTS[layout]
     W, b = form(np.zeros((3, 2), np.float32)), form(np.zeros(2, np.float32))
     net = fl.Sequential([fl.Affine(W, b)], fl.SoftmaxWithLoss())
     net.load_state_dict({key: array for key, array in TORCH.items() if key.startswith("0.")})
     assert (W.tolist(), b.tolist()) == ([[1, 4], [2, 5], [3, 6]], [7, 8])
     for key, array in net.state_dict().items():
-        zoo.assert_same(array, TORCH[key])
+        kit.assert_same(array, TORCH[key])
         assert array.flags.c_contiguous
         assert array.dtype.isnative
 
@@ -113,8 +113,8 @@ def test_a_network_may_take_its_own_parameters_in_another_order() -> None:
     first, second = net.params[0].copy(), net.params[2].copy()
     a, b = net.layers[2], net.layers[0]
     net.load_state_dict({"a.weight": a.W.T, "a.bias": a.b, "b.weight": b.W.T, "b.bias": b.b})
-    zoo.assert_same(net.params[0], second)
-    zoo.assert_same(net.params[2], first)
+    kit.assert_same(net.params[0], second)
+    kit.assert_same(net.params[2], first)
 
 
 # The order of the modules

@@ -1,23 +1,23 @@
 """The gradient checks: right about right gradients, and about wrong ones."""
 
+import kit
 import numpy as np
 import pytest
-import zoo
 
 import fastlayers as fl
 from fastlayers.testing import check_gradients, numerical_gradient
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 0), (2, 2, 2)])
-@pytest.mark.parametrize("dtype", [*zoo.FAST, np.longdouble])
+@pytest.mark.parametrize("dtype", [*kit.FAST, np.longdouble])
 def test_numerical_gradient_of_a_cubic(shape, dtype):
-    x = zoo.numbers(shape, dtype)
+    x = kit.numbers(shape, dtype)
     before = x.copy()
     grad = numerical_gradient(lambda x: (x.astype(np.longdouble) ** 3).sum(), x)
     assert grad.dtype == np.result_type(dtype, np.float64)
     scale = {np.float32: 1e-3}.get(dtype, 1e-8)
     np.testing.assert_allclose(grad, 3 * x.astype(float) ** 2, rtol=scale, atol=scale)
-    zoo.assert_same(x, before)
+    kit.assert_same(x, before)
 
 
 @pytest.mark.parametrize("value", [1e-8, 1.0, 1e8])
@@ -32,9 +32,9 @@ def test_a_step_of_the_callers_own():
     assert seen == [1.25, 0.75]
 
 
-@pytest.mark.parametrize("layout", [layout for layout in zoo.LAYOUTS if layout != "read-only"])
+@pytest.mark.parametrize("layout", [layout for layout in kit.LAYOUTS if layout != "read-only"])
 def test_numerical_gradient_of_layouts(layout):
-    x = zoo.LAYOUTS[layout](zoo.numbers((3, 4), np.float64))
+    x = kit.LAYOUTS[layout](kit.numbers((3, 4), np.float64))
     np.testing.assert_allclose(
         numerical_gradient(lambda x: float((x**2).sum()), x), 2 * np.array(x), rtol=1e-7, atol=1e-7
     )
@@ -45,7 +45,7 @@ def test_x_is_as_it_was_also_when_f_raises():
     calls = iter([0.0, 0.0, 0.0])
     with pytest.raises(StopIteration):
         numerical_gradient(lambda x: next(calls), x)
-    zoo.assert_same(x, np.ones(3))
+    kit.assert_same(x, np.ones(3))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_x_is_as_it_was_also_when_f_raises():
         ([1.0], None, TypeError, "ndarray of floats, not list"),
         (np.array([1]), None, TypeError, "not int64"),
         (np.array([1j]), None, TypeError, "not complex128"),
-        (zoo.LAYOUTS["read-only"](np.ones(2)), None, ValueError, "read-only"),
+        (kit.LAYOUTS["read-only"](np.ones(2)), None, ValueError, "read-only"),
         (np.ones(2), 0, ValueError, "h must be positive, not 0"),
         (np.ones(2), -1e-3, ValueError, "h must be positive, not -0.001"),
         (np.ones(2), float("nan"), ValueError, "h must be positive, not nan"),
@@ -135,7 +135,7 @@ def test_nodes_of_two_inputs_on_numbers_and_arrays(layer, inputs):
 def test_inputs_are_left_alone_and_the_same_is_drawn_each_time():
     x = np.array([0.5, -1.5])
     first = check_gradients(fl.Sigmoid(), x)
-    zoo.assert_same(x, np.array([0.5, -1.5]))
+    kit.assert_same(x, np.array([0.5, -1.5]))
     assert check_gradients(fl.Sigmoid(), x) == first
     assert check_gradients(fl.Sigmoid(), x, rng=np.random.default_rng(7)) < 1e-7
 

@@ -2,9 +2,9 @@
 
 import re
 
+import kit
 import numpy as np
 import pytest
-import zoo
 from ranks import on_ranks
 
 import fastlayers as fl
@@ -50,7 +50,7 @@ def test_cross_entropy(implementation, case, as_arrays, times):
     t, options = repeated(t, options, times)
     if as_arrays:
         options = {name: np.asarray(v, float) if np.ndim(v) else v for name, v in options.items()}
-    x = zoo.numbers((4 * times, 3), np.float64)
+    x = kit.numbers((4 * times, 3), np.float64)
     out = np.full_like(x, 7.0)
     given = refused(fl.softmax_cross_entropy, x, t, **options, out=out)
     assert np.all(out == 7)
@@ -68,7 +68,7 @@ def test_cross_entropy(implementation, case, as_arrays, times):
 def test_paired_losses(implementation, name, weights, times):
     """A sample's weight counts for each of its three numbers."""
     t, options = repeated(YES, {"sample_weight": np.array(weights)}, times)
-    x = zoo.numbers(t.shape, np.float64)
+    x = kit.numbers(t.shape, np.float64)
     out = np.full_like(x, 7.0)
     given = refused(getattr(fl, name), x, t, **options, out=out)
     assert given == "sample_weight must have a finite sum over the numbers of all samples, not inf"
@@ -81,7 +81,7 @@ def test_paired_losses(implementation, name, weights, times):
 
 def test_one_dtype_is_summed_in_float64(implementation):
     """As the mean is: float32 weights that overflow a float32."""
-    x, weights = zoo.numbers((40, 3), np.float32), np.full(40, 3e38, np.float32)
+    x, weights = kit.numbers((40, 3), np.float32), np.full(40, 3e38, np.float32)
     t = np.arange(40) % 3
     plain, options = fl.softmax_cross_entropy(x, t)[0], {"sample_weight": weights}
     assert fl.softmax_cross_entropy(x, t, **options)[0] == pytest.approx(plain, rel=1e-6)
@@ -95,12 +95,12 @@ def test_one_dtype_is_summed_in_float64(implementation):
 @REPEATED
 def test_what_has_no_mean_or_does_not_count_in_it(implementation, times):
     t, options = repeated(LABELS, {"sample_weight": np.array([LARGE, 1, np.inf, 1])}, times)
-    x = zoo.numbers((4 * times, 3), np.float64)
+    x = kit.numbers((4 * times, 3), np.float64)
     losses, dx = fl.softmax_cross_entropy(x, t, **options, reduction="none")
     plain, plain_dx = fl.softmax_cross_entropy(x, t, reduction="none")
     with np.errstate(over="ignore"):
-        zoo.assert_close(losses, plain * options["sample_weight"])
-        zoo.assert_close(dx[::4], plain_dx[::4] * LARGE)
+        kit.assert_close(losses, plain * options["sample_weight"])
+        kit.assert_close(dx[::4], plain_dx[::4] * LARGE)
         assert fl.softmax_cross_entropy(x, t, **options, reduction="sum")[0] == np.inf
         assert fl.mean_squared_error(x, x + 1, **options, reduction="sum")[0] == np.inf
     options["sample_weight"][0::4] = 2.0  # and the infinite ones are those of an ignored label
@@ -114,7 +114,7 @@ def test_what_has_no_mean_or_does_not_count_in_it(implementation, times):
 
 
 def test_a_sum_of_0_or_of_nan_stays_nan(implementation):
-    x = zoo.numbers((4, 3), np.float64)
+    x = kit.numbers((4, 3), np.float64)
     for weights in (np.zeros(4), np.array([1, np.nan, 1, 1])):
         assert np.isnan(fl.softmax_cross_entropy(x, LABELS, sample_weight=weights)[0])
         assert np.isnan(fl.mean_squared_error(x, YES, sample_weight=weights)[0])

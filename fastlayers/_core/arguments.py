@@ -123,7 +123,7 @@ def positive_or_none(name: str, value: Any) -> float | None:
     return None if value is None else positive(name, value)
 
 
-def share(name: str, value: Any) -> float:
+def positive_fraction(name: str, value: Any) -> float:
     """A number of (0, 1], as what remains of a learning rate."""
     found = number(name, value)
     if not 0 < found <= 1:
@@ -134,8 +134,15 @@ def share(name: str, value: Any) -> float:
 def switch(name: str, value: Any) -> bool:
     """True or False: what else counts as true may have been meant otherwise, as the text "no" is."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, not {type(value).__name__}")
+        raise TypeError(f"{name} must be True or False, not {typed(value)}")
     return bool(value)
+
+
+def choice(name: str, value: Any, known: tuple[str, ...]) -> str:
+    """A text that is one of these."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+    return str(value)
 
 
 # Shapes and layout

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import floating, place_of, real
+from .arguments import choice, floating, place_of, real
 from .types import Array
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -65,9 +65,7 @@ def checked_labels(t: Array, classes: int, ignored: int | None = None, of: str =
 
 
 def checked_reduction(reduction: Any) -> str:
-    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
-        raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}")
-    return str(reduction)
+    return choice("reduction", reduction, REDUCTIONS)
 
 
 def weights(name: str, value: ArrayLike, shape: tuple[int, ...], what: str, dtype: np.dtype[Any]) -> Array:

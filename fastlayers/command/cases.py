@@ -10,6 +10,7 @@ gains nothing from ``out``: it computes into fresh memory and copies.
 
 from __future__ import annotations
 
+import inspect
 import timeit
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -242,18 +243,26 @@ def _rows(dtype: str) -> Sequence[Shape]:
     return (1, 10), (100, 10), (128, 1000), (2048 // np.dtype(dtype).itemsize, 32000)
 
 
-CASES = (
+def _by_name(function: str) -> Callable[[Draw, Shape], tuple[Any, ...]]:
+    """Arguments of a function of each number, or of its gradient, by the names of those that it must be given."""
+    forward = getattr(reference, function.replace("_backward", "_forward"))
+    made: dict[str, Callable[[Draw, Shape], Any]] = {
+        "x": lambda draw, s: draw(*s),
+        "dout": lambda draw, s: draw(*s),
+        "mask": lambda draw, s: draw(*s) <= 0,
+        "y": lambda draw, s: several(forward(draw(*s)))[0],
+    }
+    parameters = inspect.signature(getattr(functional, function)).parameters.values()
+    needed = [made[p.name] for p in parameters if p.default is p.empty]
+    return lambda draw, s: tuple(argument(draw, s) for argument in needed)
+
+
+_OWN = (
     Case("relu", "relu", _elementwise, lambda draw, s: (draw(*s),), terms=None),
     Case("relu_forward", "relu_forward", _elementwise, lambda draw, s: (draw(*s),), terms=None),
     Case("relu_backward", "relu_backward", _elementwise, lambda draw, s: (draw(*s), draw(*s) <= 0), terms=None),
-    Case("sigmoid_forward", "sigmoid_forward", _elementwise, lambda draw, s: (draw(*s),)),
-    Case("sigmoid_backward", "sigmoid_backward", _elementwise, lambda draw, s: (draw(*s), 1 / (1 + np.exp(draw(*s))))),
-    Case("leaky_relu_forward", "leaky_relu_forward", _elementwise, lambda draw, s: (draw(*s),)),
-    Case("leaky_relu_backward", "leaky_relu_backward", _elementwise, lambda draw, s: (draw(*s), draw(*s) <= 0)),
     Case("dropout_forward", "dropout_forward", _elementwise, lambda draw, s: (draw(*s), _uniform(draw, s))),
     Case("dropout_backward", "dropout_backward", _elementwise, lambda draw, s: (draw(*s), draw(*s) > 0)),
-    Case("tanh_forward", "tanh_forward", _elementwise, lambda draw, s: (draw(*s),)),
-    Case("tanh_backward", "tanh_backward", _elementwise, lambda draw, s: (draw(*s), np.tanh(draw(*s)))),
     Case(
         "affine_forward",
         "affine_forward",
@@ -290,6 +299,9 @@ CASES = (
     Case("squared error", "mean_squared_error", _elementwise, lambda draw, s: (draw(*s), draw(*s)[::-1].copy())),
     Case("binary loss", "sigmoid_cross_entropy", _elementwise, lambda draw, s: (draw(*s), (draw(*s) > 0).astype(int))),
 )
+# All others are functions of each number, and their gradients; cross_entropy_error runs in NumPy on both paths.
+_OTHERS = [name for name in functional.__all__ if name not in {"cross_entropy_error", *(c.function for c in _OWN)}]
+CASES = (*_OWN, *(Case(name, name, _elementwise, _by_name(name)) for name in _OTHERS))
 NETWORKS = (
     Network((64, 32, 10), 16),
     Network((784, 50, 10), 100),

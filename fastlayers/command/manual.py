@@ -1,8 +1,6 @@
-"""The texts of ``--help``, a manual page for each command."""
+"""The texts of ``--help``, a manual page for each command, as they are printed: lines of up to 80 columns."""
 
 from __future__ import annotations
-
-from .layout import page, paragraph, section
 
 SUMMARIES = {
     "train": "train a network on images, on one backend or on both",
@@ -12,184 +10,177 @@ SUMMARIES = {
     "completion": "print a script that teaches a shell the Tab key",
 }
 
-_EXIT_STATUS = section(
-    "exit status",
-    rows={
-        "0": "it did what it was asked",
-        "1": "it failed; one line on standard error says why",
-        "2": "an option or an environment variable is wrong; the line says what was expected",
-        "130": "Ctrl-C",
-        "141": "the reader of the output went away, as head does",
-    },
-)
-_ENVIRONMENT = {
-    "FASTLAYERS_BACKEND": "auto, cython or reference: which implementation answers (auto: the kernels where they are)",
-    "FASTLAYERS_ISA": "baseline, x86-64-v3 or x86-64-v4: the highest instruction set that a kernel may use "
-    "(the CPU's highest)",
-    "FASTLAYERS_NUM_THREADS": "how many threads a kernel may use (as many as cores)",
-    "OPENBLAS_NUM_THREADS": "how many threads NumPy's OpenBLAS uses for products of matrices; another BLAS has its own",
-    "NO_COLOR": "with any value: no colour",
-    "FORCE_COLOR": "with any value: colour in files and pipes too; NO_COLOR and --color have the last word",
-    "COLUMNS": "the width of the output on a terminal (the terminal's)",
-}
-_COMMON = page(_EXIT_STATUS, section("environment", rows=_ENVIRONMENT))
+_COMMON = """\
+exit status:
+  0    it did what it was asked
+  1    it failed; one line on standard error says why
+  2    an option or an environment variable is wrong; the line says what was
+       expected
+  130  Ctrl-C
+  141  the reader of the output went away, as head does
+
+environment:
+  FASTLAYERS_BACKEND      auto, cython or reference: which implementation
+                          answers (auto: the kernels where they are)
+  FASTLAYERS_ISA          baseline, x86-64-v3 or x86-64-v4: the highest
+                          instruction set that a kernel may use (the CPU's
+                          highest)
+  FASTLAYERS_NUM_THREADS  how many threads a kernel may use (as many as cores)
+  OPENBLAS_NUM_THREADS    how many threads NumPy's OpenBLAS uses for products
+                          of matrices; another BLAS has its own
+  NO_COLOR                with any value: no colour
+  FORCE_COLOR             with any value: colour in files and pipes too;
+                          NO_COLOR and --color have the last word
+  COLUMNS                 the width of the output on a terminal (the
+                          terminal's)"""
 
 # Of each page: what is told before the options, and what after them.
 BEFORE = {
-    "": paragraph("""
-        Train small neural networks on the CPU, and see what the compiled kernels bring: each layer of fastlayers has a
-        reference in plain NumPy beside a kernel compiled for this CPU, and the command runs either, or both."""),
-    "train": page(
-        paragraph("""
-        A network of affine layers with an activation between them learns to tell images apart, with softmax and
-        cross-entropy, in shuffled batches. After each epoch a line tells the mean loss of its steps and the accuracy on
-        images that the network has not learned from; on a terminal, an accuracy in green is the best so far."""),
-        paragraph("""
-        With both backends, the reference trains first and the kernels after it, from the same weights and on the same
-        batches; the end of the output compares their speed and their losses. Ctrl-C ends it at once. Defaults are in
-        parentheses."""),
-    ),
-    "predict": paragraph("""
-        Let a network that 'fastlayers train --save' wrote classify the test images that it has not learned from, and
-        print its accuracy and a table of the true classes (rows) against those predicted (columns). A parameter that is
-        not finite is named on standard error; an image with a score that is nan is of no class, and where no score at
-        all is a finite number the command fails."""),
-    "bench": page(
-        paragraph("""
-        Time each function, each optimizer's update and a few training steps, for float32 and float64, from ten numbers
-        to 64 MB. Before a row is timed, both backends are seen to agree on those very numbers."""),
-        paragraph("""
-        A time is that of one call, the fastest of many; ratio is how many times the reference's time is the kernel's,
-        in green where the kernel is faster and in red where it is not; out= is the kernel with its result's array
-        given. For figures that can be compared, leave the machine alone meanwhile, and pin the command to a core."""),
-    ),
-    "info": "Show which implementation answers and why, as fastlayers.show_config() does.",
-    "completion": paragraph("""
-        Print a script of the shell's own language, made from the command's options as they are in this version: make it
-        again after an update. It needs shtab: pip install shtab."""),
+    "": """\
+Train small neural networks on the CPU, and see what the compiled kernels
+bring: each layer of fastlayers has a reference in plain NumPy beside a kernel
+compiled for this CPU, and the command runs either, or both.""",
+    "train": """\
+A network of affine layers with an activation between them learns to tell
+images apart, with softmax and cross-entropy, in shuffled batches. After each
+epoch a line tells the mean loss of its steps and the accuracy on images that
+the network has not learned from; on a terminal, an accuracy in green is the
+best so far.
+
+With both backends, the reference trains first and the kernels after it, from
+the same weights and on the same batches; the end of the output compares their
+speed and their losses. Ctrl-C ends it at once. Defaults are in parentheses.""",
+    "predict": """\
+Let a network that 'fastlayers train --save' wrote classify the test images
+that it has not learned from, and print its accuracy and a table of the true
+classes (rows) against those predicted (columns). A parameter that is not
+finite is named on standard error; an image with a score that is nan is of no
+class, and where no score at all is a finite number the command fails.""",
+    "bench": """\
+Time each function, each optimizer's update and a few training steps, for
+float32 and float64, from ten numbers to 64 MB. Before a row is timed, both
+backends are seen to agree on those very numbers.
+
+A time is that of one call, the fastest of many; ratio is how many times the
+reference's time is the kernel's, in green where the kernel is faster and in
+red where it is not; out= is the kernel with its result's array given. For
+figures that can be compared, leave the machine alone meanwhile, and pin the
+command to a core.""",
+    "info": """\
+Show which implementation answers and why, as fastlayers.show_config() does.""",
+    "completion": """\
+Print a script of the shell's own language, made from the command's options as
+they are in this version: make it again after an update. It needs shtab: pip
+install shtab.""",
 }
 
 AFTER = {
-    "": page(
-        section(
-            "examples",
-            rows={
-                "fastlayers train": "train on the bundled digits, on both backends",
-                "fastlayers train --save digits.npz": "and keep the network",
-                "fastlayers predict digits.npz": "which digits it takes for which",
-                "fastlayers info": "are the compiled kernels there?",
-                "fastlayers bench --json": "every time, for a program to read",
-            },
-        ),
-        _COMMON,
-        section("see also", "'fastlayers COMMAND --help' explains a command, its options and its JSON."),
-    ),
-    "train": page(
-        section(
-            "json",
-            "One object, at the end. Keys, with times in seconds:",
-            rows={
-                "data": "name, features, classes, train_images, test_images",
-                "network": "sizes, activation, dropout, dtype, parameters",
-                "training": "epochs, batch_size, optimizer, lr, weight_decay, seed, threads, processes",
-                "runs": "one a backend: backend, steps, median_step, mean_step; and a number an epoch in train_loss, "
-                "train_accuracy, test_accuracy",
-                "comparison": "of two runs: ratio (of the median steps), largest_difference (of the losses); else null",
-            },
-        ),
-        section(
-            "files",
-            rows={
-                "FILE.npz": "arrays and a description, checksummed, without pickle; for fastlayers.Sequential.load",
-                ".fastlayers-*.tmp": "beside a file that is being written; of no use once its process was killed",
-            },
-        ),
-        section(
-            "examples",
-            "fastlayers train",
-            "    a network with one hidden layer of 50 neurons learns scikit-learn's 8x8 digits",
-            "fastlayers train --hidden 256 128 --optimizer adam --plot curves.png",
-            "    two hidden layers; the loss and the accuracy are drawn over the epochs",
-            "fastlayers train --activation tanh --dropout 0.2 --weight-decay 1e-4",
-            "    against learning the images by heart",
-            "fastlayers train --idx DIR --epochs 10 --lr 0.1 --save model.npz",
-            "    images in the MNIST format (also Fashion-MNIST, KMNIST) from a folder",
-            "mpiexec -n 4 fastlayers train --mpi --idx DIR --batch-size 1024",
-            "    the same training on four processes, each with a quarter of every batch",
-            "fastlayers train --json | jq '.runs[].test_accuracy[-1]'",
-            "    the accuracies that it came to",
-        ),
-        _COMMON,
-        section("see also", "fastlayers predict --help"),
-    ),
-    "predict": page(
-        section(
-            "json",
-            "One object. Keys:",
-            rows={
-                "model, data": "what was tested, and on what",
-                "images, accuracy": "how many, and the fraction classified right",
-                "confusion": "a row for each true class: how often it was taken for each class, where for any",
-            },
-        ),
-        section(
-            "examples",
-            rows={
-                "fastlayers predict digits.npz": "a network trained on the digits",
-                "fastlayers predict model.npz --idx DIR": "one trained with --idx DIR",
-            },
-        ),
-        _COMMON,
-        section("see also", "fastlayers train --help"),
-    ),
-    "bench": page(
-        section(
-            "json",
-            "One object, at the end. Keys:",
-            rows={
-                "config": "what 'fastlayers info --json' prints",
-                "seconds": "one a row: kernel, size, dtype, reference; with kernels cython, ratio, and of functions "
-                "'cython out='",
-            },
-        ),
-        section(
-            "examples",
-            rows={
-                "fastlayers bench": "a minute, for all sizes",
-                "fastlayers bench --seconds 5": "a first look, without the largest arrays",
-                "taskset -c 0 fastlayers bench": "on one core, on Linux",
-            },
-        ),
-        _COMMON,
-        section("see also", "fastlayers info --help"),
-    ),
-    "info": page(
-        section(
-            "json",
-            "One object. Keys: fastlayers (the version), backend, instruction set, built (the instruction sets), "
-            "not loaded (those that failed, with the reason), threads, OpenMP, numpy, blas, python, machine.",
-        ),
-        _COMMON,
-        section("see also", "fastlayers bench --help"),
-    ),
-    "completion": page(
-        section(
-            "files",
-            "Where each shell looks for the script; a new shell has it:",
-            rows={
-                "bash": "~/.local/share/bash-completion/completions/fastlayers, with the package bash-completion",
-                "zsh": "_fastlayers, in a folder of $fpath, before compinit runs",
-                "fish": "~/.config/fish/completions/fastlayers.fish",
-            },
-        ),
-        section(
-            "examples",
-            'eval "$(fastlayers completion bash)"',
-            "    in this shell, or from ~/.bashrc",
-            "fastlayers completion zsh > ~/.zfunc/_fastlayers",
-            "    with fpath+=~/.zfunc before compinit in ~/.zshrc",
-            "fastlayers completion fish > ~/.config/fish/completions/fastlayers.fish",
-        ),
-        _COMMON,
-    ),
+    "": f"""\
+examples:
+  fastlayers train                    train on the bundled digits, on both
+                                      backends
+  fastlayers train --save digits.npz  and keep the network
+  fastlayers predict digits.npz       which digits it takes for which
+  fastlayers info                     are the compiled kernels there?
+  fastlayers bench --json             every time, for a program to read
+
+{_COMMON}
+
+see also:
+  'fastlayers COMMAND --help' explains a command, its options and its JSON.""",
+    "train": f"""\
+json:
+  One object, at the end. Keys, with times in seconds:
+  data        name, features, classes, train_images, test_images
+  network     sizes, activation, dropout, dtype, parameters
+  training    epochs, batch_size, optimizer, lr, weight_decay, seed, threads,
+              processes
+  runs        one a backend: backend, steps, median_step, mean_step; and a
+              number an epoch in train_loss, train_accuracy, test_accuracy
+  comparison  of two runs: ratio (of the median steps), largest_difference (of
+              the losses); else null
+
+files:
+  FILE.npz           arrays and a description, checksummed, without pickle;
+                     for fastlayers.Sequential.load
+  .fastlayers-*.tmp  beside a file that is being written; of no use once its
+                     process was killed
+
+examples:
+  fastlayers train
+      a network with one hidden layer of 50 neurons learns scikit-learn's 8x8
+      digits
+  fastlayers train --hidden 256 128 --optimizer adam --plot curves.png
+      two hidden layers; the loss and the accuracy are drawn over the epochs
+  fastlayers train --activation tanh --dropout 0.2 --weight-decay 1e-4
+      against learning the images by heart
+  fastlayers train --idx DIR --epochs 10 --lr 0.1 --save model.npz
+      images in the MNIST format (also Fashion-MNIST, KMNIST) from a folder
+  mpiexec -n 4 fastlayers train --mpi --idx DIR --batch-size 1024
+      the same training on four processes, each with a quarter of every batch
+  fastlayers train --json | jq '.runs[].test_accuracy[-1]'
+      the accuracies that it came to
+
+{_COMMON}
+
+see also:
+  fastlayers predict --help""",
+    "predict": f"""\
+json:
+  One object. Keys:
+  model, data       what was tested, and on what
+  images, accuracy  how many, and the fraction classified right
+  confusion         a row for each true class: how often it was taken for each
+                    class, where for any
+
+examples:
+  fastlayers predict digits.npz           a network trained on the digits
+  fastlayers predict model.npz --idx DIR  one trained with --idx DIR
+
+{_COMMON}
+
+see also:
+  fastlayers train --help""",
+    "bench": f"""\
+json:
+  One object, at the end. Keys:
+  config   what 'fastlayers info --json' prints
+  seconds  one a row: kernel, size, dtype, reference; with kernels cython,
+           ratio, and of functions 'cython out='
+
+examples:
+  fastlayers bench               a minute, for all sizes
+  fastlayers bench --seconds 5   a first look, without the largest arrays
+  taskset -c 0 fastlayers bench  on one core, on Linux
+
+{_COMMON}
+
+see also:
+  fastlayers info --help""",
+    "info": f"""\
+json:
+  One object. Keys: fastlayers (the version), backend, instruction set, built
+  (the instruction sets), not loaded (those that failed, with the reason),
+  threads, OpenMP, numpy, blas, python, machine.
+
+{_COMMON}
+
+see also:
+  fastlayers bench --help""",
+    "completion": f"""\
+files:
+  Where each shell looks for the script; a new shell has it:
+  bash  ~/.local/share/bash-completion/completions/fastlayers, with the
+        package bash-completion
+  zsh   _fastlayers, in a folder of $fpath, before compinit runs
+  fish  ~/.config/fish/completions/fastlayers.fish
+
+examples:
+  eval "$(fastlayers completion bash)"
+      in this shell, or from ~/.bashrc
+  fastlayers completion zsh > ~/.zfunc/_fastlayers
+      with fpath+=~/.zfunc before compinit in ~/.zshrc
+  fastlayers completion fish > ~/.config/fish/completions/fastlayers.fish
+
+{_COMMON}""",
 }

@@ -12,13 +12,20 @@ from typing import Any, NoReturn
 from .._version import __version__
 from . import training
 from .completion import SHELLS
-from .layout import Formatter
 from .manual import AFTER, BEFORE, SUMMARIES
-from .terminal import COLOURS, PLAIN, Style
+from .terminal import COLOURS, PLAIN, Style, fold
 
 Command = Callable[..., Any]
 
 _USAGE = 2
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return fold(text, width).splitlines()  # a file name with a hyphen stays whole
 
 
 class _Parser(argparse.ArgumentParser):
@@ -33,7 +40,7 @@ class _Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, summary: str, out: Style, err: Style, **options: Any) -> None:
-        super().__init__(formatter_class=Formatter, allow_abbrev=False, **options)
+        super().__init__(formatter_class=_Formatter, allow_abbrev=False, **options)
         self.color = False  # Python 3.14's own colours: a page looks the same on every Python
         self.summary, self.out, self.err = summary, out, err
 

@@ -107,6 +107,6 @@ def _print_row(row: dict[str, Any], width: int, style: Style) -> None:
 
 
 def _line(kernel: str, size: str, dtype: str, cells: dict[str, str], width: int) -> str:
-    """Lay out a row; kernel and size share a field, so that the table has room in 80 columns."""
-    padded = "".join(cells.get(path, "").rjust(room) for path, (_, room) in _COLUMNS.items())
+    """Lay out a row; kernel and size stand in one field, so that the table fits 80 columns."""
+    padded = "".join(cells.get(path, "").rjust(columns) for path, (_, columns) in _COLUMNS.items())
     return f"{kernel}{size:>{width - len(kernel)}}  {dtype:<7}{padded}".rstrip()

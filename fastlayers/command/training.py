@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator, default_rng  # now: in the midst of its lazy import Ctrl-C may be lost
-from numpy.typing import ArrayLike, NDArray
 
 from .._core.backend import use_backend
 from .._core.progress import Progress
@@ -24,6 +24,7 @@ from ..mpi import DataParallel, share
 from ..network import Sequential
 from ..optimizers import SGD, Adam, Momentum
 from ..training import finiteness
+from ..training.callback import Training
 from ..training.evaluation import classes_of, in_pieces
 from .terminal import PLAIN, Style
 
@@ -96,12 +97,6 @@ class Run:
         """Mean seconds per step."""
         return statistics.fmean(self.seconds)
 
-    @property
-    def best(self) -> bool:
-        """Whether the last epoch's test accuracy is above all before it."""
-        *before, last = self.test_accuracy
-        return last > max(before, default=-1.0)
-
 
 def differences(reference: Run, compiled: Run) -> list[float]:
     """How far apart the losses of two runs are, step by step."""
@@ -144,34 +139,62 @@ def train(
     rng = default_rng(settings.seed)
     run = Run(backend, build_network(data, settings, rng))
     trained = run.network if comm is None else DataParallel(run.network, comm)
-    optimizer = make_optimizer(settings)
-    samples = len(data.train.t)
-    steps = math.ceil(samples / settings.batch_size)
+    x, t = data.train.x, data.train.t
+    steps = settings.epochs * math.ceil(len(t) / settings.batch_size)
     # NumPy's warnings of an overflow would come before the one line that says what happened.
-    with use_backend(backend), Progress(settings.epochs * steps, backend) as progress, np.errstate(all="ignore"):
-        for epoch in range(1, settings.epochs + 1):
-            total = 0.0
-            for batch in _batches(rng, samples, settings.batch_size):
-                own = batch[_part(batch, comm)]
-                loss = _step(run, trained, optimizer, data.train.x[own], data.train.t[own])
-                if not math.isfinite(loss):
-                    raise _diverged(f"the loss is {loss}", run, settings)
-                total += loss * len(batch)
-                progress.advance()
+    with use_backend(backend), Progress(steps, backend) as progress, np.errstate(all="ignore"):
+
+        def end_epoch(training: Training) -> None:
             if found := finiteness.of_layers(run.network.layers):  # the last step's, which no loss has seen yet
                 raise _diverged(found, run, settings)
-            run.train_loss.append(total / samples)
+            run.train_loss.append(training.history.loss[-1])
             run.train_accuracy.append(accuracy(run.network, data.train, comm))
             run.test_accuracy.append(accuracy(run.network, data.test, comm))
             if after_epoch is not None:
                 after_epoch(run)
-            tested = f"{run.test_accuracy[-1]:.2%}"
-            line = style.fold(
-                f"  epoch {epoch:{len(str(settings.epochs))}}/{settings.epochs}"
-                f"   train loss {run.train_loss[-1]:.4f}   test accuracy {tested:>7}"
-            )
-            progress.say(line.replace(tested, style.good(tested)) if run.best else line)
+            progress.say(_line(run, settings, style))
+
+        _time_steps(trained, run, settings)
+        trained.fit(
+            x,
+            t,
+            settings.epochs,
+            settings.batch_size,
+            optimizer=make_optimizer(settings),
+            callbacks=[end_epoch, SimpleNamespace(on_step_end=progress.advance)],
+            rng=rng,
+            progress=False,
+            on_nonfinite="ignore",
+        )
+    del vars(trained)["train_step"]
     return run
+
+
+def _time_steps(trained: Sequential | DataParallel, run: Run, settings: Settings) -> None:
+    """Have `fit` take its steps through a clock, which stops with the first loss that is not finite."""
+    step = trained.train_step
+
+    def train_step(x: Array, t: Array, optimizer: Optimizer) -> float:
+        start = time.perf_counter()
+        loss = step(x, t, optimizer)
+        run.seconds.append(time.perf_counter() - start)
+        run.losses.append(loss)
+        if not math.isfinite(loss):
+            raise _diverged(f"the loss is {loss}", run, settings)
+        return loss
+
+    trained.train_step = train_step  # type: ignore[assignment, method-assign]  # as a subclass's own would be
+
+
+def _line(run: Run, settings: Settings, style: Style) -> str:
+    """What is printed of the last epoch; an accuracy that is the best so far is in green."""
+    *before, accuracy = run.test_accuracy
+    tested = f"{accuracy:.2%}"
+    line = style.fold(
+        f"  epoch {len(run.test_accuracy):{len(str(settings.epochs))}}/{settings.epochs}"
+        f"   train loss {run.train_loss[-1]:.4f}   test accuracy {tested:>7}"
+    )
+    return line.replace(tested, style.good(tested)) if accuracy > max(before, default=-1.0) else line
 
 
 def _diverged(what: str, run: Run, settings: Settings) -> DivergedError:
@@ -220,21 +243,6 @@ def accuracy(network: Sequential, split: Split, comm: Any = None) -> float:
     return (right if comm is None else comm.allreduce(right)) / len(split.t)
 
 
-def _batches(rng: Generator, samples: int, size: int) -> Iterator[NDArray[np.int64]]:
-    """Each sample's index once, in random order; the last batch may be smaller."""
-    order = rng.permutation(samples)
-    for start in range(0, samples, size):
-        yield order[start : start + size]
-
-
 def _part(samples: Sized, comm: Any) -> slice:
     """Which of the samples are this process's."""
     return slice(None) if comm is None else share(len(samples), comm.rank, comm.size)
-
-
-def _step(run: Run, trained: Sequential | DataParallel, optimizer: Optimizer, x: ArrayLike, t: ArrayLike) -> float:
-    start = time.perf_counter()
-    loss = trained.train_step(x, t, optimizer)
-    run.seconds.append(time.perf_counter() - start)
-    run.losses.append(loss)
-    return loss

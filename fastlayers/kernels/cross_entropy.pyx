@@ -142,9 +142,9 @@ cdef object softmax_loss(
         if others is None:
             return NotImplemented
         return softmax_loss(x, others[0], y, dx, others[1], others[2], ignore_index, label_smoothing, reduction)
-    if y is not None and not take_loss_result(&call, &work, &work.y, y, x):
+    if y is not None and not take_as_x(&call, &work, &work.y, y, x):  # y is never a caller's array
         return NotImplemented
-    if not take_loss_result(&call, &work, &work.dx, dx, x):
+    if not take_as_x(&call, &work, &work.dx, dx, x) or not is_result(&call):
         return NotImplemented
     loss = losses_of(&work, &call)
     return (loss, dx) if y is None else (loss, y, dx)
@@ -161,9 +161,13 @@ def softmax_with_loss(
     x, t, out=None, weight=None, sample_weight=None, ignore_index=None, label_smoothing=0.0, reduction="mean"
 ):
     """(loss, y, dx) of plain scores and targets; `out` None or the layer's two recyclers for y and dx."""
-    if not are_recyclers(out):
+    cdef int typenum = floating_type(x)
+    cdef object y, dx
+    if not are_outs(out, 2) or order_of(x, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0:
         return NotImplemented
-    return softmax_loss(
-        x, t, array_for(out_at(out, 0), x), array_for(out_at(out, 1), x), weight, sample_weight, ignore_index,
-        label_smoothing, reduction,
-    )
+    y, dx = out_at(out, 0), out_at(out, 1)
+    if is_given(y) or is_given(dx):
+        return NotImplemented
+    y = new_like(y, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
+    dx = new_like(dx, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
+    return softmax_loss(x, t, y, dx, weight, sample_weight, ignore_index, label_smoothing, reduction)

@@ -1,12 +1,16 @@
 """Leaky ReLU and its gradient: as ReLU, but where the mask is set a value is multiplied by the slope."""
 
 
+cdef inline floating leaky_relu_formula(floating x, floating slope, floating _low, floating _high) noexcept nogil:
+    return slope * x if x <= <floating> 0 else x
+
+
 cdef inline floating leaky_relu_choice(floating value, bint masked, floating slope) noexcept nogil:
     return slope * value if masked else value
 
 
 cdef void leaky_relu_forward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    mask_task(work, start, stop, leaky_relu_choice, leaky_relu_choice)
+    mask_task(work, start, stop, leaky_relu_formula, leaky_relu_formula)
 
 
 cdef void leaky_relu_backward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:

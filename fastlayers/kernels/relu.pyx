@@ -9,8 +9,8 @@ cdef inline floating relu_choice(floating value, bint masked, floating _option) 
     return <floating> 0 if masked else value
 
 
-cdef inline floating relu_formula(floating x, floating option, floating _low, floating _high) noexcept nogil:
-    return relu_choice(x, x <= <floating> 0, option)
+cdef inline floating relu_formula(floating x, floating _option, floating _low, floating _high) noexcept nogil:
+    return <floating> 0 if x <= <floating> 0 else x
 
 
 cdef void relu_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
@@ -18,7 +18,7 @@ cdef void relu_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcep
 
 
 cdef void relu_forward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    mask_task(work, start, stop, relu_choice, relu_choice)
+    mask_task(work, start, stop, relu_formula, relu_formula)
 
 
 cdef void relu_backward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:

@@ -111,9 +111,15 @@ def sigmoid_cross_entropy(x, t, out=None, sample_weight=None, reduction="mean"):
 
 def sigmoid_with_loss(x, t, out=None, sample_weight=None, reduction="mean"):
     """(loss, y, dx) of plain logits and targets; `out` None or the layer's two recyclers for y and dx."""
-    if not are_recyclers(out):
+    cdef int typenum = floating_type(x)
+    cdef object y, dx
+    if not are_outs(out, 2) or order_of(x, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0:
         return NotImplemented
+    y, dx = out_at(out, 0), out_at(out, 1)
+    if is_given(y) or is_given(dx):
+        return NotImplemented
+    y = new_like(y, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
+    dx = new_like(dx, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
     return paired_loss(
-        sigmoid_cross_entropy_task, targets_are_probabilities, 8, x, t, array_for(out_at(out, 0), x),
-        array_for(out_at(out, 1), x), sample_weight, reduction,
+        sigmoid_cross_entropy_task, targets_are_probabilities, 8, x, t, y, dx, sample_weight, reduction
     )

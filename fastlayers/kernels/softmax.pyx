@@ -249,7 +249,7 @@ def softmax(x, axis=-1, out=None):
     if take(&call, &work.x, x, typenum, NPY_ARRAY_C_CONTIGUOUS) == 0:
         return NotImplemented
     work.x.replaceable = True
-    if not take_loss_result(&call, &work, &work.y, out, x):
+    if not take_as_x(&call, &work, &work.y, out, x) or not is_result(&call):
         return NotImplemented
     work.columns = PyArray_DIM(<ndarray> out, ndim - 1)
     work.rows = work.x.size // work.columns if work.columns > 0 else 0

@@ -54,6 +54,10 @@ class Stack(Declared):
         for place, layer in leaves(self.layers):
             check_declared(layer, f"layer {place}")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle or a copy has: all but what the layers can be asked for again."""
+        return {name: value for name, value in vars(self).items() if name not in ("_asked", "_found")}
+
     def forward(self, x: ArrayLike) -> Array:
         """The last layer's output, in training: each layer keeps what its backward needs."""
         y: Any = as_input(self.layers, x)
@@ -232,12 +236,9 @@ def as_input(layers: list[Any], x: Any, name: str = "x") -> Any:
 
 
 def _as_input(layers: list[Any], x: Any, name: str) -> Any:
-    param = _parameter(layers)
-    if (
-        param is None
-        or (isinstance(x, np.ndarray) and x.dtype == param.dtype)
-        or type(next(leaves(layers))[1]) not in OWN
-    ):
+    _, first = next(leaves(layers), (None, None))
+    param = _parameter(layers) if type(first) in OWN else None
+    if param is None or (isinstance(x, np.ndarray) and x.dtype == param.dtype):
         return x
     return cast_like(backend.run, x, param, name)
 

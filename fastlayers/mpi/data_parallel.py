@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core import arguments
 from .._core.protocols import Optimizer
 from .._core.types import Array
 from ..network import Sequential
-from ..training import loop
-from ..training.history import History
+from ..training.batches import parts
+from ..training.fitted import Draw, Fitted
+from ..training.loop import Gradient, Plan
 from . import sharing, start
-from .job import abort_on_uncaught, agree, module
+from .job import abort_on_uncaught, module
 from .shared_gradient import SharedGradient
 
 
-class DataParallel:
+class DataParallel(Fitted):
     """A network that every rank trains on its part of each batch.
 
     Every rank has to make one, and to call `gradient`, `train_step`, `fit`, `batches` and `broadcast` as often as
@@ -58,6 +60,15 @@ class DataParallel:
     The gradients lie in one buffer for each dtype, into which `Affine` layers write by themselves: so from now on their
     ``dW`` and ``db`` are overwritten by every later gradient, and x is read in the parameters' dtype.
 
+    `fit` is that of `Sequential` by all ranks together, each on its part of every batch. Every rank has to be given the
+    whole data; it reads its parts of it, so that it may well be a memory-mapped file. Rank 0's `rng` decides the order
+    of the samples for all, and rank 0 alone shows a bar. Each rank evaluates all of the validation data, and has
+    callbacks of its own, which must decide alike on every rank. Numbers that are not finite are the same on every rank,
+    and so is what is done about them: data that hold any, of which each rank looks at its part, and losses raise the
+    same error on all; rank 0 alone warns. It is a ValueError on every rank if they were given different numbers of
+    samples or of epochs: parts of the data, say; what else is wrong with the arguments of one rank is a `RankError` on
+    the others.
+
     The job is ended by ``COMM_WORLD.Abort`` from ``sys.excepthook``, after the hook that was there before. It is not
     ended by ``sys.exit``, which is no error to Python, nor by an exception in another thread, nor in an interactive
     interpreter. ``python -m mpi4py`` ends it for ``sys.exit`` too, and for what goes wrong before there is a
@@ -72,8 +83,6 @@ class DataParallel:
             for x, t in net.batches(images, labels, batch_size=1024, rng=epoch):
                 net.train_step(x, t, optimizer)
     """
-
-    history: History | None = None
 
     def __init__(self, network: Sequential, comm: Any = None) -> None:
         self.network = network
@@ -157,75 +166,29 @@ class DataParallel:
         optimizer.update(self.params, self._shared.arrays)
         return loss
 
-    def fit(
-        self,
-        x: ArrayLike,
-        t: ArrayLike,
-        epochs: int = 10,
-        batch_size: int = 32,
-        *,
-        optimizer: Optimizer | None = None,
-        validation_data: tuple[ArrayLike, ...] | None = None,
-        callbacks: Iterable[Any] = (),
-        rng: Any = None,
-        sample_weight: ArrayLike | None = None,
-        shuffle: bool = True,
-        progress: bool | None = None,
-        on_nonfinite: Literal["raise", "warn", "ignore"] = "raise",
-    ) -> History:
-        """`Sequential.fit` by all ranks together, each on its part of every batch; the parameters are the same.
+    def _ranks(self) -> sharing.Ranks:
+        return sharing.Ranks(self.comm)
 
-        Every rank has to be given the whole data; it reads its parts of it, so that it may well be a memory-mapped
-        file. Rank 0's `rng` decides the order of the samples for all, and rank 0 alone shows a bar. Each rank
-        evaluates all of the validation data, and has callbacks of its own, which must decide alike on every rank.
+    def _order(self, rng: Any) -> Draw:
+        return sharing.SharedOrder(self.comm, rng).permutation
 
-        Numbers that are not finite are the same on every rank, and so is what is done about them: data that hold any,
-        of which each rank looks at its part, and losses raise the same error on all; rank 0 alone warns.
+    def _prepared(self, prepare: Callable[[], tuple[Plan, Draw | None]]) -> tuple[Plan, Draw | None]:
+        # An error is raised once the others know, who would wait for this rank for ever.
+        plan, draw = self._ranks().together(prepare)
+        asked = {
+            "samples": len(plan.data.x),
+            "epochs": plan.epochs,
+            "batch_size": plan.batch_size,
+            "shuffle": plan.shuffle,
+            "validation samples": 0 if plan.validation is None else len(plan.validation.x),
+            "on_nonfinite": plan.on_nonfinite,
+        }
+        start.check_same(self.comm, asked)
+        return plan, draw
 
-        Returns
-        -------
-        History
-            That of the training of all ranks, apart from the seconds.
-
-        Raises
-        ------
-        ValueError
-            On every rank, if they were given different numbers of samples or of epochs: parts of the data, say; or if
-            the data, or a parameter, hold a number that is not finite.
-        FloatingPointError
-            On every rank, if a loss is not finite, as `Sequential.fit`; the parameters are the same on all.
-        Exception
-            What is wrong with the arguments of this rank; a `RankError` on the others.
-        """
-        plan: loop.Plan | None = None
-        draw: Callable[[int], Array] | None = None
-        error: Exception | None = None
-        try:
-            plan = loop.prepare(
-                self,
-                x,
-                t,
-                epochs,
-                batch_size,
-                optimizer=optimizer,
-                validation_data=validation_data,
-                callbacks=callbacks,
-                sample_weight=sample_weight,
-                shuffle=shuffle,
-                progress=progress if self.comm.rank == 0 else False,
-                on_nonfinite=on_nonfinite,
-            )
-            draw = sharing.SharedOrder(self.comm, rng).permutation if plan.shuffle else None
-        except Exception as caught:  # it is raised once the others know, who would wait for this rank for ever
-            error = caught
-        agree(self.comm, error)
-        assert plan is not None  # or there was an error
-        asked = {"samples": len(plan.data.x), "epochs": epochs, "batch_size": batch_size, "shuffle": shuffle}
-        asked |= {"validation samples": 0 if plan.validation is None else len(plan.validation.x)}
-        start.check_same(self.comm, asked | {"on_nonfinite": on_nonfinite})
+    def _gradient_of_step(self) -> Gradient | None:
         own_step = getattr(self.train_step, "__func__", None) is not DataParallel.train_step
-        gradient = None if own_step else self._shared.compute_with_gradient
-        return loop.fit(plan, gradient, draw, sharing.Ranks(self.comm))
+        return None if own_step else self._shared.compute_with_gradient
 
     def broadcast(self) -> None:
         """Give every rank the parameters of rank 0, as after rank 0 alone has loaded others."""
@@ -272,5 +235,6 @@ class DataParallel:
         """
         whole = sharing.of_one_length(arrays)
         batch_size = arguments.count("batch_size", batch_size)
-        order = sharing.SharedOrder(self.comm, rng) if shuffle else None
-        yield from sharing.batches(self.comm, whole, batch_size, order)
+        samples = len(whole[0])
+        order = sharing.SharedOrder(self.comm, rng).permutation(samples) if shuffle else np.arange(samples)
+        yield from parts(whole, order, batch_size, sharing.Ranks(self.comm).part)

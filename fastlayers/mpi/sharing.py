@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -50,15 +50,18 @@ class Ranks:
 
     def gather(self, look: Callable[[], T]) -> list[T]:
         """What each rank finds, on each; or its error, and a `RankError` on the others."""
+        of_ranks: list[T] = self._comm.allgather(self.together(look))
+        return of_ranks
+
+    def together(self, look: Callable[[], T]) -> T:
+        """What this rank finds, once each has found something; or its error, and a `RankError` on the others."""
         error: Exception | None = None
-        found: T | None = None
         try:
             found = look()
         except Exception as caught:  # it is raised once the others know, who would wait for this rank for ever
             error = caught
         agree(self._comm, error)
-        of_ranks: list[T] = self._comm.allgather(found)
-        return of_ranks
+        return found  # or there was an error
 
 
 class SharedOrder:
@@ -78,16 +81,6 @@ class SharedOrder:
             order[...] = self._generator.permutation(n)
         self._comm.Bcast(order, root=0)
         return order
-
-
-def batches(comm: Any, arrays: list[Array], batch_size: int, shared: SharedOrder | None) -> Iterator[tuple[Array, ...]]:
-    """Each batch's part that is this rank's, over one epoch in the order that is drawn, if there is one."""
-    n = len(arrays[0])
-    order = np.arange(n) if shared is None else shared.permutation(n)
-    for start in range(0, n, batch_size):
-        batch = order[start : start + batch_size]
-        mine = batch[share(len(batch), comm.rank, comm.size)]
-        yield tuple(array[mine] for array in arrays)
 
 
 def of_one_length(arrays: tuple[ArrayLike, ...]) -> list[Array]:

@@ -26,7 +26,7 @@ class Optimizer(Described):
     _factors: ClassVar[dict[str, Callable[[str, Any], Any]]]  # the rule's numbers, and what is asked of each
 
     lr: Rate
-    # Of an object that was made without `__init__`: pickled before there were these, or a subclass of its own mind.
+    # Of an object that was made without `__init__`: pickled before there were these, or of a subclass with its own.
     weight_decay: float = 0.0
     clip_norm: float | None = None
     t: int = 0

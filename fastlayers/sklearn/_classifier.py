@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = ["MLPClassifier"]
 
 
 @documented
+@dataclass(eq=False, repr=False, kw_only=True)
 class MLPClassifier(Scored, ClassifierMixin, Perceptron):
     """A classifier by a multi-layer perceptron: two classes or more, or several labels at once.
 
@@ -61,37 +63,7 @@ class MLPClassifier(Scored, ClassifierMixin, Perceptron):
 
     _parameter_constraints = CONSTRAINTS | {"class_weight": [dict, list, StrOptions({"balanced"}), None]}
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
-        *,
-        solver: str = "adam",
-        alpha: float = 0.0001,
-        batch_size: int | str = "auto",
-        learning_rate: str = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool | int = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        dropout: Any = 0.0,
-        class_weight: Any = None,
-        callbacks: Any = (),
-    ) -> None:
-        self._keep(locals())
+    class_weight: Any = None
 
     def _learn_targets(self, y: Array, classes: Any, *, anew: bool, incremental: bool) -> None:
         first = _check_partial_fit_first_call(self, classes) if incremental else anew
@@ -103,9 +75,9 @@ class MLPClassifier(Scored, ClassifierMixin, Perceptron):
         if incremental or not first:
             self._labels.check(y, all_classes=self.warm_start)
 
-    def _shared_out(self, targets: Array) -> Array | None:
+    def _strata(self, targets: Array) -> Array | None:
         two = self.out_activation_ == "logistic" and self.n_outputs_ == 1
-        return self._labels.shared_out(targets) if two else None  # scikit-learn does not do so with more
+        return self._labels.strata(targets) if two else None  # scikit-learn does not do so with more
 
     def _targets(self, y: Array, dtype: DTypeLike) -> Array:
         return self._labels.targets(y, dtype)
@@ -144,14 +116,10 @@ class MLPClassifier(Scored, ClassifierMixin, Perceptron):
 
         Parameters
         ----------
-        X, y : array_like
-            As for `fit`.
-        sample_weight : array_like, optional
+        X, y, sample_weight, X_val, y_val, sample_weight_val : array_like
             As for `fit`.
         classes : array_like, optional
             All classes that will be seen; needed at the first call.
-        X_val, y_val, sample_weight_val : array_like, optional
-            As for `fit`.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The descriptions that the two estimators share, for the places that their docstrings leave for them."""
+"""The descriptions that both estimators have, for the places that their docstrings leave for them."""
 
 from __future__ import annotations
 

@@ -103,16 +103,16 @@ class Labels:
         named: Array = self.classes[chosen]
         return named
 
-    def shared_out(self, targets: Array) -> Array:
-        """What a split is to share out, of the targets `(N,)` of two classes; its messages name classes as y does.
+    def strata(self, targets: Array) -> Array:
+        """The classes of the targets `(N,)` of two, for a split that is to keep their proportions; named as y does.
 
         But 0 and 1 are False and True there, as they are to scikit-learn's own.
         """
         classes = self.classes
         if classes.dtype.kind in "biuf" and classes.tolist() == [0, 1]:
             classes = np.array(["False", "True"])
-        shared: Array = classes[targets.astype(int)]
-        return shared
+        strata: Array = classes[targets.astype(int)]
+        return strata
 
     def proba(self, outputs: Array) -> Array:
         """The probability of each class or label, ``(N, C)``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -43,40 +44,38 @@ CONSTRAINTS: dict[str, Any] = {
 }
 
 
+@dataclass(eq=False, repr=False)
 class Parameters:
-    """The parameters of both estimators, as `_documentation` describes them."""
+    """The parameters of both estimators, as `_documentation` describes them; scikit-learn reads their ``__init__``."""
 
     _parameter_constraints = CONSTRAINTS
 
-    hidden_layer_sizes: Any
-    activation: Any
-    solver: str
-    alpha: float
-    batch_size: int | str
-    learning_rate: str
-    learning_rate_init: float
-    power_t: float
-    max_iter: int
-    shuffle: bool
-    random_state: Any
-    tol: float
-    verbose: bool | int
-    warm_start: bool
-    momentum: float
-    nesterovs_momentum: bool
-    early_stopping: bool
-    validation_fraction: float
-    beta_1: float
-    beta_2: float
-    epsilon: float
-    n_iter_no_change: float
-    max_fun: int
-    dropout: Any
-    callbacks: Any
-
-    def _keep(self, arguments: dict[str, Any]) -> None:
-        """Keep the arguments of ``__init__``, its ``locals()``, as they are: scikit-learn compares them by identity."""
-        vars(self).update({name: value for name, value in arguments.items() if name != "self"})
+    hidden_layer_sizes: Any = (100,)
+    activation: Any = "relu"
+    _: KW_ONLY
+    solver: str = "adam"
+    alpha: float = 0.0001
+    batch_size: int | str = "auto"
+    learning_rate: str = "constant"
+    learning_rate_init: float = 0.001
+    power_t: float = 0.5
+    max_iter: int = 200
+    shuffle: bool = True
+    random_state: Any = None
+    tol: float = 1e-4
+    verbose: bool | int = False
+    warm_start: bool = False
+    momentum: float = 0.9
+    nesterovs_momentum: bool = True
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    n_iter_no_change: float = 10
+    max_fun: int = 15000
+    dropout: Any = 0.0
+    callbacks: Any = ()
 
 
 def hidden_sizes_of(hidden_layer_sizes: Any) -> list[int]:

@@ -1,4 +1,4 @@
-"""What both estimators share: their parameters, fitting, and the attributes that they learn."""
+"""What both estimators have in common: their parameters, fitting, and the attributes that they learn."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Perceptron(Parameters, BaseEstimator, ABC):
     def _score(self, outputs: Array, targets: Array, weights: Array | None) -> float:
         """What ``score`` gives, of the network's outputs and targets; outputs are finite."""
 
-    def _shared_out(self, targets: Array) -> Array | None:
+    def _strata(self, targets: Array) -> Array | None:
         """The classes that samples held out are to have as all have them, of targets; None for whatever they have."""
         return None
 
@@ -182,6 +182,7 @@ class Perceptron(Parameters, BaseEstimator, ABC):
                 samples, scored = self._held_out(samples, weights, random_state, incremental=incremental)
             _stochastic.train(self, samples, scored, random_state, anew=anew, incremental=incremental)
         else:
+            _stochastic.forget(self, anew=anew)
             _lbfgs.train(self, samples, anew=anew)
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
@@ -207,7 +208,7 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         ``partial_fit`` holds out the same rows whenever it is given as many, and so never trains on those of the same
         data.
         """
-        stratify = None if incremental else self._shared_out(samples.targets)
+        stratify = None if incremental else self._strata(samples.targets)
         if incremental:
             if not hasattr(self, "_held_out_seed"):
                 self._held_out_seed = random_state.randint(np.iinfo(np.int32).max)

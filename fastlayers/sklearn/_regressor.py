@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -22,8 +23,16 @@ from ._scored import Scored
 __all__ = ["MLPRegressor"]
 
 
+@dataclass(eq=False, repr=False)
+class _Loss:
+    """The parameter that scikit-learn has before all others."""
+
+    loss: str = "squared_error"
+
+
 @documented
-class MLPRegressor(Scored, RegressorMixin, Perceptron):
+@dataclass(eq=False, repr=False)
+class MLPRegressor(Scored, RegressorMixin, Perceptron, _Loss):
     """A regression by a multi-layer perceptron, of one output or several.
 
     Parameters
@@ -56,38 +65,6 @@ class MLPRegressor(Scored, RegressorMixin, Perceptron):
     """
 
     _parameter_constraints = CONSTRAINTS | {"loss": [StrOptions({"squared_error", "poisson"})]}
-
-    def __init__(
-        self,
-        loss: str = "squared_error",
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
-        *,
-        solver: str = "adam",
-        alpha: float = 0.0001,
-        batch_size: int | str = "auto",
-        learning_rate: str = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool | int = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        dropout: Any = 0.0,
-        callbacks: Any = (),
-    ) -> None:
-        self._keep(locals())
 
     def _learn_targets(self, y: Array, classes: Any, *, anew: bool, incremental: bool) -> None:
         if self.loss == "poisson" and not y.min() >= 0:
@@ -135,9 +112,7 @@ class MLPRegressor(Scored, RegressorMixin, Perceptron):
 
         Parameters
         ----------
-        X, y : array_like
-            As for `fit`.
-        sample_weight, X_val, y_val, sample_weight_val : array_like, optional
+        X, y, sample_weight, X_val, y_val, sample_weight_val : array_like
             As for `fit`.
 
         Returns

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +13,9 @@ from sklearn.utils.validation import _check_sample_weight
 from .._core import targets
 from .._core.types import Array
 from ..training import arguments as fit_arguments
-from ..training import loop
 from ._finite import in_range
 
-__all__ = ["Samples", "batch_size_of", "checked_weights", "dense", "hold_out"]
+__all__ = ["Order", "Samples", "batch_size_of", "checked_weights", "dense", "hold_out"]
 
 _FEWEST_HELD_OUT = 2
 
@@ -25,6 +23,24 @@ _FEWEST_HELD_OUT = 2
 def dense(X: Any) -> Array:
     """X as an array in C order, which the kernels take; a sparse X is filled up."""
     return X if type(X) is np.ndarray else X.toarray(order="C")
+
+
+class _FilledUp:
+    """A sparse matrix whose rows are arrays: no more of it is filled up than is asked for."""
+
+    def __init__(self, X: Any) -> None:
+        self._X = X
+        self.shape = X.shape
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, rows: Any) -> Array:
+        return dense(self._X[rows])
+
+    def take(self, rows: Array, axis: int) -> Array:
+        """Some rows; there is no other axis that a training takes samples along."""
+        return self[rows]
 
 
 @dataclass(frozen=True)
@@ -53,20 +69,27 @@ class Samples:
         weights = None if self.weights is None else self.weights.take(rows)
         return Samples(self.X[rows], self.targets.take(rows, axis=0), weights)
 
-    def batches(self, order: Array, batch_size: int) -> Iterator[tuple[Array, Array, Array | None]]:
-        """X as an array, targets and weights, of the rows of each batch in turn."""
-        if type(self.X) is np.ndarray:
-            yield from loop.batches(fit_arguments.Samples(self.X, self.targets, self.weights), order, batch_size)
-            return
-        for start in range(0, len(order), batch_size):
-            batch = self.take(order[start : start + batch_size])
-            yield dense(batch.X), batch.targets, batch.weights
+    def as_arrays(self) -> fit_arguments.Samples:
+        """These for the loop that trains, which takes the rows of a sparse X as those of an array."""
+        X: Any = self.X if type(self.X) is np.ndarray else _FilledUp(self.X)
+        return fit_arguments.Samples(X, self.targets, self.weights)
 
     def checked(self, purpose: str) -> Samples:
         """These; ValueError if none of them counts."""
         if self.weights is not None and not self.weights.any():
             raise ValueError(f"sample_weight is zero for every sample {purpose}: another random_state may do")
         return self
+
+
+class Order:
+    """The order of the samples, which every epoch shuffles once more."""
+
+    def __init__(self, samples: int, random_state: np.random.RandomState) -> None:
+        self._order, self._random_state = np.arange(samples), random_state
+
+    def __call__(self, samples: int) -> Array:
+        self._order = self._order[self._random_state.permutation(samples)]
+        return self._order
 
 
 def checked_weights(sample_weight: Any, X: Any, name: str = "sample_weight") -> Array | None:
@@ -100,7 +123,7 @@ def hold_out(n_samples: int, fraction: float, random_state: Any, stratify: Array
     Raises
     ------
     ValueError
-        If fewer than two are held out, or a class that `stratify` is to share out has fewer than two.
+        If fewer than two are held out, or a class of `stratify` has fewer than two samples.
     """
     train, held = train_test_split(
         np.arange(n_samples), test_size=fraction, random_state=random_state, stratify=stratify

@@ -1,14 +1,13 @@
 """The solvers ``sgd`` and ``adam``: epochs of batches, until nothing improves.
 
-`Sequential.fit` draws its batches from a `numpy.random.Generator`, and its optimizers' decay is the same for every
-batch; here batches, penalty and the rules for stopping are scikit-learn's, so that its curves come out to the last
-digits. The callbacks are the same, and so is what they are given.
+The loop is that of `Sequential.fit`, and so are the callbacks and what they are given. What scikit-learn has otherwise
+is here, so that its curves come out to the last digits: the order of the samples is drawn from a `RandomState`, and
+from the order before; the penalty is divided by what a batch's samples count; a batch counts in the epoch's mean by
+its samples, whatever their weights; training ends once nothing improves; and on Ctrl-C what was learned is kept.
 """
 
 from __future__ import annotations
 
-import math
-import time
 import warnings
 from typing import Any
 
@@ -17,15 +16,41 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
 from .._core.progress import Progress
-from ..network import Sequential
+from .._core.types import Array
+from ..training import evaluation
 from ..training.callback import HOOKS, Training, hooks, listeners
-from ..training.evaluation import loss_of
+from ..training.guard import Alone, Guard
+from ..training.loop import Loop, Plan
 from . import _optimizers
-from ._finite import check_trained
-from ._network import outputs_of, pack, pack_gradients
-from ._samples import Samples, batch_size_of
+from ._network import outputs_of
+from ._penalised import PenalisedNetwork
+from ._samples import Order, Samples, batch_size_of
 
-__all__ = ["train"]
+__all__ = ["forget", "train"]
+
+_OF_PARAMETERS = ("_optimizer", "_best_params")
+_RECORDS = (
+    "loss_curve_",
+    "best_loss_",
+    "validation_scores_",
+    "best_validation_score_",
+    "stopped_early_",
+    "_no_improvement_count",
+    "_held_out_seed",
+)
+
+
+def forget(estimator: Any, *, anew: bool) -> None:
+    """Drop what these solvers have kept of parameters that another one replaces; and their records of another network.
+
+    Parameters
+    ----------
+    estimator : Perceptron
+    anew : bool
+        Whether its network is a new one.
+    """
+    for name in _OF_PARAMETERS + (_RECORDS if anew else ()):
+        vars(estimator).pop(name, None)
 
 
 def train(
@@ -51,11 +76,12 @@ def train(
         return
     estimator.stopped_early_ = False
     callbacks = () if incremental else estimator.callbacks
-    loop = _Loop(estimator, samples, validation, random_state, callbacks, anew=anew)
-    ended = loop.run(1 if incremental else estimator.max_iter)
+    epochs = 1 if incremental else estimator.max_iter
+    loop = _Loop(estimator, samples, validation, random_state, callbacks, epochs, anew=anew)
+    loop.run()
     if estimator.stopped_early_ or (estimator.early_stopping and not incremental):
         loop.take_the_best_back()
-    if not ended and not incremental:
+    if not loop.training.stop and not incremental:
         warnings.warn(
             f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
             "converged yet.",
@@ -84,7 +110,7 @@ def _begin(estimator: Any, *, anew: bool, incremental: bool, scores: bool) -> No
         estimator._no_improvement_count = 0
 
 
-class _Loop:
+class _Loop(Loop):
     """A training under way.
 
     Parameters
@@ -99,6 +125,8 @@ class _Loop:
         What the order of the samples is drawn from.
     callbacks : list
         As for `Sequential.fit`.
+    epochs : int
+        So many at most.
     anew : bool
         Whether the network is a new one.
     """
@@ -110,100 +138,74 @@ class _Loop:
         validation: Samples | None,
         random_state: np.random.RandomState,
         callbacks: Any,
+        epochs: int,
         *,
         anew: bool,
     ) -> None:
-        self.estimator = estimator
-        self.params = pack(estimator.network_)
-        self.network: Sequential = estimator._training_network(anew=anew)
-        self.grads = pack_gradients(self.network)
-        self.optimizer: Any = estimator._optimizer
-        self.samples = samples
-        self.validation = validation
-        self.random_state = random_state
-        self.order = np.arange(len(samples))
-        self.batch_size = batch_size_of(estimator.batch_size, len(samples))
+        self.estimator, self.validation = estimator, validation
+        self.network = PenalisedNetwork(estimator, anew=anew)
         listening = listeners(callbacks)
-        self.called = {name: hooks(listening, name) for name in HOOKS}
         recorded = {"loss", "lr", "seconds"}
         if validation is not None:
             recorded |= {"validation_loss", "validation_accuracy"} if is_classifier(estimator) else {"validation_loss"}
-        self.training = Training(
-            estimator.network_, self.optimizer, frozenset(recorded if listening else ()), Progress(0, "", wanted=False)
+        optimizer, progress = estimator._optimizer, Progress(0, "", wanted=False)
+        plan = Plan(
+            self.network,
+            samples.as_arrays(),
+            None,
+            epochs,
+            batch_size_of(estimator.batch_size, len(samples)),
+            optimizer,
+            {name: hooks(listening, name) for name in HOOKS},
+            frozenset(recorded if listening else ()),
+            estimator.shuffle,
+            progress=False,
+            on_nonfinite="ignore",  # a step refuses what is not
         )
-
-    def run(self, epochs: int) -> bool:
-        """Train for so many epochs, or until nothing improves or a callback ends it; whether it was ended so."""
-        estimator, training = self.estimator, self.training
+        training = Training(estimator.network_, optimizer, plan.recorded, progress)
+        guard = Guard(plan.on_nonfinite, self.network, optimizer, Alone(), looks_ahead=False)
+        super().__init__(plan, training, guard, None, Order(len(samples), random_state) if plan.shuffle else None)
         estimator.n_iter_ = 0
-        self._call("on_fit_begin")
+
+    def run_epochs(self) -> None:
+        """Train, epoch by epoch; Ctrl-C ends it, as scikit-learn does it: what was learned is kept."""
         try:
-            while estimator.n_iter_ < epochs and not training.stop:
-                training.epoch, start = estimator.n_iter_, time.perf_counter()
-                if estimator.early_stopping and estimator._best_params is None:
-                    estimator._best_params = [param.copy() for param in self.params]
-                estimator.loss_ = self._epoch()
-                self._check(estimator.loss_)
-                estimator.loss_curve_.append(estimator.loss_)
-                estimator.n_iter_ += 1
-                estimator.t_ += len(self.samples)
-                if estimator.verbose:
-                    print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
-                self._record(self._compare(), start)
-                _optimizers.after_epoch(estimator, self.optimizer)
-                if estimator._no_improvement_count > estimator.n_iter_no_change:
-                    if _optimizers.is_at_its_end(estimator, self.optimizer):
-                        training.stop = True
-                        estimator.stopped_early_ = estimator.early_stopping
-                    else:
-                        estimator._no_improvement_count = 0
-            self._call("on_fit_end")
-        except KeyboardInterrupt:  # as scikit-learn does it: what was learned is kept
+            super().run_epochs()
+        except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
-            training.stop = True
-            self._check(0.0)
-        return training.stop
+            self.training.stop = True
+            self.network.check(0.0)
+
+    def epoch(self) -> dict[str, float]:
+        """Train on each batch, and see what has come of it."""
+        estimator = self.estimator
+        if estimator.early_stopping and estimator._best_params is None:
+            estimator._best_params = [param.copy() for param in self.network.packed]
+        estimator.loss_ = self.train()
+        self.network.check(estimator.loss_)
+        estimator.loss_curve_.append(estimator.loss_)
+        estimator.n_iter_ += 1
+        estimator.t_ += len(self.plan.data.x)
+        if estimator.verbose:
+            print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
+        return {"loss": estimator.loss_, **self._compare(), "lr": estimator._optimizer.lr}
+
+    def batch_weights(self, counts: Array | None, order: Array | None) -> list[float]:
+        """Each batch counts by its samples, but one that has no weight at all."""
+        lengths = super().batch_weights(None, order)
+        if counts is None:
+            return lengths
+        return [
+            length if weight else 0
+            for length, weight in zip(lengths, super().batch_weights(counts, order), strict=True)
+        ]
 
     def take_the_best_back(self) -> None:
         """Go back to the parameters that had the best score."""
         if self.estimator._best_params is not None:
-            for param, best in zip(self.params, self.estimator._best_params, strict=True):
+            for param, best in zip(self.network.packed, self.estimator._best_params, strict=True):
                 np.copyto(param, best)
             self.estimator._best_params = None
-
-    def _check(self, loss: float) -> None:
-        """ValueError if anything has become infinite or nan."""
-        state = _optimizers.state_of(self.optimizer)
-        arrays = {"parameter weights": self.params, "optimizer state, which makes its steps 0 or nan": state}
-        check_trained(loss, f"in epoch {self.estimator.n_iter_ + 1}", arrays)
-
-    def _epoch(self) -> float:
-        """Train on each batch once; the mean loss of the samples, each from before its batch's update."""
-        network, optimizer, training = self.network, self.optimizer, self.training
-        alpha, after_step = float(self.estimator.alpha), self.called["on_step_end"]
-        params, grads, weights = self.params, self.grads, self.params[0].reshape(-1)
-        if self.estimator.shuffle:
-            self.order = self.order[self.random_state.permutation(len(self.order))]
-        total, seen = 0.0, 0
-        for x, targets, sample_weight in self.samples.batches(self.order, self.batch_size):
-            count = len(x) if sample_weight is None else float(sample_weight.sum())
-            if count == 0:  # no sample of this batch counts
-                continue
-            loss = network._backpropagate(x, targets, sample_weight)  # the gradients are parts of `grads`
-            if alpha:
-                loss += 0.5 * alpha / count * float(weights.dot(weights))
-            optimizer.weight_decay = alpha / count
-            optimizer.update(params, grads)
-            total += loss * len(x)
-            seen += len(x)
-            if not math.isfinite(total):
-                self._check(total / seen)
-            if after_step:
-                training.step, training.loss = training.step + 1, loss
-                self._call("on_step_end")
-                if training.stop:
-                    break
-        return total / seen
 
     def _compare(self) -> dict[str, float]:
         """See whether this epoch was better than the best; what the validation set has to say, if there is one."""
@@ -217,7 +219,7 @@ class _Loop:
                 print(f"Validation score: {score:f}")
             estimator.validation_scores_.append(score)
             if "validation_loss" in self.training.recorded:
-                loss = loss_of(self.network.loss_layer, outputs, validation.targets, validation.weights)
+                loss = evaluation.loss_of(self.network.loss_layer, outputs, validation.targets, validation.weights)
                 numbers = {"validation_loss": loss, "validation_accuracy": score}
         if estimator.early_stopping:
             better = not score < estimator.best_validation_score_ + estimator.tol
@@ -231,15 +233,13 @@ class _Loop:
                 estimator._best_params = None  # those that the network has
         return numbers
 
-    def _record(self, numbers: dict[str, float], start: float) -> None:
-        """Tell the callbacks of an epoch that is over."""
-        if not self.training.recorded:
-            return
-        numbers |= {"loss": self.estimator.loss_, "lr": self.optimizer.lr, "seconds": time.perf_counter() - start}
-        for name in self.training.recorded:
-            getattr(self.training.history, name).append(numbers[name])
-        self._call("on_epoch_end")
-
-    def _call(self, name: str) -> None:
-        for hook in self.called[name]:
-            hook(self.training)
+    def after_epoch(self) -> None:
+        """Set the next epoch's learning rate, or end the training."""
+        estimator, optimizer = self.estimator, self.training.optimizer
+        _optimizers.after_epoch(estimator, optimizer)
+        if estimator._no_improvement_count > estimator.n_iter_no_change:
+            if _optimizers.is_at_its_end(estimator, optimizer):
+                self.training.stop = True
+                estimator.stopped_early_ = estimator.early_stopping
+            else:
+                estimator._no_improvement_count = 0

@@ -82,21 +82,7 @@ def _check_weights(name: str, weights: Array) -> None:
 # Options
 
 
-def choice(name: str, value: Any, known: tuple[str, ...]) -> str:
-    """A text that is one of these."""
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
-    return str(value)
-
-
-def flag(name: str, value: Any) -> bool:
-    """True or False; what else counts as true may have been meant otherwise, as the text "no" is."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, not {arguments.typed(value)}")
-    return bool(value)
-
-
-def flag_or_none(name: str, value: Any) -> bool | None:
+def switch_or_none(name: str, value: Any) -> bool | None:
     """True, False or None."""
     if value is not None and not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True, False or None, not {arguments.typed(value)}")

@@ -61,7 +61,7 @@ def counts(loss_layer: Any, t: Array, weights: Array | None) -> Array | None:
     return counts_of_labels(loss_layer, t, weights)
 
 
-def shares(counts: Array | None, order: Array | None, batch_size: int, samples: int) -> list[float]:
+def batch_weights(counts: Array | None, order: Array | None, batch_size: int, samples: int) -> list[float]:
     """How much each batch counts in the epoch's mean: as many as its samples, or as their weights sum to."""
     starts = range(0, samples, batch_size)
     if counts is None:
@@ -71,13 +71,13 @@ def shares(counts: Array | None, order: Array | None, batch_size: int, samples: 
     return sums
 
 
-def mean_loss(loss_layer: Any, losses: Sequence[Any], shares: Sequence[float]) -> float:
+def mean_loss(loss_layer: Any, losses: Sequence[Any], weights: Sequence[float]) -> float:
     """The mean loss of samples, from what the loss layer gave for each batch."""
     if getattr(loss_layer, "reduction", "mean") == "mean":
-        total = sum(map(mul, map(float, losses), shares))
+        total = sum(map(mul, map(float, losses), weights))
     else:
         total = sum(float(np.sum(loss)) for loss in losses)
-    count = sum(shares[: len(losses)])
+    count = sum(weights[: len(losses)])
     return total / count if count else float("nan")
 
 
@@ -87,7 +87,9 @@ def validated(network: Any, x: Array, t: Array, weights: Array | None) -> dict[s
     scores = in_pieces(network.predict, x)
     loss = loss_of(loss_layer, scores, t, weights)
     numbers = {
-        "validation_loss": mean_loss(loss_layer, [loss], shares(counts(loss_layer, t, weights), None, len(x), len(x)))
+        "validation_loss": mean_loss(
+            loss_layer, [loss], batch_weights(counts(loss_layer, t, weights), None, len(x), len(x))
+        )
     }
     if classifies(loss_layer, scores):
         numbers["validation_accuracy"] = accuracy_of(loss_layer, scores, t)

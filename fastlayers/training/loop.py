@@ -1,9 +1,12 @@
-"""The loop of `Sequential.fit`: batches in random order, epoch by epoch, with validation and callbacks."""
+"""The one loop that trains: batches in random order, epoch by epoch, with validation and callbacks.
+
+`Sequential.fit`, and with it the command's training, `DataParallel.fit` and the estimators' ``fit`` run it.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import repeat
 from math import isfinite
@@ -20,19 +23,11 @@ from ..optimizers import Adam
 from . import arguments as fit_arguments
 from . import evaluation
 from .arguments import Samples
+from .batches import batches, parts, rows_of
 from .callback import HOOKS, Hook, Training, hooks, listeners
 from .finiteness import is_finite_loss
 from .guard import Alone, Guard, Ranks
 from .history import History
-
-# Samples are brought into their order so many bytes at a time, and batches are slices of that. Batch by batch it would
-# be a call of NumPy at each step, 12 % of the step of a small network; a whole epoch at once, large data would go to
-# memory and back, 40 % of a step on 60,000 images. This much stays in a core's cache.
-GATHERED = 256 << 10
-
-
-# Of so many samples of a batch, which are this process's, where several train one network.
-PartOf = Callable[[int], slice]
 
 # Of a batch, its loss and the gradient.
 Gradient = Callable[[Array, Array, Array | None], tuple[Any, list[Array]]]
@@ -82,9 +77,9 @@ def prepare(
         Adam() if optimizer is None else optimizer,
         {},
         frozenset(),
-        fit_arguments.flag("shuffle", shuffle),
-        fit_arguments.flag_or_none("progress", progress),
-        fit_arguments.choice("on_nonfinite", on_nonfinite, fit_arguments.ON_NONFINITE),
+        arguments.switch("shuffle", shuffle),
+        fit_arguments.switch_or_none("progress", progress),
+        arguments.choice("on_nonfinite", on_nonfinite, fit_arguments.ON_NONFINITE),
     )
     fit_arguments.check_optimizer(plan.optimizer)
     listening = listeners(callbacks)
@@ -101,11 +96,29 @@ def prepare(
 def fit(
     plan: Plan, gradient: Gradient | None, draw: Callable[[int], Array] | None, ranks: Ranks | None = None
 ) -> History:
-    """Train a network, as `Sequential.fit` says.
+    """Train a network, as `Sequential.fit` says; the parameters are those of `Loop`."""
+    network = plan.network
+    guard = Guard(plan.on_nonfinite, network, plan.optimizer, ranks or Alone(), looks_ahead=gradient is not None)
+    guard.begin(plan.data, plan.validation)
+    with Progress(plan.epochs * -(-len(plan.data.x) // plan.batch_size), "fit", plan.progress) as bar:
+        training = Training(network, plan.optimizer, plan.recorded, bar)
+        network.history = training.history
+        if bar:
+            plan.called["on_step_end"].append(bar.advance)
+        Loop(plan, training, guard, gradient, draw, ranks).run()
+    return training.history
+
+
+class Loop:
+    """A training under way.
 
     Parameters
     ----------
     plan : Plan
+    training : Training
+        What the callbacks are given.
+    guard : Guard
+        What is done about a loss that is not finite.
     gradient : callable or None
         What gives a batch's loss and gradient; None where the network's ``train_step`` is to take the steps.
     draw : callable or None
@@ -113,102 +126,99 @@ def fit(
     ranks : Ranks, optional
         The processes that train together, each on its part of every batch.
     """
-    network, data = plan.network, plan.data
-    guard = Guard(plan.on_nonfinite, network, plan.optimizer, ranks or Alone(), looks_ahead=gradient is not None)
-    guard.begin(data, plan.validation)
-    called = plan.called
-    with Progress(plan.epochs * -(-len(data.x) // plan.batch_size), "fit", plan.progress) as bar:
-        training = Training(network, plan.optimizer, plan.recorded, bar)
-        network.history = training.history
-        if bar:
-            called["on_step_end"].append(bar.advance)
-        _call(called["on_fit_begin"], training)
+
+    def __init__(
+        self,
+        plan: Plan,
+        training: Training,
+        guard: Guard,
+        gradient: Gradient | None,
+        draw: Callable[[int], Array] | None,
+        ranks: Ranks | None = None,
+    ) -> None:
+        self.plan, self.training, self.guard, self.gradient, self.draw = plan, training, guard, gradient, draw
+        self.part_of = None if ranks is None else ranks.part
+
+    def run(self) -> None:
+        """Train for all epochs, or until a callback ends it."""
+        _call(self.plan.called["on_fit_begin"], self.training)
+        self.run_epochs()
+
+    def run_epochs(self) -> None:
+        """Train, epoch by epoch, once the callbacks have begun."""
+        plan, training = self.plan, self.training
         for epoch in range(plan.epochs):
             if training.stop:
                 break
             training.epoch, start = epoch, time.perf_counter()
-            order = None if draw is None else draw(len(data.x))
-            numbers = {"loss": _epoch(training, plan, order, gradient, guard, ranks)}
-            guard.end_epoch(epoch, len(data.x))
-            if plan.validation is not None:
-                numbers |= evaluation.validated(network, *plan.validation)
-            if "lr" in plan.recorded:
-                numbers["lr"] = _learning_rate(training.optimizer, training.step)
+            numbers = self.epoch()
             numbers["seconds"] = time.perf_counter() - start
-            for name, number in numbers.items():
-                getattr(training.history, name).append(number)
-            bar.show({name: number for name, number in numbers.items() if name.endswith("loss")})
-            _call(called["on_epoch_end"], training)
-        guard.end(training.epoch)
-        _call(called["on_fit_end"], training)
-    return training.history
+            for name in plan.recorded:
+                getattr(training.history, name).append(numbers[name])
+            training.progress.show({name: number for name, number in numbers.items() if name.endswith("loss")})
+            _call(plan.called["on_epoch_end"], training)
+            self.after_epoch()
+        self.guard.end(training.epoch)
+        _call(plan.called["on_fit_end"], training)
 
+    def epoch(self) -> dict[str, float]:
+        """Train on each batch; what the history has of it but the time."""
+        plan, training = self.plan, self.training
+        numbers = {"loss": self.train()}
+        self.guard.end_epoch(training.epoch, len(plan.data.x))
+        if plan.validation is not None:
+            numbers |= evaluation.validated(plan.network, *plan.validation)
+        if "lr" in plan.recorded:
+            numbers["lr"] = _learning_rate(training.optimizer, training.step)
+        return numbers
 
-def _epoch(
-    training: Training, plan: Plan, order: Array | None, gradient: Gradient | None, guard: Guard, ranks: Ranks | None
-) -> float:
-    """Train on each batch; the mean loss of the samples."""
-    network, optimizer, before = training.network, training.optimizer, training.step
-    data, batch_size, after_step = plan.data, plan.batch_size, plan.called["on_step_end"]
-    losses: list[Any] = []
-    grads: list[Array] = []
-    is_watched = guard.active
-    counts = evaluation.counts(network.loss_layer, data.t, data.weights)
-    counted = _counted(counts, order, batch_size, len(data.x))
-    part_of = None if ranks is None else ranks.part
-    for (x, t, weights), is_counted in zip(batches(data, order, batch_size, part_of), counted, strict=False):
-        if not is_counted:
-            losses.append(0.0)  # there is nothing to learn, and its mean loss would be 0 / 0
-        else:
-            try:
-                if gradient is None:  # a subclass takes its steps in a way of its own
-                    loss = network.train_step(x, t, optimizer, *(() if weights is None else (weights,)))
-                else:
-                    loss, grads = gradient(x, t, weights)
-            except Exception as error:
-                fit_arguments.retell(error, network, data, x, _rows(order, len(losses), plan, part_of))
-                raise
-            if is_watched and not (isfinite(loss) if type(loss) is float else is_finite_loss(loss)):
-                rows = _rows(order, len(losses), plan, part_of)
-                guard.stop_at(loss, training.epoch, len(losses), Samples(x, t, weights), rows, counts)
-            if gradient is not None:
-                optimizer.update(network.params, grads)
-            losses.append(loss)
-        if after_step:
-            training.step, training.loss = before + len(losses), losses[-1]
-            _call(after_step, training)
-            if training.stop:
-                break
-    training.step, training.loss = before + len(losses), losses[-1]
-    shares = evaluation.shares(counts, order, batch_size, len(data.x))
-    return evaluation.mean_loss(network.loss_layer, losses, shares)
+    def after_epoch(self) -> None:
+        """What is to be decided once the callbacks have heard of an epoch: nothing."""
 
+    def train(self) -> float:
+        """Train on each batch; the mean loss of the samples."""
+        plan, training, part_of, gradient = self.plan, self.training, self.part_of, self.gradient
+        network, optimizer, before = plan.network, training.optimizer, training.step
+        data, batch_size, after_step = plan.data, plan.batch_size, plan.called["on_step_end"]
+        losses: list[Any] = []
+        grads: list[Array] = []
+        is_watched = self.guard.active
+        order = None if self.draw is None else self.draw(len(data.x))
+        counts = evaluation.counts(network.loss_layer, data.t, data.weights)
+        counted = _counted(counts, order, batch_size, len(data.x))
+        cut = batches(data, order, batch_size) if part_of is None else parts(data, order, batch_size, part_of)
+        for (x, t, weights), is_counted in zip(cut, counted, strict=False):
+            if not is_counted:
+                losses.append(0.0)  # there is nothing to learn, and its mean loss would be 0 / 0
+            else:
+                try:
+                    if gradient is None:  # a subclass takes its steps in a way of its own
+                        loss = network.train_step(x, t, optimizer, *(() if weights is None else (weights,)))
+                    else:
+                        loss, grads = gradient(x, t, weights)
+                except Exception as error:
+                    fit_arguments.retell(error, network, data, x, self._rows(order, len(losses)))
+                    raise
+                if is_watched and not (isfinite(loss) if type(loss) is float else is_finite_loss(loss)):
+                    batch, rows = Samples(x, t, weights), self._rows(order, len(losses))
+                    self.guard.stop_at(loss, training.epoch, len(losses), batch, rows, counts)
+                if gradient is not None:
+                    optimizer.update(network.params, grads)
+                losses.append(loss)
+            if after_step:
+                training.step, training.loss = before + len(losses), losses[-1]
+                _call(after_step, training)
+                if training.stop:
+                    break
+        training.step, training.loss = before + len(losses), losses[-1]
+        return evaluation.mean_loss(network.loss_layer, losses, self.batch_weights(counts, order))
 
-def batches(
-    data: Samples, order: Array | None, batch_size: int, part_of: PartOf | None = None
-) -> Iterator[tuple[Array, Array, Array | None]]:
-    """Every batch, or a part of each, in the form that the kernels take as it is; the last may be smaller."""
-    if part_of is not None:
-        for i in range(0, len(data.x), batch_size):
-            part = part_of(min(batch_size, len(data.x) - i))
-            x, t, weights = (_gathered(a, order, slice(i + part.start, i + part.stop)) for a in data)
-            yield x, t, weights
-        return
-    nbytes = batch_size * sum(a[:1].nbytes for a in data if a is not None)
-    together = max(GATHERED // max(nbytes, 1), 1) * batch_size
-    for i in range(0, len(data.x), together):
-        # New arrays each time: a layer or a callback may still hold what it was given.
-        x, t, weights = (_gathered(a, order, slice(i, i + together)) for a in data)
-        for j in range(0, len(x), batch_size):
-            batch = slice(j, j + batch_size)
-            yield x[batch], t[batch], weights if weights is None else weights[batch]
+    def batch_weights(self, counts: Array | None, order: Array | None) -> list[float]:
+        """How much each batch counts in the epoch's mean loss."""
+        return evaluation.batch_weights(counts, order, self.plan.batch_size, len(self.plan.data.x))
 
-
-def _gathered(array: Array | None, order: Array | None, which: slice) -> Any:
-    if array is None:
-        return None
-    part = array[which] if order is None else array.take(order[which], axis=0)
-    return np.require(part, part.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
+    def _rows(self, order: Array | None, batch: int) -> Array:
+        return rows_of(batch, order, self.plan.batch_size, len(self.plan.data.x), self.part_of)
 
 
 def _counted(weights: Array | None, order: Array | None, batch_size: int, samples: int) -> Iterable[bool]:
@@ -220,14 +230,6 @@ def _counted(weights: Array | None, order: Array | None, batch_size: int, sample
         of_samples if order is None else of_samples[order], range(0, samples, batch_size)
     ).tolist()
     return of_batches
-
-
-def _rows(order: Array | None, batch: int, plan: Plan, part_of: PartOf | None) -> Array:
-    """Where the samples of a batch, or of this process's part of it, stand in the user's arrays."""
-    start = batch * plan.batch_size
-    stop = min(start + plan.batch_size, len(plan.data.x))
-    rows = np.arange(start, stop) if order is None else order[start:stop]
-    return rows if part_of is None else rows[part_of(len(rows))]
 
 
 def _learning_rate(optimizer: Any, step: int) -> float:

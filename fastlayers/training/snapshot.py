@@ -50,7 +50,7 @@ class Snapshot:
 
 
 class _Copy:
-    """Room for a copy of some arrays, side by side with those of the same dtype."""
+    """Memory for a copy of some arrays, side by side with those of the same dtype."""
 
     def __init__(self, arrays: list[Array]) -> None:
         self._arrays = arrays

@@ -20,6 +20,9 @@ ctypedef fused number:
     float
     double
 
+cdef enum:
+    MAXIMA = 16  # of `exceed_float`, for which a loop over LANES is too long to be unrolled everywhere
+
 # The largest float32 and half a step: from here on a number rounds to infinity.
 cdef double OVERFLOWS = 3.4028235677973366e+38
 
@@ -65,22 +68,22 @@ cdef inline void convert_half_loop(const uint16_t *x, floating *y, Py_ssize_t n)
 
 cdef bint exceed_float(const double *x, Py_ssize_t n) noexcept nogil:
     """Whether any finite one of n numbers is infinite as float32."""
-    cdef double[LANES] largest
+    cdef double[MAXIMA] largest
     cdef double size, limit = OVERFLOWS, top = 0
     cdef Py_ssize_t i = 0
     cdef int lane
-    for lane in range(LANES):
+    for lane in range(MAXIMA):
         largest[lane] = 0
-    while i + LANES <= n:
-        for lane in range(LANES):
+    while i + MAXIMA <= n:
+        for lane in range(MAXIMA):
             size = fabs(x[i + lane])
             size = size if size <= DBL_MAX else 0  # nan too
             largest[lane] = size if size > largest[lane] else largest[lane]
-        i += LANES
+        i += MAXIMA
     for i in range(i, n):
         size = fabs(x[i])
         top = size if top < size <= DBL_MAX else top
-    for lane in range(LANES):
+    for lane in range(MAXIMA):
         top = max(top, largest[lane])
     return top >= limit
 
@@ -210,18 +213,23 @@ def cast_like(x, like):
 
 
 def as_input(layers, x, own):
-    """A plain x in the dtype of the parameters of `layers`, the first of which must be of one of the classes `own`.
+    """A plain x in the dtype of the parameters of `layers`, each of which must be of one of the classes `own`.
 
     x itself where the first parameter has its type already, and where there are none or parameters of several types.
     """
     cdef int typenum = -1, found
-    cdef object layer, param
+    cdef object layer, names, param
+    cdef Py_ssize_t i
     if not PyList_CheckExact(layers) or not PyArray_CheckExact(x):
         return NotImplemented
-    if <list> layers and floating_type(getattr((<list> layers)[0], "W", None)) == PyArray_TYPE(<ndarray> x):
-        return x  # the common case
     for layer in <list> layers:
-        for param in (getattr(layer, "W", None), getattr(layer, "b", None)):
+        if type(layer) not in <set> own:
+            return NotImplemented
+        names = layer.param_names
+        if type(names) is not tuple:
+            return NotImplemented
+        for i in range(len(<tuple> names)):
+            param = getattr(layer, (<tuple> names)[i])
             if param is None:
                 continue
             found = floating_type(param)
@@ -232,7 +240,5 @@ def as_input(layers, x, own):
             typenum = found
     if typenum < 0:
         return x
-    if type((<list> layers)[0]) not in <set> own:
-        return NotImplemented
     layer = converted(x, typenum)
     return NotImplemented if layer is None else layer

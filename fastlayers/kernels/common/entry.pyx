@@ -46,12 +46,12 @@ cdef inline int take(Call *call, Argument *argument, object a, int typenum, int 
     return order
 
 
-cdef inline int take_like(Call *call, Argument *argument, object a, object like, int typenum, int orders) noexcept:
+cdef int take_like(Call *call, Argument *argument, object a, object like, int typenum, int orders) noexcept:
     """The same of an array that must have the shape of one that was taken."""
     return take(call, argument, a, typenum, orders) if PyArray_CheckExact(a) and same_shape(a, like) else 0
 
 
-cdef inline int take_shaped(
+cdef int take_shaped(
     Call *call, Argument *argument, object a, int typenum, int orders, int ndim, const npy_intp *shape
 ) noexcept:
     """The same of an array that must have this shape."""
@@ -63,7 +63,7 @@ cdef inline bint are_apart(const Argument *one, const Argument *other) noexcept:
     return one.end <= other.data or other.end <= one.data
 
 
-cdef inline bint is_result(const Call *call) noexcept:
+cdef bint is_result(const Call *call) noexcept:
     """Whether the argument that was taken last may be written: no other shares a byte with it, but a replaceable one
     every byte in its place."""
     cdef const Argument *result = call.last

@@ -6,8 +6,8 @@ it as a constant, so that the compiler puts it there: one loop a formula, as if 
 - `map_task`: y of x. The formula also has the function's option (a slope, an alpha; 0 where there is none) and the
   bounds of `exp`.
 - `slope_task`: dx of dout and what forward kept, x or y, with the same.
-- `mask_task` and `mask_slope_task`: (y, mask) of x, with mask = x <= 0, and dx of dout and mask. The formula has the
-  number, whether it is masked, and the option.
+- `mask_task`: (y, mask) of x, with mask = x <= 0; the formula is as for `map_task`.
+- `mask_slope_task`: dx of dout and mask; the formula has the number, whether it is masked, and the option.
 
 A family's task is one call of these, with the formula once for each type. Its entries: `elementwise.pyx`.
 """
@@ -98,7 +98,7 @@ cdef inline void slope_task(
 
 
 cdef inline void mask_loop(
-    floating (*formula)(floating value, bint masked, floating option) noexcept nogil,
+    floating (*formula)(floating x, floating option, floating low, floating high) noexcept nogil,
     const floating *x,
     floating *y,
     npy_bool *mask,
@@ -107,18 +107,20 @@ cdef inline void mask_loop(
 ) noexcept nogil:
     # Mask and y have loops of their own, a chunk at a time while x is in the cache: for float64 at the
     # baseline the compiler vectorises y's loop only where no byte is written beside it. x may be y.
+    cdef floating low, high
     cdef Py_ssize_t i, start = 0, stop
+    exp_bounds(&low, &high)
     while start < n:
         stop = start + min(CHUNK, n - start)
         for i in range(start, stop):
             mask[i] = x[i] <= <floating> 0
         for i in range(start, stop):
-            y[i] = formula(x[i], x[i] <= <floating> 0, option)
+            y[i] = formula(x[i], option, low, high)
         start = stop
 
 
 cdef inline void mask_task(
-    const void *of, Py_ssize_t start, Py_ssize_t stop, FloatChoice formula, DoubleChoice formula_of_double
+    const void *of, Py_ssize_t start, Py_ssize_t stop, FloatMap formula, DoubleMap formula_of_double
 ) noexcept nogil:
     cdef const MapWork *work = <const MapWork *> of
     cdef double option = work.option

@@ -53,22 +53,16 @@ cdef inline int reduction_of(object name) except -2:
     return EACH if name == "none" else NO_REDUCTION
 
 
-cdef inline bint take_loss_result(Call *call, const LossWork *work, Argument *result, object a, object x) noexcept:
+cdef inline bint take_as_x(Call *call, const LossWork *work, Argument *argument, object a, object x) noexcept:
     """Take an array for a result of the shape of x, which may have another since it was taken: targets are looked
     through without the GIL."""
     return (
-        take_like(call, result, a, x, work.typenum, NPY_ARRAY_C_CONTIGUOUS) != 0
-        and result.size == work.x.size and is_result(call)
+        take_like(call, argument, a, x, work.typenum, NPY_ARRAY_C_CONTIGUOUS) != 0 and argument.size == work.x.size
     )
 
 
-cdef inline bint are_recyclers(object out):
-    """Whether `out` has no array for y and dx."""
-    return are_outs(out, 2) and not is_given(out_at(out, 0)) and not is_given(out_at(out, 1))
-
-
-cdef inline object array_for(object out, object x):
-    """An array for y or dx: `out` where it is given, else another of x's shape; None where x is not plain."""
+cdef object array_for(object out, object x):
+    """An array for dx: `out` where it is given, else another of x's shape; None where x is not plain."""
     cdef int typenum = floating_type(x)
     if is_given(out):
         return out

@@ -170,9 +170,9 @@ cdef object paired_loss(
     cdef LossWork work
     if not prepare_pairs(&call, &work, x, t, weights, reduction, examine):
         return NotImplemented
-    if y is not None and not take_loss_result(&call, &work, &work.y, y, x):
+    if y is not None and not take_as_x(&call, &work, &work.y, y, x):  # y is never a caller's array
         return NotImplemented
-    if not take_loss_result(&call, &work, &work.dx, dx, x):
+    if not take_as_x(&call, &work, &work.dx, dx, x) or not is_result(&call):
         return NotImplemented
     loss = losses_of_pairs(task, &work, &call, t, cost)
     if loss is NotImplemented:

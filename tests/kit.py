@@ -1,4 +1,4 @@
-"""The one zoo of arrays, and what the tests share: implementations, common calls, bad calls, comparisons."""
+"""What the tests share: implementations, arrays of each dtype and layout, comparisons, bad calls."""
 
 import importlib
 import os
@@ -24,9 +24,14 @@ def _expected_levels():
         return ["baseline"]  # asking for it gives the error that says why
 
 
+SHORT = False  # set by conftest.py where a sample of the cases runs, and of what is too long for it a part
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # a CPython without the GIL
 LEVELS = _expected_levels()
-IMPLEMENTATIONS = ["reference", *LEVELS]
+# A process that is held to one instruction set tests that alone, with the reference beside the highest.
+HELD = [level for level in LEVELS if level == os.environ.get("FASTLAYERS_ISA")]
+TESTED = HELD or LEVELS
+BEST = TESTED[-1:]
+IMPLEMENTATIONS = [*(["reference"] if LEVELS[-1:] == BEST else []), *TESTED]
 
 
 def formula(name):
@@ -149,76 +154,6 @@ LAYOUTS = {
     "odd offset": lambda a: np.concatenate([np.zeros(1, a.dtype), a.ravel()])[1:].reshape(a.shape),
 }
 
-# The functions: the arrays that each returns, and its common call
-
-RESULTS = {
-    "relu": ("y",),
-    "relu_forward": ("y", "mask"),
-    "relu_backward": ("dx",),
-    "leaky_relu_forward": ("y", "mask"),
-    "leaky_relu_backward": ("dx",),
-    "dropout_forward": ("y", "mask"),
-    "dropout_backward": ("dx",),
-    "sigmoid_forward": ("y",),
-    "sigmoid_backward": ("dx",),
-    "tanh_forward": ("y",),
-    "tanh_backward": ("dx",),
-    "affine_forward": ("y",),
-    "affine_backward": ("dx", "dW", "db"),
-    "softmax": ("y",),
-    "softmax_cross_entropy": ("dx",),
-    "mean_squared_error": ("dx",),
-    "sigmoid_cross_entropy": ("dx",),
-}
-FUNCTIONS = tuple(RESULTS)
-ELEMENTWISE = FUNCTIONS[: FUNCTIONS.index("affine_forward")]
-KERNELS = (*FUNCTIONS, "softmax_with_loss", "sigmoid_with_loss")  # the last two are what the layers call
-
-
-def common_call(name, dtype=np.float64, rows=6, columns=5, seed=0):
-    """Arguments that every kernel takes: exact, aligned, contiguous arrays that fit."""
-    calls = {
-        "relu": lambda x, dout: (x,),
-        "relu_forward": lambda x, dout: (x,),
-        "relu_backward": lambda x, dout: (dout, x <= 0),
-        "leaky_relu_forward": lambda x, dout: (x,),
-        "leaky_relu_backward": lambda x, dout: (dout, x <= 0),
-        "dropout_forward": lambda x, dout: (x, np.random.default_rng(seed).random(x.shape, dtype=np.float32)),
-        "dropout_backward": lambda x, dout: (dout, x > 0),
-        "sigmoid_forward": lambda x, dout: (x,),
-        "sigmoid_backward": lambda x, dout: (dout, fl.reference.sigmoid_forward(x)),
-        "tanh_forward": lambda x, dout: (x,),
-        "tanh_backward": lambda x, dout: (dout, fl.reference.tanh_forward(x)),
-        "affine_forward": lambda x, dout: (x, W, b),
-        "affine_backward": lambda x, dout: (numbers((rows, 3), dtype, seed + 1), x, W),
-        "softmax": lambda x, dout: (x,),
-        "softmax_cross_entropy": lambda x, dout: (x, labels),
-        "softmax_with_loss": lambda x, dout: (x, labels),
-        "mean_squared_error": lambda x, dout: (x, dout),
-        "sigmoid_cross_entropy": lambda x, dout: (x, (dout > 0).astype(np.int64)),
-        "sigmoid_with_loss": lambda x, dout: (x, (dout > 0).astype(np.int64)),
-    }
-    W, b = numbers((columns, 3), dtype, seed + 2), numbers((3,), dtype, seed + 3)
-    labels = np.random.default_rng(seed).integers(0, columns, rows)
-    # Only what is asked for is worked out: large arrays take their time.
-    return calls[name](numbers((rows, columns), dtype, seed), numbers((rows, columns), dtype, seed + 1))
-
-
-# The optimizers' rules, with their factors
-RULES = {"sgd_update": (0.1,), "momentum_update": (0.1, 0.8), "adam_update": (0.1, 0.8, 0.95, 1e-3, 3)}
-# The same with all else: weight decay, clipping, Nesterov's momentum, decay apart from Adam's means.
-FULL_RULES = {
-    "sgd_update": (0.1, 0.02, 0.5),
-    "momentum_update": (0.1, 0.8, True, 0.02, 0.5),
-    "adam_update": (0.1, 0.8, 0.95, 1e-3, 3, 0.02, 0.5, True),
-}
-
-
-def rule_call(name, dtype=np.float64, shapes=((4, 3), (3,)), rules=RULES):
-    """Lists of parameters, gradients and state, and the factors: all of them are written to but the gradients."""
-    lists = [[numbers(shape, dtype, seed) for shape in shapes] for seed in range(2 + list(RULES).index(name))]
-    return *lists[:2], *[[np.abs(a) for a in state] for state in lists[2:]], *rules[name]
-
 
 def call(name, *args, **kwargs):
     return getattr(functional, name)(*args, **kwargs)
@@ -291,11 +226,3 @@ class Bad:
         for word in self.words:
             assert word in raised[1]
         assert raised == outcome(reference, self.name, *self.args, **self.kwargs)
-
-
-def bad_numbers(name, *good):
-    """Each argument of a call in turn replaced by what does not hold real numbers."""
-    for kind, value in NOT_REAL.items():
-        for i in range(len(good)):
-            args = (*good[:i], value, *good[i + 1 :])
-            yield kind, i, Bad(name, args, TypeError, (np.asarray(value).dtype.name,))

@@ -1,0 +1,131 @@
+"""One entry for each function, layer and optimizer: what the general tests must be told of it, and told here alone.
+
+From these entries the tests of `out`, of layouts, agreement, promotion, hostile input, short memory, leaks, recycling,
+threads, gradients and accuracy, the fuzzer, and those of saving and pickling take every family. A name that the
+package exports and that has no entry here fails ``tests/test_families.py``.
+"""
+
+import arbitrary
+import numpy as np
+import points
+from family import Arrays, Function, Layer, Update, backward, choosing, forward, loss, one_of
+from kit import numbers
+
+import fastlayers as fl
+
+SLOPES = (0.1, 0.0, -0.5, 1.0, 2, np.float32(0.3))
+PROBABILITIES = (0.1, 0.0, 0.75, 1.0, 1, np.float32(0.3))
+
+ENTRIES = (
+    forward("relu", quiet=True),
+    forward("relu_forward", "y", "mask", quiet=True),
+    backward("relu_backward", lambda a: a.mask, bool, quiet=True),
+    Layer("Relu"),
+    forward("leaky_relu_forward", "y", "mask", options=choosing(negative_slope=SLOPES)),
+    backward("leaky_relu_backward", lambda a: a.mask, bool, options=choosing(negative_slope=SLOPES)),
+    Layer("LeakyRelu", made=one_of(*SLOPES), options={"negative_slope": 0.2}),
+    Function(
+        "dropout_forward",
+        ("y", "mask"),
+        lambda a: (a.x, a.draws),
+        arbitrary.with_draws,
+        choosing(p=PROBABILITIES),
+        elementwise=True,
+    ),
+    backward("dropout_backward", lambda a: ~a.mask, bool, options=choosing(p=PROBABILITIES)),
+    Layer("Dropout", made=arbitrary.probability_and_seed, options={"p": 0.25}, random=True),
+    forward("sigmoid_forward", quiet=True, accuracy=(4, points.sigmoid_errors)),
+    backward(
+        "sigmoid_backward",
+        lambda a: fl.reference.sigmoid_forward(a.x),
+        in_place=(0, 1),
+        promotes=True,
+        accuracy=(4, points.sigmoid_backward_errors),
+    ),
+    Layer("Sigmoid"),
+    forward("tanh_forward", accuracy=(4, points.tanh_errors)),
+    backward(
+        "tanh_backward",
+        lambda a: fl.reference.tanh_forward(a.x),
+        in_place=(0, 1),
+        promotes=True,
+        accuracy=(4, points.tanh_backward_errors),
+    ),
+    Layer("Tanh"),
+    Function(
+        "affine_forward",
+        ("y",),
+        lambda a: (a.x, a.W, a.b),
+        arbitrary.affine_forward,
+        large=lambda a: (a.column, a.row, a.bias),
+        in_place=(),
+        promotes=True,
+        sums="products",
+    ),
+    Function(
+        "affine_backward",
+        ("dx", "dW", "db"),
+        lambda a: (a.three, a.x, a.W),
+        arbitrary.affine_backward,
+        choosing(50, need_dx=(True, False)),
+        large=lambda a: (a.dout, a.column, a.row),
+        in_place=(),
+        sums="products",
+        before_out=(True,),
+    ),
+    Layer("Affine", arguments=lambda a: (a.W, a.b), arbitrary=arbitrary.affine_layer, kind="affine"),
+    Function(
+        "softmax",
+        ("y",),
+        lambda a: (a.x,),
+        arbitrary.one,
+        choosing(40, axis=(-3, -2, -1, 0, 1, 2)),
+        quiet=True,
+    ),
+    loss("softmax_cross_entropy", lambda a: (a.x, a.labels), arbitrary.scores, arbitrary.loss_options, quiet=True),
+    loss("softmax_with_loss", lambda a: (a.x, a.labels), arbitrary.scores, arbitrary.loss_options, of_layer=True),
+    Function("cross_entropy_error", (), lambda a: (fl.softmax(a.x), a.labels), arbitrary.scores, kernel=False),
+    Layer("SoftmaxWithLoss", lambda a: (a.x, a.labels), arbitrary=arbitrary.scores, kind="loss"),
+    loss("sigmoid_cross_entropy", lambda a: (a.x, a.bits), arbitrary.pairs, arbitrary.pairs_options),
+    loss("sigmoid_with_loss", lambda a: (a.x, a.bits), arbitrary.pairs, arbitrary.pairs_options, of_layer=True),
+    Layer("SigmoidWithLoss", lambda a: (a.x, a.bits), arbitrary=arbitrary.pairs, kind="loss"),
+    loss("mean_squared_error", lambda a: (a.x, a.dout), arbitrary.pairs, arbitrary.pairs_options),
+    Layer("MeanSquaredError", lambda a: (a.x, a.dout), arbitrary=arbitrary.pairs, kind="loss"),
+    Layer("MulLayer", lambda a: (a.x, a.dout), arbitrary=arbitrary.two, kind="node"),
+    Layer("AddLayer", lambda a: (a.x, a.dout), arbitrary=arbitrary.two, kind="node"),
+    Update("sgd_update", (0.1,), (0.1, 0.02, 0.5), states=0),
+    Update("momentum_update", (0.1, 0.8), (0.1, 0.8, True, 0.02, 0.5), states=1),
+    Update("adam_update", (0.1, 0.8, 0.95, 1e-3, 3), (0.1, 0.8, 0.95, 1e-3, 3, 0.02, 0.5, True), states=2),
+)
+OPTIMIZERS = {"SGD": 1, "Momentum": 2, "Adam": 4, "AdamW": 4}  # with how many arguments the fuzzer makes each, at most
+
+# What the tests take from them
+
+FUNCTION = {entry.name: entry for entry in ENTRIES if isinstance(entry, Function)}
+LAYER = {entry.name: entry for entry in ENTRIES if isinstance(entry, Layer)}
+UPDATE = {entry.name: entry for entry in ENTRIES if isinstance(entry, Update)}
+
+KERNELS = tuple(name for name, entry in FUNCTION.items() if entry.kernel)
+PUBLIC = tuple(name for name, entry in FUNCTION.items() if not entry.of_layer)
+FUNCTIONS = tuple(name for name in PUBLIC if FUNCTION[name].kernel)  # those that take `out`
+ELEMENTWISE = tuple(name for name in FUNCTIONS if FUNCTION[name].elementwise)
+RESULTS = {name: FUNCTION[name].results for name in FUNCTIONS}
+EVERY_ARGUMENT = [(name, i) for name in PUBLIC for i in range(len(FUNCTION[name].arguments(Arrays())))]
+ARGUMENTS = [(name, i) for name, i in EVERY_ARGUMENT if name in FUNCTIONS]
+LAYERS = tuple(LAYER)
+ACTIVATIONS = tuple(name for name, entry in LAYER.items() if entry.kind == "activation")
+LOSSES = tuple(name for name, entry in LAYER.items() if entry.kind == "loss")
+NODES = tuple(name for name, entry in LAYER.items() if entry.kind == "node")
+UPDATES = {name: entry.factors for name, entry in UPDATE.items()}
+FULL_UPDATES = {name: entry.full for name, entry in UPDATE.items()}
+
+
+def common_call(name, dtype=np.float64, rows=6, columns=5, seed=0):
+    """Arguments that every kernel takes: exact, aligned, contiguous arrays that fit."""
+    return FUNCTION[name].arguments(Arrays(dtype, (rows, columns), seed))
+
+
+def update_call(name, dtype=np.float64, shapes=((4, 3), (3,)), updates=UPDATES):
+    """Lists of parameters, gradients and state, and the factors: all of them are written to but the gradients."""
+    lists = [[numbers(shape, dtype, seed) for shape in shapes] for seed in range(2 + UPDATE[name].states)]
+    return *lists[:2], *[[np.abs(a) for a in state] for state in lists[2:]], *updates[name]

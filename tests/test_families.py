@@ -1,0 +1,122 @@
+"""Every family has its entry, its files and its place in the documentation; and layers come back from where they go."""
+
+import importlib.util
+import inspect
+import pickle
+from pathlib import Path
+
+import families
+import numpy as np
+import pytest
+from family import Arrays
+
+import fastlayers as fl
+from fastlayers import functional, layers, optimizers
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+ENTRIES = "tests/families.py"
+PUBLIC = [*functional.__all__, *layers.__all__, *optimizers.__all__]
+
+
+@pytest.mark.parametrize(
+    ("package", "entries"),
+    [(functional, families.PUBLIC), (layers, families.LAYERS), (optimizers, families.OPTIMIZERS)],
+    ids=["functional", "layers", "optimizers"],
+)
+def test_every_public_name_has_an_entry(package, entries):
+    for name in package.__all__:
+        assert name in entries, f"{name} of {package.__name__} has no entry in {ENTRIES}"
+    for name in entries:
+        assert name in package.__all__, f"{ENTRIES} has an entry for {name}, which {package.__name__}.__all__ lacks"
+
+
+def test_every_kernel_of_a_function_has_an_entry(level):
+    named = {name for name in vars(level) if name.endswith(("_forward", "_backward", "_update"))}
+    missing = named - {*families.KERNELS, *families.UPDATES}
+    assert not missing, f"kernels without an entry in {ENTRIES}: {', '.join(sorted(missing))}"
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_exported_and_has_a_twin_in_the_reference(name):
+    assert name in fl.__all__, f"fastlayers/__init__.py does not export {name}"
+    assert name in fl.reference.__all__, f"fastlayers/reference.py lacks {name}"
+
+
+def test_a_family_has_one_name_in_every_package():
+    package = Path(fl.__file__).parent
+    for name in functional.__all__:
+        family = inspect.getsourcefile(inspect.unwrap(getattr(functional, name)))
+        family = Path(family).stem
+        for place in (f"formulas/{family}.py", f"kernels/{family}.pyx"):
+            assert (package / place).is_file(), f"fastlayers/{place} is missing, the namesake of functional/{family}.py"
+        assert (CHECKOUT / f"tests/test_{family}.py").is_file(), f"tests/test_{family}.py is missing"
+
+
+@pytest.mark.skipif(not (CHECKOUT / "docs" / "reference").is_dir(), reason="an sdist has no documentation")
+def test_every_public_name_is_told_of():
+    """Functions and layers are listed in the reference pages by themselves (`docs/pages.py`), optimizers by hand."""
+    pages = [path.read_text(encoding="utf-8").split() for path in (CHECKOUT / "docs" / "reference").glob("*.rst")]
+    for name in optimizers.__all__:
+        assert any(name in words for words in pages), f"no page of docs/reference/ lists {name}"
+    changelog = (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for name in (*layers.__all__, *optimizers.__all__):
+        assert f"`{name}" in changelog, f"CHANGELOG.md does not tell of {name}"
+
+
+# Saving and pickling
+
+
+def network(entry, **options):
+    """One of the layer between affine layers, or with it as the loss; and what goes in."""
+    arrays = Arrays(np.float32, (6, 4))
+    affine, last = (families.LAYER["Affine"].make(arrays=Arrays(np.float32, shape)) for shape in ((6, 4), (6, 3)))
+    if entry.is_loss:
+        return fl.Sequential([affine], getattr(fl, entry.name)(**options)), arrays.x
+    fitting = Arrays(np.float32, (6, 3))
+    layer = getattr(fl, entry.name)(**options) if options else entry.make(arrays=fitting)
+    return fl.Sequential([affine, layer, last], fl.SoftmaxWithLoss()), arrays.x
+
+
+SAVED = [
+    pytest.param(entry, options, id=f"{entry.name}{options or ''}")
+    for entry in families.LAYER.values()
+    if entry.kind != "node"
+    for options in ([{}, entry.options] if entry.options else [{}])
+]
+WAYS = {
+    "npz": lambda net, path: [net.save(path), fl.Sequential.load(path)][1],
+    "safetensors": lambda net, path: [net.to_safetensors(path), fl.Sequential.from_safetensors(path)][1],
+    "pickle": lambda net, path: pickle.loads(pickle.dumps(net)),
+}
+
+
+@pytest.mark.parametrize(("entry", "options"), SAVED)
+def test_every_layer_comes_back_from_a_file(entry, options, tmp_path):
+    net, x = network(entry, **options)
+    for way, there_and_back in WAYS.items():
+        if way == "safetensors" and not importlib.util.find_spec("safetensors"):
+            continue
+        again = there_and_back(net, tmp_path / way)
+        np.testing.assert_array_equal(again.predict(x), net.predict(x))
+        assert [*map(repr, again.layers), repr(again.loss_layer)] == [*map(repr, net.layers), repr(net.loss_layer)]
+        for name, value in options.items():
+            assert getattr(again.layers[1], name) == value, way
+
+
+@pytest.mark.parametrize(("entry", "options"), SAVED)
+def test_every_layer_has_its_operator_in_onnx(entry, options, tmp_path):
+    pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    net, x = network(entry, **options)
+    net.to_onnx(tmp_path / "model.onnx")
+    session = runtime.InferenceSession(str(tmp_path / "model.onnx"))
+    (y,) = session.run(None, {session.get_inputs()[0].name: x})[:1]
+    np.testing.assert_allclose(y, net.predict(x), rtol=1e-5, atol=1e-6)
+
+
+def test_weights_in_fortrans_order_come_back(tmp_path):
+    W, x = np.arange(12, dtype=np.float32).reshape(3, 4), np.eye(3, dtype=np.float32)
+    net = fl.Sequential([fl.Affine(np.asfortranarray(W))], fl.SoftmaxWithLoss())
+    for way, there_and_back in WAYS.items():
+        if way != "safetensors" or importlib.util.find_spec("safetensors"):
+            np.testing.assert_array_equal(there_and_back(net, tmp_path / way).predict(x), W)
