@@ -11,6 +11,7 @@ subclass that does not call ``__init__`` goes without.
 from typing import TYPE_CHECKING
 
 from .._core.names import asked_for_missing
+from ._activation import Elementwise
 from .affine import Affine
 from .cross_entropy import SoftmaxWithLoss
 from .dropout import Dropout
@@ -35,6 +36,11 @@ __all__ = [
     "SoftmaxWithLoss",
     "Tanh",
 ]
+
+# The activations by the names of their families: relu, leaky_relu and so on.
+ACTIVATIONS: dict[str, type[Elementwise]] = {
+    kind.family(): kind for name in __all__ if issubclass(kind := globals()[name], Elementwise) and kind is not Dropout
+}
 
 if not TYPE_CHECKING:
     __getattr__ = asked_for_missing(__name__)
