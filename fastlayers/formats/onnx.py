@@ -166,10 +166,32 @@ def _leaky_relu(graph: _Graph, place: str, layer: Any, own: Any, dtype: str) -> 
         graph.add("LeakyRelu", place, alpha=float(layer.negative_slope))
 
 
+def _elu(graph: _Graph, place: str, layer: Any, own: Any, dtype: str) -> None:
+    """Elu; but of float64, whose operator runtimes lack, by exp(x) - 1 = 2 t / (1 - t) with t = tanh(x / 2)."""
+    if dtype != "float64":
+        graph.add("Elu", place, alpha=float(layer.alpha))
+        return
+    graph.add_steps(
+        place,
+        (
+            ("above", "Relu", ("x",)),
+            ("under", "Sub", ("x", "above")),
+            ("half_under", "Mul", ("under", "half")),
+            ("t", "Tanh", ("half_under",)),
+            ("scaled", "Mul", ("t", "twice_alpha")),
+            ("rest", "Sub", ("one", "t")),
+            ("below", "Div", ("scaled", "rest")),
+            ("y", "Add", ("above", "below")),
+        ),
+        {"half": np.array(0.5), "one": np.array(1.0), "twice_alpha": np.array(2 * layer.alpha)},
+    )
+
+
 # What becomes of each kind of layer; each is told the graph, the node's name, the layer, its parameters and the dtype.
 _OPERATORS: Mapping[str, Callable[..., None]] = {
     "Affine": lambda graph, place, layer, own, dtype: graph.add("Gemm", place, own),
     "Dropout": lambda graph, place, layer, own, dtype: None,
+    "Elu": _elu,
     "LeakyRelu": _leaky_relu,
     "Relu": _operator("Relu"),
     "Sigmoid": _operator("Sigmoid"),

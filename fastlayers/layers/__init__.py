@@ -15,6 +15,7 @@ from ._activation import Elementwise
 from .affine import Affine
 from .cross_entropy import SoftmaxWithLoss
 from .dropout import Dropout
+from .elu import Elu
 from .leaky_relu import LeakyRelu
 from .mean_squared_error import MeanSquaredError
 from .nodes import AddLayer, MulLayer
@@ -27,6 +28,7 @@ __all__ = [
     "AddLayer",
     "Affine",
     "Dropout",
+    "Elu",
     "LeakyRelu",
     "MeanSquaredError",
     "MulLayer",
