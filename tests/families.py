@@ -54,6 +54,16 @@ ENTRIES = (
         accuracy=(4, points.tanh_backward_errors),
     ),
     Layer("Tanh"),
+    forward("silu_forward", accuracy=(4, points.measured(exact.each(lambda v: v * exact.logistic(v))))),
+    backward(
+        "silu_backward",
+        lambda a: a.x,
+        sums="gradients",
+        in_place=(0, 1),
+        promotes=True,
+        accuracy=(4, points.measured_slope(exact.logistic, lambda v: v * exact.logistic(v) * exact.logistic(-v))),
+    ),
+    Layer("Silu"),
     forward(
         "elu_forward",
         options=choosing(alpha=SLOPES),

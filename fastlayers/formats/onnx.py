@@ -195,6 +195,9 @@ _OPERATORS: Mapping[str, Callable[..., None]] = {
     "LeakyRelu": _leaky_relu,
     "Relu": _operator("Relu"),
     "Sigmoid": _operator("Sigmoid"),
+    "Silu": lambda graph, place, layer, own, dtype: graph.add_steps(
+        place, (("gate", "Sigmoid", ("x",)), ("y", "Mul", ("x", "gate")))
+    ),
     "Tanh": _operator("Tanh"),
 }
 

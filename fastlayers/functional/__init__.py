@@ -28,6 +28,7 @@ from .relu import relu, relu_backward, relu_forward
 from .sigmoid import sigmoid_backward, sigmoid_forward
 from .sigmoid_cross_entropy import sigmoid_cross_entropy
 from .sigmoid_cross_entropy import sigmoid_with_loss as sigmoid_with_loss  # what the layer calls
+from .silu import silu_backward, silu_forward
 from .softmax import softmax
 from .tanh import tanh_backward, tanh_forward
 
@@ -48,6 +49,8 @@ __all__ = [
     "sigmoid_backward",
     "sigmoid_cross_entropy",
     "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
     "softmax",
     "softmax_cross_entropy",
     "tanh_backward",

@@ -22,6 +22,7 @@ from .nodes import AddLayer, MulLayer
 from .relu import Relu
 from .sigmoid import Sigmoid
 from .sigmoid_cross_entropy import SigmoidWithLoss
+from .silu import Silu
 from .tanh import Tanh
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Relu",
     "Sigmoid",
     "SigmoidWithLoss",
+    "Silu",
     "SoftmaxWithLoss",
     "Tanh",
 ]
