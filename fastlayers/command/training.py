@@ -204,8 +204,8 @@ def build_network(data: Dataset, settings: Settings, rng: Generator) -> Sequenti
     -----
     The standard deviation of the weights keeps that of the activations from layer to layer:
     :math:`\sqrt{2/D}` under ReLU and its like (He et al., "Delving deep into rectifiers", ICCV 2015),
-    :math:`\sqrt{1/D}` under sigmoid and tanh (Glorot and Bengio, "Understanding the difficulty of training deep feedforward
-    neural networks", AISTATS 2010, as the book has it). Biases begin at 0.
+    :math:`\sqrt{1/D}` under sigmoid and tanh (Glorot and Bengio, "Understanding the difficulty of training deep
+    feedforward neural networks", AISTATS 2010, as the book has it). Biases begin at 0.
     """
     activation: Any = ACTIVATIONS[settings.activation]
     gain = 1.0 if issubclass(activation, KeepsOutput) else 2.0

@@ -41,4 +41,5 @@ def gate_slope(dout: Array, z: Array, v: Array, lost: Array | float = 0.0) -> Ar
     z = np.clip(z, -1e4, 1e4)  # beyond, e is 0 beside it
     slope = np.where(z < 0, 1 + z + e, 1 + (1 + z) * e) / (1 + e * (2 + e))
     factor = np.where(z < 0, half, 1)
-    return dout * factor * slope * factor
+    dx: Array = dout * factor * slope * factor
+    return dx

@@ -108,11 +108,12 @@ feature_names_in_ : ndarray of str
 
 NOTES = """
 With the same ``random_state`` the first weights, the batches and the penalty are those of scikit-learn's estimator, and
-so is the loss of every epoch, but for rounding. What it does not have is `dropout`, `callbacks`, other
-activations than its own four and a list of them, a validation set of one's own, and ``partial_fit`` with
-``early_stopping``: each call is then an epoch of one training, which ends when `n_iter_no_change` calls have not improved the score. The best weights are taken
-back, `stopped_early_` is True, and further calls train nothing. Samples to score on are given, or a part of X is held
-out: the same rows whenever a call has as many, so that no row of the same data is both trained and scored on.
+so is the loss of every epoch, but for rounding. What it does not have is `dropout`, `callbacks`, other activations
+than its own four and a list of them, a validation set of one's own, and ``partial_fit`` with ``early_stopping``: each
+call is then an epoch of one training, which ends when `n_iter_no_change` calls have not improved the score. The best
+weights are taken back, `stopped_early_` is True, and further calls train nothing. Samples to score on are given, or a
+part of X is held out: the same rows whenever a call has as many, so that no row of the same data is both trained and
+scored on.
 
 Training is done on a copy, which takes the estimator's place once all has gone well: ``fit`` or ``partial_fit`` that
 raises an exception leaves every attribute as it was, and a `RandomState` too. Ctrl-C ends training, and what was
