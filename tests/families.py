@@ -6,8 +6,10 @@ package exports and that has no entry here fails ``tests/test_families.py``.
 """
 
 import arbitrary
+import exact
 import numpy as np
 import points
+from exact import mp
 from family import Arrays, Function, Layer, Update, backward, choosing, forward, loss, one_of
 from kit import numbers
 
@@ -52,6 +54,30 @@ ENTRIES = (
         accuracy=(4, points.tanh_backward_errors),
     ),
     Layer("Tanh"),
+    forward("silu_forward", accuracy=(4, points.measured(exact.each(lambda v: v * exact.logistic(v))))),
+    backward(
+        "silu_backward",
+        lambda a: a.x,
+        sums="gradients",
+        in_place=(0, 1),
+        promotes=True,
+        accuracy=(4, points.measured_slope(exact.logistic, lambda v: v * exact.logistic(v) * exact.logistic(-v))),
+    ),
+    Layer("Silu"),
+    forward(
+        "elu_forward",
+        options=choosing(alpha=SLOPES),
+        accuracy=(4, points.measured(exact.each(lambda v: v if v > 0 else mp.expm1(v)))),
+    ),
+    backward(
+        "elu_backward",
+        lambda a: a.x,
+        options=choosing(alpha=SLOPES),
+        in_place=(0, 1),
+        promotes=True,
+        accuracy=(4, points.measured_slope(lambda v: mp.exp(v) if v < 0 else mp.mpf(1), lambda v: 0)),
+    ),
+    Layer("Elu", made=one_of(*SLOPES), options={"alpha": 0.7}),
     Function(
         "affine_forward",
         ("y",),

@@ -112,7 +112,7 @@ class Function:
     elementwise: bool = False
     quiet: bool = False  # no floating-point warning whatever the numbers are
     promotes: bool = False  # the kernel takes operands of several dtypes
-    sums: str | None = None  # a result's number is a sum of "products", or of terms as large as the "targets"
+    sums: str | None = None  # of "products", or of terms as large as the "targets" or "gradients"
     of_layer: bool = False  # called by a layer alone: not public, no `out`
     kernel: bool = True  # False: in NumPy on both paths
     before_out: Arguments = ()  # what the kernel takes, by place, before `out`

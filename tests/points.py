@@ -115,6 +115,47 @@ def measured_gradient(true, kept, reach):
     return errors
 
 
+def slope_points(dtype):
+    """Every exponent, and numbers up to where a slope leaves the range."""
+    rng, reach, count = np.random.default_rng(6), 1.02 * np.log(float(np.finfo(dtype).max)), some(RANDOM) // 4
+    numbers = [rng.uniform(-reach, reach, count), rng.uniform(-2, 2, count) * np.sqrt(reach), rng.normal(0, 1, count)]
+    return np.concatenate([[0], exponents(dtype, 1), -exponents(dtype, 1), *numbers]).astype(dtype)
+
+
+def measured_slope(*terms):
+    """The errors of a gradient where dout is 1, in ulp of the slope, or of the larger of its terms where they cancel.
+
+    A slope below the smallest normal number may be flushed to zero.
+    """
+
+    @functools.cache
+    def at(dtype):
+        x = slope_points(dtype)
+        parts = [[term(v) for term in terms] for v in map(exact.mp.mpf, x.tolist())]
+        larger = np.array([float(max(abs(sum(part)), *map(abs, part))) for part in parts])
+        return x, exact.Exact.of([sum(part) for part in parts]), larger
+
+    def errors(function, dtype):
+        x, slope, larger = at(dtype)
+        off = exact.ulps(function(np.ones_like(x), x), slope, dtype)
+        return x, off * exact.ulp(np.abs(slope.head), dtype) / exact.ulp(larger, dtype)
+
+    return errors
+
+
+def with_options(plain, **others):
+    """What `plain` measures, and of each option's other value, a name and a measure, what that does."""
+
+    def errors(function, dtype):
+        found = [plain(function, dtype)]
+        for name, (value, measure) in others.items():
+            found.append(measure(functools.partial(function, **{name: value}), dtype))
+        at, off = zip(*found, strict=True)
+        return np.concatenate(at), np.concatenate(off)
+
+    return errors
+
+
 sigmoid_errors = measured(exact.sigmoid)
 sigmoid_backward_errors = measured_gradient(exact.sigmoid_gradient, lambda x: 1 / (1 + np.exp(-x)), 8)
 tanh_errors = measured(exact.tanh, tanh_points)

@@ -82,6 +82,8 @@ def terms(name, call, owner, true):
     sums = families.FUNCTION[name].sums
     if sums == "products":
         return kit.flat(silently(call.absolute().of, owner))
+    if sums == "gradients":
+        return [largest(call.args[:1]) for _ in kit.flat(true)]
     if sums == "targets":
         return [largest(call.args[-1:]) for _ in kit.flat(true)]
     return None

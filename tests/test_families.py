@@ -50,7 +50,9 @@ def test_a_family_has_one_name_in_every_package():
             assert (CHECKOUT / "fastlayers" / place).is_file(), (
                 f"fastlayers/{place} is missing, the namesake of functional/{family}.py"
             )
-        assert (CHECKOUT / f"tests/test_{family}.py").is_file(), f"tests/test_{family}.py is missing"
+        # Values are held against exact arithmetic by its entry, or by a file of its own.
+        promised = families.FUNCTION[name].accuracy is not None
+        assert promised or (CHECKOUT / f"tests/test_{family}.py").is_file(), f"tests/test_{family}.py is missing"
 
 
 @pytest.mark.skipif(not (CHECKOUT / "docs" / "reference").is_dir(), reason="an sdist has no documentation")

@@ -25,6 +25,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator, parametri
 import fastlayers as fl
 from fastlayers.sklearn import MLPClassifier, MLPRegressor
 from fastlayers.sklearn._losses import PoissonWithLoss
+from fastlayers.sklearn._network import ACTIVATIONS
 from fastlayers.sklearn._samples import hold_out
 from fastlayers.testing import numerical_gradient
 
@@ -397,7 +398,7 @@ def drawn_weights(*sizes):
 REFUSED = [
     ({"hidden_layer_sizes": (3, 0)}, r"hidden_layer_sizes must be whole numbers > 0, got \[3, 0\]"),
     ({"activation": ["relu", "tanh"]}, "activation has 2 names, but there are 1 hidden layers"),
-    ({"activation": ["softmax"]}, "activation must be of identity, logistic, tanh, relu, leaky_relu; got 'softmax'"),
+    ({"activation": ["softmax"]}, f"activation must be of {', '.join(ACTIVATIONS)}; got 'softmax'"),
     ({"activation": "softmax"}, "The 'activation' parameter of MLPClassifier must be"),
     ({"dropout": [0.1, 0.2]}, "dropout has 2 rates, but there are 1 hidden layers"),
     ({"dropout": [1.0]}, r"dropout must be numbers from 0 to below 1, got \[1.0\]"),

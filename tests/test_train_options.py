@@ -13,6 +13,7 @@ from commands import FEW, succeed, write_images
 import fastlayers
 from fastlayers import datasets
 from fastlayers.command.training import Settings, make_optimizer, train
+from fastlayers.layers import ACTIVATIONS
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_images(tmp_path_factory.mktemp("images"))
 
 
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 def test_every_choice_learns(images: Path, activation: str, optimizer: str) -> None:
     args = ["--activation", activation, "--optimizer", optimizer, "--epochs", "60", "--backend", "reference"]

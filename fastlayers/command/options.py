@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .._version import __version__
+from ..layers import ACTIVATIONS
 from . import training
 from .completion import SHELLS
 from .manual import AFTER, BEFORE, SUMMARIES
@@ -107,7 +108,7 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
     whole = _whole(1)
     _add_idx(train.add_argument_group("the data"))
     network = train.add_argument_group("the network")
-    activations, dtypes = list(training.ACTIVATIONS), ["float32", "float64"]
+    activations, dtypes = list(ACTIVATIONS), ["float32", "float64"]
     network.add_argument(
         "--hidden", type=whole, nargs="*", default=[50], metavar="N", help="sizes of the hidden layers (50)"
     )

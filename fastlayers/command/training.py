@@ -19,7 +19,8 @@ from .._core.progress import Progress
 from .._core.protocols import Optimizer
 from .._core.types import Array
 from ..datasets import Dataset, Split
-from ..layers import Affine, Dropout, LeakyRelu, Relu, Sigmoid, SoftmaxWithLoss, Tanh
+from ..layers import ACTIVATIONS, Affine, Dropout, SoftmaxWithLoss
+from ..layers._activation import KeepsOutput
 from ..mpi import DataParallel, share
 from ..network import Sequential
 from ..optimizers import SGD, Adam, Momentum
@@ -28,13 +29,6 @@ from ..training.callback import Training
 from ..training.evaluation import classes_of, in_pieces
 from .terminal import PLAIN, Style
 
-# Each activation with the gain of the weights before it, as `build_network` has it.
-ACTIVATIONS: dict[str, tuple[Any, float]] = {
-    "relu": (Relu, 2.0),
-    "leaky_relu": (LeakyRelu, 2.0),
-    "sigmoid": (Sigmoid, 1.0),
-    "tanh": (Tanh, 1.0),
-}
 # Each optimizer with the learning rate that it takes where none is given.
 OPTIMIZERS: dict[str, tuple[Any, float]] = {"sgd": (SGD, 0.5), "momentum": (Momentum, 0.1), "adam": (Adam, 0.005)}
 
@@ -209,11 +203,12 @@ def build_network(data: Dataset, settings: Settings, rng: Generator) -> Sequenti
     Notes
     -----
     The standard deviation of the weights keeps that of the activations from layer to layer:
-    :math:`\sqrt{2/D}` under ReLU (He et al., "Delving deep into rectifiers", ICCV 2015), :math:`\sqrt{1/D}`
-    under sigmoid and tanh (Glorot and Bengio, "Understanding the difficulty of training deep feedforward
-    neural networks", AISTATS 2010, as the book has it). Biases begin at 0.
+    :math:`\sqrt{2/D}` under ReLU and its like (He et al., "Delving deep into rectifiers", ICCV 2015),
+    :math:`\sqrt{1/D}` under sigmoid and tanh (Glorot and Bengio, "Understanding the difficulty of training deep
+    feedforward neural networks", AISTATS 2010, as the book has it). Biases begin at 0.
     """
-    activation, gain = ACTIVATIONS[settings.activation]
+    activation: Any = ACTIVATIONS[settings.activation]
+    gain = 1.0 if issubclass(activation, KeepsOutput) else 2.0
     (dropped,) = rng.spawn(1)  # of its own: how much is dropped in a step does not change the next batches
     layers: list[Any] = []
     for inputs, outputs in pairwise(settings.sizes(data)):

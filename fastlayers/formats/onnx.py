@@ -26,6 +26,7 @@ from .description import portable
 _OPSET, _IR_VERSION = 17, 8
 _LARGEST = 2**31 - 2**20  # bytes of parameters: protobuf ends at 2 GiB, and the rest of the graph is small
 _PROBABILITIES = ("SoftmaxWithLoss", "SigmoidWithLoss")  # the losses that make any
+_Steps = tuple[tuple[str, str, tuple[str, ...]], ...]
 # Softmax of float64 scores x, as `formulas` has it: a name, an operator, what it takes. The operator Softmax loses
 # 500 ulp far below the largest score, and 40 in the sum of a thousand classes. Here what the subtraction of the largest
 # score loses is kept, and the sum is of two: of multiples of 2**-26, which is exact, and of what they leave.
@@ -89,7 +90,7 @@ def model(
         if kinds.name_of(loss, _PROBABILITIES, "an ONNX file with probabilities") == "SigmoidWithLoss":
             graph.add("Sigmoid", "probabilities")
         elif dtype == "float64":
-            graph.add_softmax("probabilities")
+            graph.add_steps("probabilities", _SOFTMAX, _SOFTMAX_ARRAYS)
         else:  # what the operator loses in float64 is nothing to a float32
             graph.add("Cast", "scores", to=graph.element("float64"))
             graph.add("Softmax", "softmax", axis=1)
@@ -111,14 +112,14 @@ class _Graph:
         self._add(operator, name, [self._last, *named], f"{name}.y", **attributes)
         self._hold(named)
 
-    def add_softmax(self, name: str) -> None:
-        """The nodes of `_SOFTMAX`."""
+    def add_steps(self, name: str, steps: _Steps, arrays: Mapping[str, Array] | None = None) -> None:
+        """Several nodes, each a name, an operator, and what it takes: arrays, earlier ones, or x, what comes in."""
         x = self._last
-        for result, operator, operands in _SOFTMAX:
+        for result, operator, operands in steps:
             attributes = {"axes": [1]} if operator == "ReduceMax" else {}
             inputs = [x if operand == "x" else f"{name}.{operand}" for operand in operands]
             self._add(operator, f"{name}.{result}", inputs, f"{name}.{result}", **attributes)
-        self._hold({f"{name}.{of}": array for of, array in _SOFTMAX_ARRAYS.items()})
+        self._hold({f"{name}.{of}": array for of, array in (arrays or {}).items()})
 
     @property
     def _last(self) -> str:
@@ -165,13 +166,38 @@ def _leaky_relu(graph: _Graph, place: str, layer: Any, own: Any, dtype: str) -> 
         graph.add("LeakyRelu", place, alpha=float(layer.negative_slope))
 
 
+def _elu(graph: _Graph, place: str, layer: Any, own: Any, dtype: str) -> None:
+    """Elu; but of float64, whose operator runtimes lack, by exp(x) - 1 = 2 t / (1 - t) with t = tanh(x / 2)."""
+    if dtype != "float64":
+        graph.add("Elu", place, alpha=float(layer.alpha))
+        return
+    graph.add_steps(
+        place,
+        (
+            ("above", "Relu", ("x",)),
+            ("under", "Sub", ("x", "above")),
+            ("half_under", "Mul", ("under", "half")),
+            ("t", "Tanh", ("half_under",)),
+            ("scaled", "Mul", ("t", "twice_alpha")),
+            ("rest", "Sub", ("one", "t")),
+            ("below", "Div", ("scaled", "rest")),
+            ("y", "Add", ("above", "below")),
+        ),
+        {"half": np.array(0.5), "one": np.array(1.0), "twice_alpha": np.array(2 * layer.alpha)},
+    )
+
+
 # What becomes of each kind of layer; each is told the graph, the node's name, the layer, its parameters and the dtype.
 _OPERATORS: Mapping[str, Callable[..., None]] = {
     "Affine": lambda graph, place, layer, own, dtype: graph.add("Gemm", place, own),
     "Dropout": lambda graph, place, layer, own, dtype: None,
+    "Elu": _elu,
     "LeakyRelu": _leaky_relu,
     "Relu": _operator("Relu"),
     "Sigmoid": _operator("Sigmoid"),
+    "Silu": lambda graph, place, layer, own, dtype: graph.add_steps(
+        place, (("gate", "Sigmoid", ("x",)), ("y", "Mul", ("x", "gate")))
+    ),
     "Tanh": _operator("Tanh"),
 }
 

@@ -21,12 +21,14 @@ from .affine import affine_backward, affine_forward
 from .cross_entropy import cross_entropy_error, softmax_cross_entropy
 from .cross_entropy import softmax_with_loss as softmax_with_loss  # what the layer calls
 from .dropout import dropout_backward, dropout_forward
+from .elu import elu_backward, elu_forward
 from .leaky_relu import leaky_relu_backward, leaky_relu_forward
 from .mean_squared_error import mean_squared_error
 from .relu import relu, relu_backward, relu_forward
 from .sigmoid import sigmoid_backward, sigmoid_forward
 from .sigmoid_cross_entropy import sigmoid_cross_entropy
 from .sigmoid_cross_entropy import sigmoid_with_loss as sigmoid_with_loss  # what the layer calls
+from .silu import silu_backward, silu_forward
 from .softmax import softmax
 from .tanh import tanh_backward, tanh_forward
 
@@ -36,6 +38,8 @@ __all__ = [
     "cross_entropy_error",
     "dropout_backward",
     "dropout_forward",
+    "elu_backward",
+    "elu_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "mean_squared_error",
@@ -45,6 +49,8 @@ __all__ = [
     "sigmoid_backward",
     "sigmoid_cross_entropy",
     "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
     "softmax",
     "softmax_cross_entropy",
     "tanh_backward",

@@ -11,30 +11,40 @@ subclass that does not call ``__init__`` goes without.
 from typing import TYPE_CHECKING
 
 from .._core.names import asked_for_missing
+from ._activation import Elementwise
 from .affine import Affine
 from .cross_entropy import SoftmaxWithLoss
 from .dropout import Dropout
+from .elu import Elu
 from .leaky_relu import LeakyRelu
 from .mean_squared_error import MeanSquaredError
 from .nodes import AddLayer, MulLayer
 from .relu import Relu
 from .sigmoid import Sigmoid
 from .sigmoid_cross_entropy import SigmoidWithLoss
+from .silu import Silu
 from .tanh import Tanh
 
 __all__ = [
     "AddLayer",
     "Affine",
     "Dropout",
+    "Elu",
     "LeakyRelu",
     "MeanSquaredError",
     "MulLayer",
     "Relu",
     "Sigmoid",
     "SigmoidWithLoss",
+    "Silu",
     "SoftmaxWithLoss",
     "Tanh",
 ]
+
+# The activations by the names of their families: relu, leaky_relu and so on.
+ACTIVATIONS: dict[str, type[Elementwise]] = {
+    kind.family(): kind for name in __all__ if issubclass(kind := globals()[name], Elementwise) and kind is not Dropout
+}
 
 if not TYPE_CHECKING:
     __getattr__ = asked_for_missing(__name__)

@@ -26,6 +26,11 @@ class Elementwise(LayerBase):
     def __init__(self) -> None:
         self._memory = recycler(), recycler()
 
+    @classmethod
+    def family(cls) -> str:
+        """The name of its files, by which estimators and the command know it."""
+        return cls.__module__.rpartition(".")[2]
+
 
 class KeepsMask(Elementwise):
     """Whose derivative at each number depends on which of two it is."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any, TypeVar
 
+from ._network import ACTIVATIONS
+
 T = TypeVar("T", bound=type[Any])
 
 __all__ = ["documented"]
@@ -13,7 +15,7 @@ PARAMETERS = """
 hidden_layer_sizes : int or sequence of int, default (100,)
     The width of each hidden layer; ``()`` for none.
 activation : str or list of str, default "relu"
-    "identity", "logistic", "tanh", "relu" or "leaky_relu", after every hidden layer; or one for each.
+    <activations>, after every hidden layer; or one for each.
 solver : {"adam", "sgd", "lbfgs"}, default "adam"
     `Adam`; `Momentum`, or without momentum `SGD`; or SciPy's L-BFGS-B on all samples at once.
 alpha : float, default 0.0001
@@ -106,11 +108,12 @@ feature_names_in_ : ndarray of str
 
 NOTES = """
 With the same ``random_state`` the first weights, the batches and the penalty are those of scikit-learn's estimator, and
-so is the loss of every epoch, but for rounding. What it does not have is `dropout`, `callbacks`, "leaky_relu" and a
-list of activations, a validation set of one's own, and ``partial_fit`` with ``early_stopping``: each call is then an
-epoch of one training, which ends when `n_iter_no_change` calls have not improved the score. The best weights are taken
-back, `stopped_early_` is True, and further calls train nothing. Samples to score on are given, or a part of X is held
-out: the same rows whenever a call has as many, so that no row of the same data is both trained and scored on.
+so is the loss of every epoch, but for rounding. What it does not have is `dropout`, `callbacks`, other activations
+than its own four and a list of them, a validation set of one's own, and ``partial_fit`` with ``early_stopping``: each
+call is then an epoch of one training, which ends when `n_iter_no_change` calls have not improved the score. The best
+weights are taken back, `stopped_early_` is True, and further calls train nothing. Samples to score on are given, or a
+part of X is held out: the same rows whenever a call has as many, so that no row of the same data is both trained and
+scored on.
 
 Training is done on a copy, which takes the estimator's place once all has gone well: ``fit`` or ``partial_fit`` that
 raises an exception leaves every attribute as it was, and a `RandomState` too. Ctrl-C ends training, and what was
@@ -118,7 +121,13 @@ learned is kept, as in scikit-learn. Not so is a training that comes to infinity
 early stopping would have taken finite weights back. Until the end of ``fit`` there is memory for the old and the new.
 """
 
-_PLACES = {"<parameters>": PARAMETERS, "<callbacks>": CALLBACKS, "<attributes>": ATTRIBUTES, "<notes>": NOTES}
+_ACTIVATIONS = ", ".join(f'"{name}"' for name in ACTIVATIONS)
+_PLACES = {
+    "<parameters>": PARAMETERS.replace("<activations>", f"One of {_ACTIVATIONS}"),
+    "<callbacks>": CALLBACKS,
+    "<attributes>": ATTRIBUTES,
+    "<notes>": NOTES,
+}
 
 
 def documented(cls: T) -> T:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .._core.types import Array
-from ..layers import Affine, Dropout, LeakyRelu, Relu, Sigmoid, Tanh
+from ..layers import ACTIVATIONS as LAYERS
+from ..layers import Affine, Dropout
 from ..network import Sequential
 from ..training.evaluation import in_pieces
 
@@ -19,12 +20,10 @@ __all__ = ["ACTIVATIONS", "affine_layers", "build", "copied", "outputs_of", "pac
 
 _LINE = 64  # bytes
 
+# By scikit-learn's names where it has them.
 ACTIVATIONS: dict[str, type[Any] | None] = {
     "identity": None,
-    "logistic": Sigmoid,
-    "tanh": Tanh,
-    "relu": Relu,
-    "leaky_relu": LeakyRelu,
+    **{{"sigmoid": "logistic"}.get(name, name): kind for name, kind in LAYERS.items()},
 }
 
 

@@ -30,9 +30,11 @@
 /* a * b + c, rounded once where the instruction set has that as one instruction, else twice; never a call. MSVC may
    make it a call. */
 #if !defined(_MSC_VER) && (defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__FP_FAST_FMA))
+#define FL_FUSED 1
 static inline float fl_multiply_add_float(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 static inline double fl_multiply_add_double(double a, double b, double c) { return __builtin_fma(a, b, c); }
 #else
+#define FL_FUSED 0
 static inline float fl_multiply_add_float(float a, float b, float c) { return a * b + c; }
 static inline double fl_multiply_add_double(double a, double b, double c) { return a * b + c; }
 #endif

@@ -24,6 +24,7 @@ cdef enum:
 
 
 cdef extern from "floating_point.h" nogil:
+    const bint FL_FUSED
     float fl_multiply_add_float(float a, float b, float c)
     double fl_multiply_add_double(double a, double b, double c)
 
@@ -34,6 +35,21 @@ cdef inline floating multiply_add(floating a, floating b, floating c) noexcept n
         return fl_multiply_add_float(a, b, c)
     else:
         return fl_multiply_add_double(a, b, c)
+
+
+cdef inline floating upper_half(floating a) noexcept nogil:
+    """The upper half of a's digits (Veltkamp's split); a must leave the range room for 28 bits more."""
+    cdef floating shifted = a * (<floating> 4097 if floating is float else <floating> 134217729)
+    return shifted - (shifted - a)
+
+
+cdef inline floating product_error(floating a, floating b, floating product) noexcept nogil:
+    """a * b - product, what its rounding lost, exact; without an instruction for that from halves (Dekker)."""
+    cdef floating high, other
+    if FL_FUSED:
+        return multiply_add(a, b, -product)
+    high, other = upper_half(a), upper_half(b)
+    return (((high * other - product) + high * (b - other)) + (a - high) * other) + (a - high) * (b - other)
 
 
 cdef extern from * nogil:
@@ -66,10 +82,30 @@ cdef inline floating exp_bias(floating m) noexcept nogil:
         return 6755399441056767.0 - m
 
 
-cdef inline floating exp_less_1(floating x, floating bias, floating *scale) noexcept nogil:
-    """e**r - 1, where e**x / 2**m = e**r * scale; see `exp`.
+cdef inline floating exp_less_1(floating x, floating low, floating bias, floating *scale) noexcept nogil:
+    """e**r - 1, where e**(x - low) / 2**m = e**r * scale, low being what x's rounding left, or 0; see `exp`."""
+    if floating is float:
+        return exp_of_rate(
+            x, low, <float> 1, <float> 1.44269504088896341, <float> 0.693359375, <float> -2.12194440054690583e-4, bias,
+            scale,
+        )
+    else:
+        return exp_of_rate(x, low, 1.0, 1.44269504088896341, 0.69314575195312500, 1.42860682030941723e-6, bias, scale)
 
-    With n the integer nearest x / log 2 and r = x - n log 2, |r| <= log(2) / 2, e**x = 2**n e**r.
+
+cdef inline floating exp_of_rate(
+    floating x,
+    floating low,
+    floating rate,
+    floating inverse,
+    floating unit,
+    floating unit_low,
+    floating bias,
+    floating *scale,
+) noexcept nogil:
+    """e**r - 1, where e**(rate * (x - low)) / 2**m = e**r * scale; log(2) / rate is unit + unit_low, and 1 / inverse.
+
+    At rate 1, with n the integer nearest x / log 2 and r = x - n log 2, |r| <= log(2) / 2, e**x = 2**n e**r.
     Adding 1.5 * 2**23 (2**52 in float64) leaves no room for a fraction in the significand: that rounds,
     and puts n into its low bits, from where a shift makes it the exponent of 2**n; the exponent's own bias
     of 127 (1023) is added along, and m taken off. log 2 is subtracted in two parts, the first short enough
@@ -79,11 +115,11 @@ cdef inline floating exp_less_1(floating x, floating bias, floating *scale) noex
     cdef floating k, n, r, p
     cdef uint32_t bits
     cdef uint64_t wide
+    k = multiply_add(x, inverse, bias)
+    n = k - bias
+    r = multiply_add(n, -unit, x)
+    r = rate * (multiply_add(n, -unit_low, r) - low)
     if floating is float:
-        k = multiply_add(x, <float> 1.44269504088896341, bias)
-        n = k - bias
-        r = multiply_add(n, <float> -0.693359375, x)
-        r = multiply_add(n, <float> 2.12194440054690583e-4, r)
         p = <float> 0.0013814598646664034
         p = multiply_add(p, r, <float> 0.0083687168797281399)
         p = multiply_add(p, r, <float> 0.041668388045313997)
@@ -93,10 +129,6 @@ cdef inline floating exp_less_1(floating x, floating bias, floating *scale) noex
         bits <<= 23
         memcpy(scale, &bits, sizeof(bits))
     else:
-        k = multiply_add(x, <double> 1.44269504088896341, bias)
-        n = k - bias
-        r = multiply_add(n, <double> -0.69314575195312500, x)
-        r = multiply_add(n, <double> -1.42860682030941723e-6, r)
         p = 2.5000061625531280e-8
         p = multiply_add(p, r, 2.7630248385323021e-7)
         p = multiply_add(p, r, 2.7557586373785181e-6)
@@ -115,7 +147,7 @@ cdef inline floating exp_less_1(floating x, floating bias, floating *scale) noex
 
 cdef inline floating exp(floating x, floating bias) noexcept nogil:
     """e**x / 2**m of x within its bounds, to 1 ulp; 0 where that is below the normal numbers; nan of nan."""
-    cdef floating scale, less_1 = exp_less_1(x, bias, &scale)
+    cdef floating scale, less_1 = exp_less_1(x, <floating> 0, bias, &scale)
     return (less_1 + <floating> 1) * scale
 
 
@@ -149,7 +181,7 @@ cdef inline floating exp_below(floating x, floating shift, floating bias, floati
 
 cdef inline double exp_of_top(floating top, floating shift, floating bias, double *rest) noexcept nogil:
     """The same of the top itself, which all others are measured against: not rounded in the end, with a `rest`."""
-    cdef floating scale, less_1 = exp_less_1(top - shift, bias, &scale)
+    cdef floating scale, less_1 = exp_less_1(top - shift, <floating> 0, bias, &scale)
     cdef double value = <double> less_1 + 1  # rounds only where it is float64
     rest[0] = 0 if floating is float else (less_1 - (value - 1)) * scale
     return value * scale

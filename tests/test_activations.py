@@ -1,0 +1,35 @@
+"""What holds of every activation: where it comes from, NaN, infinity and signed zero, and no warnings."""
+
+import families
+import numpy as np
+import pytest
+from kit import FAST
+
+import fastlayers as fl
+from fastlayers import layers
+
+ACTIVATIONS = pytest.mark.parametrize("name", layers.ACTIVATIONS)
+
+
+def test_they_are_known_by_their_families():
+    assert {"relu": fl.Relu, "leaky_relu": fl.LeakyRelu, "sigmoid": fl.Sigmoid, "tanh": fl.Tanh}.items() <= (
+        layers.ACTIVATIONS.items()
+    )
+    assert {kind.__name__ for kind in layers.ACTIVATIONS.values()} == {*families.ACTIVATIONS} - {"Dropout"}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", FAST)
+@ACTIVATIONS
+def test_special_values(implementation, name, dtype):
+    """Forward is that of the largest numbers at infinity, 0 keeps its sign or is none, and only NaN gives NaN."""
+    layer, large = getattr(fl, layers.ACTIVATIONS[name].__name__)(), np.finfo(dtype).max
+    x = np.array([np.nan, -np.inf, -large, -0.0, 0.0, large, np.inf], dtype)
+    y, dx = layer.forward(x), layer.backward(np.ones_like(x))
+    assert np.isnan(y).tolist() == [True, *[False] * 6]
+    assert not np.isnan(dx[1:]).any()
+    assert dx[1] == dx[2]
+    assert dx[5] == dx[6]
+    assert y[6] == y[5] or (y[5] == large and y[6] == np.inf)
+    assert y[1] == y[2] or y[1] == -np.inf
+    assert y[3] == y[4]
