@@ -257,6 +257,12 @@ def _by_name(function: str) -> Callable[[Draw, Shape], tuple[Any, ...]]:
     return lambda draw, s: tuple(argument(draw, s) for argument in needed)
 
 
+def _terms_by_name(function: str) -> Callable[..., tuple[Any, ...]]:
+    """A slope computed from x may be a difference of terms of dout's size."""
+    of_x = [*inspect.signature(getattr(functional, function)).parameters][:2] == ["dout", "x"]
+    return lambda *args, **options: (np.abs(args[0]),) if of_x else ()
+
+
 _OWN = (
     Case("relu", "relu", _elementwise, lambda draw, s: (draw(*s),), terms=None),
     Case("relu_forward", "relu_forward", _elementwise, lambda draw, s: (draw(*s),), terms=None),
@@ -301,7 +307,7 @@ _OWN = (
 )
 # All others are functions of each number, and their gradients; cross_entropy_error runs in NumPy on both paths.
 _OTHERS = [name for name in functional.__all__ if name not in {"cross_entropy_error", *(c.function for c in _OWN)}]
-CASES = (*_OWN, *(Case(name, name, _elementwise, _by_name(name)) for name in _OTHERS))
+CASES = (*_OWN, *(Case(name, name, _elementwise, _by_name(name), _terms_by_name(name)) for name in _OTHERS))
 NETWORKS = (
     Network((64, 32, 10), 16),
     Network((784, 50, 10), 100),

@@ -43,7 +43,7 @@ cdef inline floating silu_formula(floating x, floating _option, floating low, fl
 cdef inline floating silu_slope(
     floating dout, floating x, floating _option, floating low, floating _high
 ) noexcept nogil:
-    cdef floating a = magnitude(x), limit = -<floating> 2 * (low + <floating> 1)  # beyond, half is as it is there: not 0
+    cdef floating a = magnitude(x), limit = -<floating> 2 * (low + <floating> 1)  # beyond, half is as there: not 0
     a = limit if a > limit else a  # false for NaN, which stays
     return gate_slope(
         dout, with_sign(a, x), x < <floating> 0, exp(<floating> -0.5 * a, exp_bias(<floating> 0))
