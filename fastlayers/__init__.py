@@ -6,7 +6,7 @@
 array([[1., 0.],
        [0., 3.]])
 
-Layers: `MulLayer`, `AddLayer`, `Relu`, `LeakyRelu`, `Sigmoid`, `Tanh`, `Affine`, `Dropout`, and the losses
+Layers: `MulLayer`, `AddLayer`, `Affine`, `Dropout`, activations (`Relu`, `Sigmoid`, `Tanh` and more), and the losses
 `SoftmaxWithLoss`, `SigmoidWithLoss`, `MeanSquaredError`; networks: `Sequential`, trained by its ``fit``, which gives a
 `History`, with ``fastlayers.callbacks``; `SGD`, `Momentum`, `Adam`, `AdamW`, ``fastlayers.schedules`` of their learning
 rates, ``fastlayers.initializers`` of weights; the stateless functions behind the layers; ``fastlayers.reference``, the
