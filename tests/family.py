@@ -129,7 +129,7 @@ class Layer:
     arbitrary: Callable[..., list[Any]] = functools.partial(arbitrary.elementwise, count=1)  # noqa: RUF009
     made: Callable[..., list[Any]] = lambda r: []  # what the fuzzer makes it with, beside `arguments`
     kind: str = "activation"  # or "affine", "loss", "node" (of two inputs)
-    options: tuple[dict[str, Any], ...] = ()  # keywords other than the defaults, which files must keep
+    options: dict[str, Any] | None = None  # keywords other than the defaults, which files must keep
     random: bool = False  # draws from its `rng`
 
     def make(self, owner: Any = fl, arrays: Arrays | None = None) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import families
 import numpy as np
 import pytest
 
@@ -36,7 +37,8 @@ def every_kind(dtype: str = "float32", loss: Any = None) -> fl.Sequential:
     """A network with a layer of each kind, for samples of two numbers."""
     rng = np.random.default_rng(5)
     layers: list[Any] = []
-    for activation in (fl.Relu(), fl.LeakyRelu(0.2), fl.Sigmoid(), fl.Tanh(), fl.Dropout(0.25)):
+    for name in sorted(families.ACTIVATIONS, key=lambda name: name != "Dropout"):
+        activation = getattr(fl, name)(**families.LAYER[name].options or {})
         W, b = rng.standard_normal((2, 2)).astype(dtype), rng.standard_normal(2).astype(dtype)
         layers += [fl.Affine(W, b), activation]
     return fl.Sequential(layers, fl.SoftmaxWithLoss() if loss is None else loss)

@@ -55,10 +55,10 @@ def test_every_layer(tmp_path: Path, dtype: str, batch: int) -> None:
 
 
 def test_the_operators(tmp_path: Path) -> None:
-    every_kind("float32").to_onnx(tmp_path / "m")
-    activations = ["Relu", "LeakyRelu", "Sigmoid", "Tanh"]
-    expected = [operator for activation in activations for operator in ("Gemm", activation)]
-    assert operators(tmp_path / "m") == [*expected, "Gemm"]
+    activations = ["Relu", "LeakyRelu", "Sigmoid", "Tanh", "Elu"]
+    layers = [layer for name in activations for layer in (fl.Affine(np.eye(2, dtype="f4")), getattr(fl, name)())]
+    fl.Sequential([*layers, fl.Dropout()]).to_onnx(tmp_path / "m")
+    assert operators(tmp_path / "m") == [operator for activation in activations for operator in ("Gemm", activation)]
 
 
 def any_network(r: random.Random) -> fl.Sequential:
@@ -66,7 +66,7 @@ def any_network(r: random.Random) -> fl.Sequential:
     dtype, width = r.choice(("float32", "float64")), 2
     rng, layers = np.random.default_rng(r.randrange(1 << 30)), []
     for _ in range(r.randint(0, 6)):
-        make = r.choice((fl.Relu, fl.Sigmoid, fl.Tanh, lambda: fl.LeakyRelu(r.uniform(-1, 2)), fl.Dropout))
+        make = r.choice((*fl.layers.ACTIVATIONS.values(), lambda: fl.LeakyRelu(r.uniform(-1, 2)), fl.Dropout))
         layers.append(make())
         if r.random() < 0.6:
             outputs = r.choice((1, 2, 3, 10, 64))
