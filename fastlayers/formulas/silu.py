@@ -36,10 +36,11 @@ def gate_slope(dout: Array, z: Array, v: Array, lost: Array | float = 0.0) -> Ar
     With ``e = exp(-v)`` that is ``(1 + e (1 + z)) / (1 + e)**2`` for positive x, else ``e (1 + z + e) / (1 + e)**2``:
     no digit is lost but where 1 + z + e is near 0. ``exp(-v / 2)`` is multiplied by twice: see `silu_forward`.
     """
-    half = np.exp(np.maximum(-v / 2, np.log(np.finfo(v.dtype).tiny))) * (1 - lost / 2)
-    e = half * half
+    half = np.exp(np.maximum(-v / 2, np.log(np.finfo(v.dtype).tiny)))
+    e = half * half * (1 - lost)
     z = np.clip(z, -1e4, 1e4)  # beyond, e is 0 beside it
     slope = np.where(z < 0, 1 + z + e, 1 + (1 + z) * e) / (1 + e * (2 + e))
+    slope -= slope * np.where(z < 0, lost, 0)  # of half * half
     factor = np.where(z < 0, half, 1)
     dx: Array = dout * factor * slope * factor
     return dx

@@ -1,21 +1,17 @@
 """The sigmoid linear unit x / (1 + exp(-x)) and its gradient, and what GELU by tanh shares: a sigmoid as a gate.
 
-Where x is negative, exp(-x) is taken 2**16 times smaller, so that it does not leave the range before the result does.
+exp(-x) is taken 2**16 times smaller, so that it does not leave the range before the result does.
 """
 
 cdef enum:
     GATE = 16
 
 
-cdef inline floating gate_bias(floating v) noexcept nogil:
-    """The bias of exp(-v) in `gated`."""
-    return exp_bias(<floating> GATE if v < <floating> 0 else <floating> 0)
-
-
-cdef inline floating gated(floating x, floating less_1, floating scale) noexcept nogil:
-    """x / (1 + exp(-v)), given exp(-v) with that bias."""
-    cdef floating one = <floating> (1.0 / (1 << GATE)) if x < <floating> 0 else <floating> 1
-    return x / multiply_add(less_1 + <floating> 1, scale, one) * one
+cdef inline floating gated(floating x, floating less_1, floating scale, floating enough) noexcept nogil:
+    """x / (1 + exp(-v)), given exp(-v) / 2**GATE; and x above `enough`, where that rounds to x."""
+    cdef floating small = <floating> (1.0 / (1 << GATE))
+    cdef floating y = x / multiply_add(less_1 + <floating> 1, scale, small) * small
+    return x if x > enough else y
 
 
 cdef inline floating gate_slope(floating dout, floating z, bint below, floating half) noexcept nogil:
@@ -24,20 +20,18 @@ cdef inline floating gate_slope(floating dout, floating z, bint below, floating 
     With e = exp(-|v|) that is dout (1 + e (1 + z)) / (1 + e)**2 for positive x, else dout e (1 + z + e) / (1 + e)**2.
     e would leave the range before its product with a large dout.
     """
-    cdef floating e = half * half, t = <floating> 1 + z
-    t = (t + e if below else multiply_add(e, t, <floating> 1)) / multiply_add(e, <floating> 2 + e, <floating> 1)
+    # Both choices stand together: what stands between two of one condition GCC computes twice.
+    cdef floating e = half * half, t = <floating> 1 + z, squared = multiply_add(e, <floating> 2 + e, <floating> 1)
+    t = t + e if below else multiply_add(e, t, <floating> 1)
     half = half if below else <floating> 1
-    return dout * half * t * half
+    return dout * half * (t / squared) * half
 
 
-cdef inline floating silu_formula(floating x, floating _option, floating low, floating high) noexcept nogil:
-    cdef floating scale, less_1, minus_x = -x
-    high = high + <floating> (GATE * 0.69314718055994531)  # where exp(-x) is inf, and x over it 0
-    minus_x = low if minus_x < low else minus_x  # false for NaN, which stays
-    minus_x = high if minus_x > high else minus_x
-    x = -high if x < -high else x
-    less_1 = exp_less_1(minus_x, <floating> 0, gate_bias(x), &scale)
-    return gated(x, less_1, scale)
+cdef inline floating silu_formula(floating x, floating _option, floating _low, floating high) noexcept nogil:
+    cdef floating scale, less_1, least = -high - <floating> (GATE * 0.69314718055994531)  # where exp(-x) / 2**16 is inf
+    cdef floating bounded = least if x < least else x  # false for NaN, which stays
+    less_1 = exp_less_1(-bounded, <floating> 0, exp_bias(<floating> GATE), &scale)
+    return gated(bounded, less_1, scale, <floating> 40)
 
 
 cdef inline floating silu_slope(
