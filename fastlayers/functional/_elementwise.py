@@ -12,13 +12,15 @@ from .._core.results import Out, deliver, deliver_one
 from .._core.types import Array, Run
 
 
-def forward(run: Run, formula: Any, x: ArrayLike, *factors: float, out: Out) -> Array:
+def forward(run: Run, formula: Any, x: ArrayLike, *factors: float | str, out: Out) -> Array:
     """What a formula makes of x, which has one result, of x's shape."""
     (x,) = alike(floating("x", x))
     return deliver_one(run(formula, x, *factors), out, "y")
 
 
-def backward(run: Run, formula: Any, dout: ArrayLike, name: str, kept: ArrayLike, *factors: float, out: Out) -> Array:
+def backward(
+    run: Run, formula: Any, dout: ArrayLike, name: str, kept: ArrayLike, *factors: float | str, out: Out
+) -> Array:
     """The gradient, for what forward was given or gave, which is called by its name; both of one shape."""
     dout, kept = floating("dout", dout), floating(name, kept)
     same_shape("dout", dout, name, kept)
