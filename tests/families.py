@@ -18,6 +18,18 @@ import fastlayers as fl
 SLOPES = (0.1, 0.0, -0.5, 1.0, 2, np.float32(0.3))
 PROBABILITIES = (0.1, 0.0, 0.75, 1.0, 1, np.float32(0.3))
 
+
+def gelu_argument(v):
+    """Twice tanh's argument."""
+    return 2 * mp.sqrt(2 / mp.pi) * (v + mp.mpf("0.044715") * v**3)
+
+
+def gelu_tanh_term(v):
+    """The second term of the slope of the form by tanh."""
+    gate = exact.logistic(gelu_argument(v)) * exact.logistic(-gelu_argument(v))
+    return 2 * mp.sqrt(2 / mp.pi) * v * (1 + mp.mpf("0.134145") * v * v) * gate
+
+
 ENTRIES = (
     forward("relu", quiet=True),
     forward("relu_forward", "y", "mask", quiet=True),
@@ -54,6 +66,33 @@ ENTRIES = (
         accuracy=(4, points.tanh_backward_errors),
     ),
     Layer("Tanh"),
+    forward(
+        "gelu_forward",
+        options=choosing(approximate=("none", "tanh")),
+        accuracy=(
+            4,
+            points.with_options(
+                points.measured(exact.each(lambda v: v * exact.normal(v))),
+                approximate=("tanh", points.measured(exact.each(lambda v: v * exact.logistic(gelu_argument(v))))),
+            ),
+        ),
+    ),
+    backward(
+        "gelu_backward",
+        lambda a: a.x,
+        sums="gradients",
+        options=choosing(approximate=("none", "tanh")),
+        in_place=(0, 1),
+        promotes=True,
+        accuracy=(
+            6,
+            points.with_options(
+                points.measured_slope(exact.normal, lambda v: v * exact.density(v)),
+                approximate=("tanh", points.measured_slope(lambda v: exact.logistic(gelu_argument(v)), gelu_tanh_term)),
+            ),
+        ),
+    ),
+    Layer("Gelu", made=one_of("none", "tanh"), options={"approximate": "tanh"}),
     forward("silu_forward", accuracy=(4, points.measured(exact.each(lambda v: v * exact.logistic(v))))),
     backward(
         "silu_backward",

@@ -187,11 +187,36 @@ def _elu(graph: _Graph, place: str, layer: Any, own: Any, dtype: str) -> None:
     )
 
 
+def _gelu(graph: _Graph, place: str, layer: Any, own: Any, dtype: str) -> None:
+    """Exactly by Erf; its form by tanh is x times the Sigmoid of twice tanh's argument."""
+    if layer.approximate == "none":
+        steps, factors = _GELU, {"root": math.sqrt(0.5), "one": 1.0, "half": 0.5}
+    else:
+        steps, factors = _GELU_TANH, {"inner": 1 / 0.044715, "scale": 2 * math.sqrt(2 / math.pi) * 0.044715}
+    graph.add_steps(place, steps, {name: np.array(value, dtype) for name, value in factors.items()})
+
+
+_GELU: _Steps = (
+    ("scaled", "Mul", ("x", "root")),
+    ("erf", "Erf", ("scaled",)),
+    ("twice", "Add", ("erf", "one")),
+    ("normal", "Mul", ("twice", "half")),
+    ("y", "Mul", ("x", "normal")),
+)
+_GELU_TANH: _Steps = (
+    ("square", "Mul", ("x", "x")),
+    ("sum", "Add", ("square", "inner")),
+    ("cube", "Mul", ("x", "sum")),
+    ("v", "Mul", ("cube", "scale")),
+    ("gate", "Sigmoid", ("v",)),
+    ("y", "Mul", ("x", "gate")),
+)
 # What becomes of each kind of layer; each is told the graph, the node's name, the layer, its parameters and the dtype.
 _OPERATORS: Mapping[str, Callable[..., None]] = {
     "Affine": lambda graph, place, layer, own, dtype: graph.add("Gemm", place, own),
     "Dropout": lambda graph, place, layer, own, dtype: None,
     "Elu": _elu,
+    "Gelu": _gelu,
     "LeakyRelu": _leaky_relu,
     "Relu": _operator("Relu"),
     "Sigmoid": _operator("Sigmoid"),

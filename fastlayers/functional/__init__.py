@@ -22,6 +22,7 @@ from .cross_entropy import cross_entropy_error, softmax_cross_entropy
 from .cross_entropy import softmax_with_loss as softmax_with_loss  # what the layer calls
 from .dropout import dropout_backward, dropout_forward
 from .elu import elu_backward, elu_forward
+from .gelu import gelu_backward, gelu_forward
 from .leaky_relu import leaky_relu_backward, leaky_relu_forward
 from .mean_squared_error import mean_squared_error
 from .relu import relu, relu_backward, relu_forward
@@ -40,6 +41,8 @@ __all__ = [
     "dropout_forward",
     "elu_backward",
     "elu_forward",
+    "gelu_backward",
+    "gelu_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
     "mean_squared_error",

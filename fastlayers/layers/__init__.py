@@ -16,6 +16,7 @@ from .affine import Affine
 from .cross_entropy import SoftmaxWithLoss
 from .dropout import Dropout
 from .elu import Elu
+from .gelu import Gelu
 from .leaky_relu import LeakyRelu
 from .mean_squared_error import MeanSquaredError
 from .nodes import AddLayer, MulLayer
@@ -30,6 +31,7 @@ __all__ = [
     "Affine",
     "Dropout",
     "Elu",
+    "Gelu",
     "LeakyRelu",
     "MeanSquaredError",
     "MulLayer",
