@@ -54,6 +54,17 @@ def test_every_layer(tmp_path: Path, dtype: str, batch: int) -> None:
     assert_predicts(tmp_path / "m", network, X[:batch].astype(dtype))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_exact_gelu(tmp_path: Path, dtype: str) -> None:
+    """Also far out, where nothing is left of the tail."""
+    W = np.eye(2, dtype=dtype)
+    network = stack(fl.Affine(W), fl.Gelu(), fl.Affine(W))
+    network.to_onnx(tmp_path / "m")
+    x = np.array([[-1e4, -9], [-8.5, -8.4], [-3, -1], [-0.5, 0]], dtype)
+    assert_predicts(tmp_path / "m", network, x)
+    assert_predicts(tmp_path / "m", network, -x)
+
+
 def test_the_operators(tmp_path: Path) -> None:
     activations = ["Relu", "LeakyRelu", "Sigmoid", "Tanh", "Elu"]
     layers = [layer for name in activations for layer in (fl.Affine(np.eye(2, dtype="f4")), getattr(fl, name)())]
