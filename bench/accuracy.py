@@ -5,6 +5,7 @@ It writes ``docs/accuracy.md`` and its plots, in some two minutes. Run it in an 
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from fastlayers._core import backend
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 import accuracy_page  # noqa: E402
+import families  # noqa: E402
 import long_sums  # noqa: E402
 import points  # noqa: E402
 from accuracy_page import DTYPES, PLAIN, REFERENCE, Errors  # noqa: E402
@@ -47,11 +49,41 @@ def plain_binary_loss(x: Array, t: Array, *, reduction: str) -> tuple[Array, Arr
     return -np.where(t == 1, np.log(y), np.log(1 - y)), y - t.astype(x.dtype)
 
 
+def plain_silu_slope(dout: Array, x: Array) -> Array:
+    gate = 1 / (1 + np.exp(-x))
+    return dout * (gate + x * gate * (1 - gate))
+
+
+def plain_gelu(x: Array, approximate: str = "none") -> Array:
+    if approximate == "none":
+        return x * (1 + plain_erf(x / math.sqrt(2))) / 2
+    return x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
+
+
+def plain_gelu_slope(dout: Array, x: Array, approximate: str = "none") -> Array:
+    if approximate == "none":
+        density = np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+        return dout * ((1 + plain_erf(x / math.sqrt(2))) / 2 + x * density)
+    scale = math.sqrt(2 / math.pi)
+    y = np.tanh(scale * (x + 0.044715 * x**3))
+    return dout * ((1 + y) / 2 + x * (1 - y**2) * scale * (1 + 0.134145 * x**2) / 2)
+
+
+def plain_erf(x: Array) -> Array:
+    return np.vectorize(math.erf, otypes=[x.dtype])(x)
+
+
 PLAIN_NUMPY = SimpleNamespace(
     sigmoid_forward=lambda x: 1 / (1 + np.exp(-x)),
     sigmoid_backward=lambda dout, y: dout * y * (1 - y),
     tanh_forward=np.tanh,
     tanh_backward=lambda dout, y: dout * (1 - y**2),
+    gelu_forward=plain_gelu,
+    gelu_backward=plain_gelu_slope,
+    silu_forward=lambda x: x / (1 + np.exp(-x)),
+    silu_backward=plain_silu_slope,
+    elu_forward=lambda x, alpha=1.0: np.where(x > 0, x, alpha * (np.exp(x) - 1)),
+    elu_backward=lambda dout, x, alpha=1.0: dout * np.where(x > 0, 1, alpha * np.exp(x)),
     sigmoid_cross_entropy=plain_binary_loss,
     softmax=plain_softmax,
     softmax_cross_entropy=plain_loss,
@@ -85,6 +117,13 @@ def loss(found: Any, dtype: Any) -> tuple[Array, Array, Array]:
     return at, off, gradient_off
 
 
+def of_each_number(found: Any, dtype: Any) -> Iterator[tuple[str, float]]:
+    """The functions that the tests hold to a promise, each by itself."""
+    for name, function in families.FUNCTION.items():
+        if function.accuracy:
+            yield name, function.accuracy[1](getattr(found, name), dtype)[1].max()
+
+
 def long_rows(found: Any, dtype: Any) -> Iterator[tuple[str, float]]:
     rows = [long_sums.long_row(dtype, kind) for kind in long_sums.LONG_ROWS]
     yield "softmax: a row of a million", max(points.softmax_errors(found.softmax, row)[1].max() for row in rows)
@@ -107,12 +146,8 @@ def measure(found: Any, dtype: Any) -> tuple[list[tuple[str, float]], dict[str, 
     at, loss_off, gradient_off = loss(found, dtype)
     curves = {"sigmoid": sigmoid(found, dtype), "softmax": softmax(found, dtype), "loss": (at, loss_off)}
     _, binary_off, binary_gradient_off = points.binary_loss_errors(found.sigmoid_cross_entropy, dtype)
-    backward_off = points.sigmoid_backward_errors(found.sigmoid_backward, dtype)[1]
     worst = [
-        ("sigmoid_forward", curves["sigmoid"][1].max()),
-        ("sigmoid_backward", backward_off.max()),
-        ("tanh_forward", points.tanh_errors(found.tanh_forward, dtype)[1].max()),
-        ("tanh_backward", points.tanh_backward_errors(found.tanh_backward, dtype)[1].max()),
+        *of_each_number(found, dtype),
         ("sigmoid_cross_entropy: loss of a number", binary_off.max()),
         ("sigmoid_cross_entropy: dx of a number", binary_gradient_off.max()),
         ("softmax: rows of 1 to 32,000", curves["softmax"][1].max()),

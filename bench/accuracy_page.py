@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import families
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -46,16 +47,18 @@ result that is rounded once is off by half an ulp at most. `python bench/accurac
 (`pip install '.[test,bench]'` first); the tests (`tests/test_accuracy.py`) hold every implementation to the promises.
 """
 MEASURED = """
-Sigmoid, tanh and the binary loss: every exponent of the dtype, the neighbourhoods where `exp` saturates, and 100,000
-random numbers. Softmax and loss: rows of 1 to 32,000 classes of many kinds, scores of every exponent among them, some
-300,000 scores and 100,000 losses, and rows that a search of millions found to be the worst. A million is 2^20. Exact
-values have 120 bits and come from mpmath. The plots show the kernels of the best instruction set that the CPU runs.
+Functions of each number and the binary loss: every exponent of the dtype, the neighbourhoods where `exp` saturates, and
+100,000 random numbers. Softmax and loss: rows of 1 to 32,000 classes of many kinds, scores of every exponent among
+them, some 300,000 scores and 100,000 losses, and rows that a search of millions found to be the worst. A million is
+2^20. Exact values have 120 bits and come from mpmath. The plots show the kernels of the best instruction set that the
+CPU runs.
 
 - Probabilities of softmax are in [0, 1], exactly 1 where no other class has a part, and a row's sum, of any length, is
   within 5 ulp of 1 (`tests/test_probabilities.py`).
 - A number below the smallest normal one may be flushed to zero, as a result or as a term in a sum; it is not counted.
 - The loss is a Python float, also where x is float32; its error is in ulp of x's dtype.
-- The gradients of sigmoid and tanh take forward's result as it is.
+- The gradients of sigmoid and tanh take forward's result as it is. Those of the other functions of each number are for
+  a `dout` of 1, in ulp of the larger of the slope's terms: GELU and SiLU have a slope of 0 where these cancel.
 - The bias gradient is of terms of one sign. Where they cancel, it is within 1 ulp and 3 *float64* ulp of the sum of
   their magnitudes, in float32 too.
 """
@@ -99,7 +102,9 @@ def page(worst: dict[str, dict[Any, list[tuple[str, float]]]]) -> Iterator[str]:
 
 
 def promise(what: str) -> int:
-    """The gradient of the loss holds probabilities."""
+    """What the tests hold a function of each number to; the gradient of the loss holds probabilities."""
+    if what in families.FUNCTION:
+        return int(families.FUNCTION[what].accuracy[0])
     holds_probabilities = what.startswith("softmax:") or (what.startswith("softmax") and ": dx" in what)
     return PANELS["softmax" if holds_probabilities else "loss"].promise
 
