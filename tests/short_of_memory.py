@@ -22,7 +22,7 @@ import fastlayers as fl
 
 ROWS, COLUMNS = 1024, 512  # in float32 2 MB, beside which Python's own needs are small
 STEP = ROWS * COLUMNS * 2  # bytes: half an array
-MOST_STEPS = 60
+MOST_STEPS = 100
 ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 

@@ -18,9 +18,14 @@ pytestmark = [
 
 
 def test_a_run_calls_every_public_name_and_finds_nothing():
-    report = fuzz.fuzz(SECONDS, seed=0, most_findings=1)
-    assert not report.findings, report.findings[0]
-    assert kit.SHORT or set(report.counts) == set(fuzz_cases.public_names())
+    called = set()
+    for seed in range(10):  # on a slow machine a run may not come to all of them
+        report = fuzz.fuzz(SECONDS, seed=seed, most_findings=1)
+        assert not report.findings, report.findings[0]
+        called |= set(report.counts)
+        if kit.SHORT or called == set(fuzz_cases.public_names()):
+            return
+    pytest.fail(f"never called: {sorted(set(fuzz_cases.public_names()) - called)}")
 
 
 @pytest.mark.parametrize(
