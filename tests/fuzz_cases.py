@@ -106,6 +106,9 @@ def call_layer(caller, r, name, owner):
     layer = caller.attempt(prefix, getattr(owner, name), *made)
     if layer is None:
         return
+    caller.attempt(f"{prefix}.params", lambda: layer.params)
+    if chance(r, 50):  # from then on backward writes into them
+        caller.attempt(f"{prefix}.grads", lambda: layer.grads)
     for call in calls:
         caller.attempt(f"{prefix}.{call.name}", getattr(layer, call.name), *call.args, **call.kwargs)
     if name == "SigmoidWithLoss":
@@ -150,6 +153,11 @@ def call_network(caller, r, name, owner):
     optimizer = anything(r) if chance(r, 10) else getattr(owner, r.choice([*families.OPTIMIZERS]))()
     caller.attempt(f"{prefix}.params", lambda: network.params)
     caller.attempt(f"{prefix}.predict", network.predict, x)
+    y = caller.attempt(f"{prefix}.forward", network.forward, x)
+    dout = anything(r) if y is None or chance(r, 5) else place(r, arena, numbers(r, np.shape(y), dtype))
+    caller.attempt(f"{prefix}.backward", network.backward, dout, need_dx=chance(r, 50))
+    if chance(r, 50):
+        caller.attempt(f"{prefix}.grads", lambda: network.grads)
     for method in r.sample(["loss", "accuracy", "gradient"], 3):
         caller.attempt(f"{prefix}.{method}", getattr(network, method), x, t)
     params = [p for p in network.params if isinstance(p, np.ndarray)]

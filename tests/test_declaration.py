@@ -182,6 +182,14 @@ def test_before_a_backward_they_are_zeros_of_the_parameters_kind():
     np.testing.assert_allclose(grad, X.sum(axis=0)[:, np.newaxis].repeat(3, axis=1), rtol=1e-5)
 
 
+def test_of_integers_the_gradients_are_floats():
+    layer = fl.Affine([[1, 2], [3, 4]], [0, 0])
+    grads = layer.grads
+    layer.forward([[1.0, 1.0]])
+    layer.backward([[0.5, 0.25]])
+    assert [grad.tolist() for grad in grads] == [[[0.5, 0.25], [0.5, 0.25]], [0.5, 0.25]]
+
+
 def test_a_parameter_that_is_assigned_is_seen_and_one_of_another_shape_has_other_gradients():
     layer = affine()
     before = layer.grads

@@ -45,7 +45,7 @@ __all__ = [
 
 # The activations by the names of their families: relu, leaky_relu and so on.
 ACTIVATIONS: dict[str, type[Elementwise]] = {
-    kind.family(): kind for name in __all__ if issubclass(kind := globals()[name], Elementwise) and kind is not Dropout
+    kind._family(): kind for name in __all__ if issubclass(kind := globals()[name], Elementwise) and kind is not Dropout
 }
 
 if not TYPE_CHECKING:

@@ -27,7 +27,7 @@ class Elementwise(LayerBase):
         self._memory = recycler(), recycler()
 
     @classmethod
-    def family(cls) -> str:
+    def _family(cls) -> str:
         """The name of its files, by which estimators and the command know it."""
         return cls.__module__.rpartition(".")[2]
 

@@ -64,7 +64,7 @@ class Declared(Described):
         for name in names:
             param, last = np.asarray(getattr(self, name)), getattr(self, f"d{name}")
             if not _fits(kept.get(name), param):
-                kept[name] = last if _fits(last, param) else np.zeros(param.shape, param.dtype)
+                kept[name] = last if _fits(last, param) else np.zeros(param.shape, _dtype_of_gradient(param))
                 if last is not None and last is not kept[name] and last.shape == param.shape:
                     kept[name][...] = last
         self._handed_out = {name: kept[name] for name in names}
@@ -81,12 +81,17 @@ class Declared(Described):
             setattr(self, f"d{name}", gradient)
 
 
+def _dtype_of_gradient(param: Any) -> np.dtype[Any]:
+    """The parameter's own; of one that is of integers, which no optimizer updates, float64."""
+    return param.dtype if param.dtype.kind == "f" else np.dtype(np.float64)
+
+
 def _fits(gradient: object, param: Any) -> bool:
     """Whether a gradient can be kept as that of a parameter."""
     return (
         type(gradient) is np.ndarray
         and gradient.shape == param.shape
-        and gradient.dtype == param.dtype
+        and gradient.dtype == _dtype_of_gradient(param)
         and gradient.flags.writeable
     )
 
