@@ -55,13 +55,13 @@ class Ranks:
 
     def together(self, look: Callable[[], T]) -> T:
         """What this rank finds, once each has found something; or its error, and a `RankError` on the others."""
-        error: Exception | None = None
         try:
             found = look()
-        except Exception as caught:  # it is raised once the others know, who would wait for this rank for ever
-            error = caught
-        agree(self._comm, error)
-        return found  # or there was an error
+        except Exception as error:  # it is raised once the others know, who would wait for this rank for ever
+            agree(self._comm, error)
+            raise
+        agree(self._comm, None)
+        return found
 
 
 class SharedOrder:
