@@ -98,7 +98,7 @@ def mutations(session: nox.Session) -> None:
 def sklearn_tests(session: nox.Session) -> None:
     """scikit-learn's own tests of its multi-layer perceptrons, on the estimators of this package in their place."""
     install(session, "sklearn", "pytest>=8.0", "pandas")  # without pandas some would be skipped
-    session.run("python", "tests/scikit_learn_suite.py", "-q", *session.posargs)
+    session.run("python", "tests/scikit_learn_suite.py", "-q", "--all", *session.posargs)
 
 
 # Memory and undefined behaviour
