@@ -45,7 +45,7 @@ def name_of(layer: object, names: Collection[str], file: str) -> str:
 
 def params_of(layer: Declared) -> list[str]:
     """The names of the parameters that a layer has."""
-    return [name for name in layer.param_names if getattr(layer, name) is not None]
+    return [name for name, _ in layer._named_params()]
 
 
 def buffers_of(layer: Declared) -> list[str]:

@@ -40,11 +40,7 @@ def params_of(layer: Any) -> list[Any]:
     """The parameters of a layer, in order: the arrays themselves."""
     if isinstance(layer, Declared):
         return layer.params
-    names = param_names(layer)
-    if names is None:
-        return list(layer.params)
-    found = [getattr(layer, name, None) for name in names]
-    return [param for param in found if param is not None]
+    return [param for _, param in named_params(layer)]
 
 
 def has_params(layer: Any) -> bool:

@@ -91,13 +91,13 @@ class Stack(Declared):
         if need_dx:
             for layer in reversed(self.layers):
                 dx = layer.backward(dx)
-        else:
-            dx, first = None, self._first_with_params()
-            if first is not None:
-                self._backward_to(first, dout)
-        for kept in self._kept:
-            _keep(*kept)
-        return dx
+            for kept in self._kept:
+                _keep(*kept)
+            return dx
+        first = self._first_with_params()
+        if first is not None:
+            self._backward_to(first, dout)
+        return None
 
     def _backward_to(self, first: int, dout: Any) -> None:
         """Backward down to the first layer that has parameters; below it no gradient is of use."""

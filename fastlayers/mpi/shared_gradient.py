@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .._core import arguments, targets
 from .._core.types import Array
-from ..layers._declaration import copy_buffers, put_buffers
+from ..layers._declaration import buffers_of, put_buffers
 from ..layers._stack import as_input, leaves
 from ..network import Sequential
 from . import divisors, start
@@ -45,7 +45,7 @@ class SharedGradient:
 
     def _share_buffers(self) -> None:
         """Give every rank the buffers of rank 0: each has updated its own by its part of a batch."""
-        mine = copy_buffers(layer for _, layer in leaves(self._network.layers))
+        mine = [*buffers_of(layer for _, layer in leaves(self._network.layers))]
         if mine:
             sent = self._comm.bcast([array for *_, array in mine], root=0)
             put_buffers((layer, name, array) for (layer, name, _), array in zip(mine, sent, strict=True))
