@@ -7,10 +7,12 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from ._core import backend
 from ._core.described import DescribedNetwork
 from ._core.protocols import Layer, Loss, Optimizer
 from ._core.types import Array
 from .formats.portable import Portable
+from .layers._program import Compiled, reason_against
 from .layers._stack import Stack
 from .training.evaluation import accuracy_of, loss_of
 from .training.fitted import Draw, Fitted
@@ -130,8 +132,13 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
         grads : list of ndarray
             Aligned with `params`.
         """
-        loss = self._backpropagate(x, t, sample_weight)
-        return loss, self._last_gradients()
+        result = self._program.gradient(backend.kernels, self.layers, self.loss_layer, x, t, sample_weight)
+        if result is NotImplemented:
+            result = self._in_new_program("gradient", x, t, sample_weight)
+        if result is NotImplemented:
+            loss = self._backpropagate(x, t, sample_weight)
+            result = loss, self._last_gradients()
+        return result  # type: ignore[no-any-return]
 
     def train_step(
         self, x: ArrayLike, t: ArrayLike, optimizer: Optimizer, sample_weight: ArrayLike | None = None
@@ -152,9 +159,30 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
         float
             The loss before the update.
         """
-        loss, grads = self.gradient(x, t, sample_weight)
-        optimizer.update(self.params, grads)
-        return loss
+        loss = self._program.train_step(
+            backend.kernels, self.layers, self.loss_layer, x, t, optimizer, sample_weight
+        )
+        if loss is NotImplemented:
+            loss = self._in_new_program("train_step", x, t, optimizer, sample_weight)
+        if loss is NotImplemented:
+            loss, grads = self.gradient(x, t, sample_weight)
+            optimizer.update(self.params, grads)
+        return loss  # type: ignore[no-any-return]
+
+    @property
+    def compiled(self) -> Compiled:
+        """Whether the next call runs as one compiled call; where not, its `reason` is why.
+
+        It is true of a network of the package's own layers on compiled kernels. Such a call gives the same numbers, to
+        the last bit, and leaves the same attributes in the layers, as one that asks each layer in turn. What is not
+        taken in one call is asked so. ``FASTLAYERS_FUSE=0`` in the environment has all networks ask each layer.
+        """
+        return Compiled(reason_against(self))
+
+    def _update(self, optimizer: Optimizer, grads: list[Array]) -> None:
+        """``optimizer.update(params, grads)``, as part of the program where there is one."""
+        if self._program.update(backend.kernels, self.layers, optimizer, grads) is NotImplemented:
+            optimizer.update(self.params, grads)
 
     def _prepared(self, prepare: Callable[[], tuple[Plan, Draw | None]]) -> tuple[Plan, Draw | None]:
         self._loss_for("a fit")

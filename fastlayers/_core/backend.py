@@ -66,6 +66,7 @@ _compiled: ModuleType | None = None  # the loaded level's module
 _level: str | None = None
 _failures: dict[str, str] = {}  # level -> why it is not there
 _num_threads = 1
+fuses = True  # whether a network of our own layers runs as one call
 
 
 def run(formula: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
@@ -298,11 +299,13 @@ def _known(what: str, value: str, known: tuple[str, ...]) -> str:
 
 
 def _start() -> None:
+    global fuses
     backend = _known("FASTLAYERS_BACKEND", os.environ.get("FASTLAYERS_BACKEND") or "auto", BACKENDS)
     cap = _known("FASTLAYERS_ISA", os.environ.get("FASTLAYERS_ISA") or LEVELS[-1], LEVELS)
     threads = os.environ.get("FASTLAYERS_NUM_THREADS") or str(_available_cores())
     if not re.fullmatch("[1-9][0-9]{0,17}", threads):
         raise ValueError(f"unknown FASTLAYERS_NUM_THREADS {threads!r}; known are the whole numbers from 1")
+    fuses = _known("FASTLAYERS_FUSE", os.environ.get("FASTLAYERS_FUSE") or "1", ("0", "1")) == "1"
     _load_best(cap)
     if _compiled is None and backend == "auto":
         from . import advice

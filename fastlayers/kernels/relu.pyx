@@ -25,6 +25,9 @@ cdef void relu_backward_task(const void *work, Py_ssize_t start, Py_ssize_t stop
     mask_slope_task(work, start, stop, relu_choice, relu_choice)
 
 
+declare("relu", relu_task)
+
+
 def relu(x, out=None):
     """y of a plain array; `out` None or an array."""
     return elementwise(relu_task, x, 0, out, 1)

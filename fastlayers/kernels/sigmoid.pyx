@@ -28,6 +28,9 @@ cdef void sigmoid_backward_task(const void *work, Py_ssize_t start, Py_ssize_t s
     slope_task(work, start, stop, sigmoid_slope, sigmoid_slope)
 
 
+declare("sigmoid_forward", sigmoid_forward_task)
+
+
 def sigmoid_forward(x, out=None):
     """y of a plain array; `out` None or an array."""
     return elementwise(sigmoid_forward_task, x, 0, out, 4)

@@ -52,6 +52,9 @@ cdef void silu_backward_task(const void *work, Py_ssize_t start, Py_ssize_t stop
     slope_task(work, start, stop, silu_slope, silu_slope)
 
 
+declare("silu_forward", silu_forward_task)
+
+
 def silu_forward(x, out=None):
     """y of a plain array; `out` None or an array."""
     return elementwise(silu_forward_task, x, 0, out, 4)

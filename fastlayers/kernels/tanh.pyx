@@ -45,6 +45,9 @@ cdef void tanh_backward_task(const void *work, Py_ssize_t start, Py_ssize_t stop
     slope_task(work, start, stop, tanh_slope, tanh_slope)
 
 
+declare("tanh_forward", tanh_forward_task)
+
+
 def tanh_forward(x, out=None):
     """y of a plain array; `out` None or an array."""
     return elementwise(tanh_forward_task, x, 0, out, 4)

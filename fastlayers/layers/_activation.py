@@ -35,6 +35,7 @@ class Elementwise(LayerBase):
 class KeepsMask(Elementwise):
     """Whose derivative at each number depends on which of two it is."""
 
+    _keeps = "mask"
     _memory: Any = ((None, None), None)
 
     def __init__(self) -> None:
@@ -56,6 +57,8 @@ class KeepsMask(Elementwise):
 
 class KeepsOutput(Elementwise):
     """Whose derivative follows from its result."""
+
+    _keeps = "out"
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,6 +84,8 @@ class KeepsOutput(Elementwise):
 
 class KeepsInput(Elementwise):
     """Whose derivative is computed from its input, and which may have options."""
+
+    _keeps = "x"
 
     def __init__(self) -> None:
         super().__init__()

@@ -21,6 +21,7 @@ class Loss(Declared):
     options: ClassVar[Mapping[str, Option]] = {"reduction": REDUCTION}
     _forward: ClassVar[Callable[..., Any]]
     _copies: Recycler | None = None  # of dx, for backward
+    _given: ClassVar[tuple[str, ...]] = ("sample_weight", "reduction")  # to the kernel after arrays and memory
     _axis: ClassVar[int]  # of dx, which several losses may lack
     # The default, for a subclass whose own __init__ does not call this one's too.
     reduction: Reduction = MEAN

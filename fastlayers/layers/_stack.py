@@ -19,8 +19,12 @@ from .._core.types import Array
 from ..functional.cast import cast_like
 from ._base import OWN, Declared
 from ._declaration import check_declared, grads_of, has_params, named_params, param_names, params_of
+from ._program import NOT_MADE, Declining, program_of
 
 __all__ = ["OWN", "Stack", "as_input", "leaves", "prediction"]
+
+# What a copy of a stack is better without: it is found again by asking the layers.
+_MADE_ANEW = frozenset({"_asked", "_found", "_program"})
 
 
 def leaves(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
@@ -46,6 +50,8 @@ class Stack(Declared):
     _asked: list[Any] | None = None
     _found: list[tuple[int, Any, str, str]] | None = None
 
+    _program: Any = NOT_MADE  # the layers as one call
+
     # The gradients that `grads` has handed out, of users' layers that set new ones at each backward.
     _kept: tuple[tuple[Any, str, Array], ...] = ()
 
@@ -56,21 +62,46 @@ class Stack(Declared):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a pickle or a copy has: all but what the layers can be asked for again."""
-        return {name: value for name, value in vars(self).items() if name not in ("_asked", "_found")}
+        return {name: value for name, value in vars(self).items() if name not in _MADE_ANEW}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As for any object; a method of its own is no part of a program."""
+        object.__setattr__(self, name, value)
+        if callable(value):
+            object.__setattr__(self, "_program", NOT_MADE)
 
     def forward(self, x: ArrayLike) -> Array:
         """The last layer's output, in training: each layer keeps what its backward needs."""
-        y: Any = as_input(self.layers, x)
-        for layer in self.layers:
-            y = layer.forward(y)
+        y: Any = self._program.forward(backend.kernels, self.layers, x)
+        if y is NotImplemented:
+            y = self._in_new_program("forward", x)
+        if y is NotImplemented:
+            y = as_input(self.layers, x)
+            for layer in self.layers:
+                y = layer.forward(y)
         return y  # type: ignore[no-any-return]  # a user's layer may give anything
 
     def predict(self, x: ArrayLike) -> Array:
         """The last layer's output, where nothing is to be learned: no layer of the package keeps anything."""
-        y: Any = as_input(self.layers, x)
-        for layer in self.layers:
-            y = layer.predict(y) if type(layer) in OWN else prediction(layer, y)
+        y: Any = self._program.predict(backend.kernels, self.layers, x)
+        if y is NotImplemented:
+            y = self._in_new_program("predict", x)
+        if y is NotImplemented:
+            y = as_input(self.layers, x)
+            for layer in self.layers:
+                y = layer.predict(y) if type(layer) in OWN else prediction(layer, y)
         return y if type(y) is np.ndarray else np.asarray(y)
+
+    def _in_new_program(self, method: str, *args: Any) -> Any:
+        """What a program that is made now gives; NotImplemented where there is none."""
+        program = self._program
+        if type(program) is Declining and program.stands(backend.kernels, self.layers):
+            return NotImplemented
+        loss = getattr(self, "loss_layer", None)
+        program = program_of(self, loss, as_input)
+        object.__setattr__(self, "_program", program)
+        losses = (loss,) if method in ("gradient", "train_step") else ()
+        return getattr(program, method)(backend.kernels, self.layers, *losses, *args)
 
     def backward(self, dout: ArrayLike, need_dx: bool = True) -> Any:
         """The gradient of the loss with respect to x, given that with respect to the output; parameters' are set.
@@ -87,7 +118,10 @@ class Stack(Declared):
         dx : ndarray or None
             Of x's shape.
         """
-        dx: Any = dout
+        dx: Any = self._program.backward(backend.kernels, self.layers, dout, need_dx)
+        if dx is not NotImplemented:
+            return dx
+        dx = dout
         if need_dx:
             for layer in reversed(self.layers):
                 dx = layer.backward(dx)

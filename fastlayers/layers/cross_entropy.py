@@ -74,6 +74,7 @@ class SoftmaxWithLoss(Loss):
         **Loss.options,
     }
     _forward = staticmethod(softmax_with_loss)
+    _given = ("weight", "sample_weight", "ignore_index", "label_smoothing", "reduction")
     _axis: ClassVar[int] = 1
     _memory: Any = None  # of y, dx
     weight: ArrayLike | None = None

@@ -64,6 +64,7 @@ class Dropout(KeepsMask):
     # What it drops is drawn anew: its rng stays behind, and a layer that is read from a file gets a fresh one.
     options: ClassVar[Mapping[str, Option]] = {"p": FRACTION}
 
+    _keeps = None  # its forward draws first
     _forward = staticmethod(dropout_forward)
     _backward = staticmethod(dropout_backward)
 

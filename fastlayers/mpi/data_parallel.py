@@ -186,6 +186,9 @@ class DataParallel(Fitted):
         start.check_same(self.comm, asked)
         return plan, draw
 
+    def _update(self, optimizer: Optimizer, grads: list[Array]) -> None:
+        self.network._update(optimizer, grads)
+
     def _gradient_of_step(self) -> Gradient | None:
         own_step = getattr(self.train_step, "__func__", None) is not DataParallel.train_step
         return None if own_step else self._shared.compute_with_gradient

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from operator import attrgetter
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -19,11 +20,36 @@ Rate: TypeAlias = float | Callable[[int], float]
 DECAY_AND_CLIPPING = {"weight_decay": arguments.not_negative, "clip_norm": arguments.positive_or_none}
 
 
+class Rule:
+    """What a class of optimizer is to whoever runs it in another way than by its ``update``.
+
+    Parameters
+    ----------
+    of : type
+        The class itself: a user's subclass has its rule too, and may update otherwise.
+    kernel : str
+        The entry, which is given lists of parameters and gradients, then of each state, lr, and the numbers.
+    states, factors : tuple of str
+        The attributes with the states, and with the numbers after lr.
+    """
+
+    def __init__(self, of: type, kernel: str, states: tuple[str, ...], factors: tuple[str, ...]) -> None:
+        self.of, self.kernel, self.states, self.factors = of, kernel, states, factors
+        self.numbers_of: Callable[[object], tuple[Any, ...]] = attrgetter(*factors)  # two or more: else not a tuple
+
+
 class Optimizer(Described):
-    """What the optimizers share: a rule run by the backend in use, or by the reference alone."""
+    """What the optimizers share: a rule run by the backend in use, or by the reference alone.
+
+    A class names the formula, the dictionaries of arrays that go with the parameters, and the formula's numbers in
+    their order: a number is the attribute of its name, with an underscore before it where there is one so.
+    """
 
     _pure: ClassVar[bool] = False
-    _factors: ClassVar[dict[str, Callable[[str, Any], Any]]]  # the rule's numbers, and what is asked of each
+    _formula: ClassVar[Callable[..., None]]
+    _states: ClassVar[tuple[str, ...]] = ()
+    _factors: ClassVar[dict[str, Callable[[str, Any], Any]]]  # the numbers, and what is asked of each
+    _rule: ClassVar[Rule | None] = None
 
     lr: Rate
     # Of an object that was made without `__init__`: pickled before there were these, or of a subclass with its own.
@@ -31,19 +57,22 @@ class Optimizer(Described):
     clip_norm: float | None = None
     t: int = 0
 
-    if TYPE_CHECKING:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__module__.startswith("fastlayers.") and not cls._pure:
+            others = [f"_{name}" if hasattr(cls, f"_{name}") else name for name in cls._factors if name != "lr"]
+            cls._rule = Rule(cls, cls._formula.__name__, cls._states, tuple(others))
 
-        def update(self, params: Arrays, grads: Arrays) -> None: ...
+    def update(self, params: Arrays, grads: Arrays) -> None:
+        """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
+        assert self._rule is not None  # every class of the package has one, and its subclasses have its
+        self._run(params, grads, [getattr(self, name) for name in self._states], self._rule.numbers_of(self))
 
     def _run(
-        self,
-        rule: Callable[..., None],
-        params: Arrays,
-        grads: Arrays,
-        states: Sequence[dict[Any, Array]],
-        factors: tuple[Any, ...],
+        self, params: Arrays, grads: Arrays, states: Sequence[dict[Any, Array]], factors: tuple[Any, ...]
     ) -> None:
         """Update by the compiled rule; where it declines, once all is known to fit and each state is there."""
+        rule = self._formula
         if type(params) is list and type(grads) is list and len(params) == len(grads):  # common, and quick to see
             keys: Sequence[Any] = range(len(params))
         else:

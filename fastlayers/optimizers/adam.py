@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from .._core import arguments
 from .._core.types import Array
 from ..formulas import optimizers as formulas
-from ._base import DECAY_AND_CLIPPING, Arrays, Optimizer, Rate
+from ._base import DECAY_AND_CLIPPING, Optimizer, Rate
 
 
 class Adam(Optimizer):
@@ -41,6 +41,8 @@ class Adam(Optimizer):
     Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
     """
 
+    _formula = staticmethod(formulas.adam_update)
+    _states = ("m", "v")
     _factors: ClassVar = {
         "lr": arguments.number,
         "beta1": arguments.fraction,
@@ -72,11 +74,11 @@ class Adam(Optimizer):
         self.m: dict[Any, Array] = {}
         self.v: dict[Any, Array] = {}
 
-    def update(self, params: Arrays, grads: Arrays) -> None:
-        """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
-        common = self.weight_decay, self.clip_norm, self._decoupled
-        factors = (self.beta1, self.beta2, self.eps, self.t + 1, *common)
-        self._run(formulas.adam_update, params, grads, (self.m, self.v), factors)
+
+    @property
+    def _t(self) -> int:
+        """The number of the update that comes next, from 1."""
+        return self.t + 1
 
 
 class AdamW(Adam):

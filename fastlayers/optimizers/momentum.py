@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from .._core import arguments
 from .._core.types import Array
 from ..formulas import optimizers as formulas
-from ._base import DECAY_AND_CLIPPING, Arrays, Optimizer, Rate
+from ._base import DECAY_AND_CLIPPING, Optimizer, Rate
 
 
 class Momentum(Optimizer):
@@ -40,6 +40,8 @@ class Momentum(Optimizer):
     initialization and momentum in deep learning", ICML 2013.
     """
 
+    _formula = staticmethod(formulas.momentum_update)
+    _states = ("v",)
     _factors: ClassVar = {
         "lr": arguments.number,
         "momentum": arguments.number,
@@ -64,8 +66,3 @@ class Momentum(Optimizer):
         self.clip_norm = clip_norm
         self.t = 0
         self.v: dict[Any, Array] = {}
-
-    def update(self, params: Arrays, grads: Arrays) -> None:
-        """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
-        factors = (self.momentum, self.nesterov, self.weight_decay, self.clip_norm)
-        self._run(formulas.momentum_update, params, grads, (self.v,), factors)

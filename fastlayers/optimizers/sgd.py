@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .._core import arguments
 from ..formulas import optimizers as formulas
-from ._base import DECAY_AND_CLIPPING, Arrays, Optimizer, Rate
+from ._base import DECAY_AND_CLIPPING, Optimizer, Rate
 
 
 class SGD(Optimizer):
@@ -39,6 +39,7 @@ class SGD(Optimizer):
     array([0.5, 1.5])
     """
 
+    _formula = staticmethod(formulas.sgd_update)
     _factors: ClassVar = {"lr": arguments.number, **DECAY_AND_CLIPPING}
 
     def __init__(self, lr: Rate = 0.01, *, weight_decay: float = 0.0, clip_norm: float | None = None) -> None:
@@ -46,7 +47,3 @@ class SGD(Optimizer):
         self.weight_decay = weight_decay
         self.clip_norm = clip_norm
         self.t = 0
-
-    def update(self, params: Arrays, grads: Arrays) -> None:
-        """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
-        self._run(formulas.sgd_update, params, grads, (), (self.weight_decay, self.clip_norm))

@@ -203,7 +203,7 @@ class Loop:
                     batch, rows = Samples(x, t, weights), self._rows(order, len(losses))
                     self.guard.stop_at(loss, training.epoch, len(losses), batch, rows, counts)
                 if gradient is not None:
-                    optimizer.update(network.params, grads)
+                    network._update(optimizer, grads)
                 losses.append(loss)
             if after_step:
                 training.step, training.loss = before + len(losses), losses[-1]

@@ -1,0 +1,105 @@
+"""A small batch through a whole network, in two stretches of memory that stay in the cache.
+
+In control one state at a time is asked for: there what surrounds a kernel, its arguments and its new array, costs more
+than the kernel. Here there is one array for all, the result. A network takes part whose layers are affine, or have one
+kernel of one array and no option; a batch, whose products are done by a kernel of ours.
+"""
+
+cdef enum:
+    MOST_SMALL = 16  # layers
+    LITTLE = 4096  # bytes, which a thread's stack has for each of two
+    LITTLE_STRETCHES = 1024  # numbers of eight bytes in both
+    MOST_BYTES = 1 << 15  # of the numbers between two layers
+    MOST_WORK = 1_000_000  # multiplications; for more the call itself is nothing
+
+
+cdef inline bint is_tiled(int typenum, Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t columns) noexcept:
+    """Whether a kernel of ours does the product, as `affine_forward` has it."""
+    return TILE_ROWS > 0 and typenum == NPY_FLOAT and columns >= LANES and is_worth_it(rows, inputs, columns)
+
+
+cdef object predict_small(tuple steps, const Held *held, object x, Recycler results):
+    """What the layers make of x; None where it is not small, or a result is not finite, of which NumPy may warn."""
+    cdef AffineWork[MOST_SMALL] works
+    cdef MapWork map
+    cdef Call called
+    cdef Step step
+    cdef Py_ssize_t i, at = 0, n = len(steps), rows, width, size, most = 0, work = 0
+    cdef int typenum = floating_type(x), ndim
+    cdef npy_intp[2] shape
+    cdef AffineWork *affine
+    cdef char *stretches[2]
+    cdef double[LITTLE_STRETCHES] little
+    cdef char *source
+    cdef char *target
+    cdef object W, b, y
+    cdef bytes scratch
+    cdef list _pinned
+    if typenum < 0 or not 0 < n <= MOST_SMALL:
+        return None
+    ndim = PyArray_NDIM(<ndarray> x)
+    if not 1 <= ndim <= 2:
+        return None
+    begin(&called)
+    if take(&called, &map.x, x, typenum, NPY_ARRAY_C_CONTIGUOUS) == 0:
+        return None
+    source = map.x.data
+    rows, width = PyArray_DIM(<ndarray> x, 0) if ndim == 2 else 1, PyArray_DIM(<ndarray> x, ndim - 1)
+    size = PyArray_ITEMSIZE(<ndarray> x)
+    if rows == 0:
+        return None
+    for i in range(n):
+        step = <Step> steps[i]
+        if step.kept == AFFINE:
+            W, b = <object> held.param[at], <object> held.param[at + 1]
+            affine = &works[i]
+            if W is None or take(&called, &affine.W, W, typenum, NPY_ARRAY_C_CONTIGUOUS) == 0:
+                return None
+            if PyArray_NDIM(<ndarray> W) != 2 or PyArray_DIM(<ndarray> W, 0) != width:
+                return None
+            shape[0] = PyArray_DIM(<ndarray> W, 1)
+            affine.b.data = NULL
+            if b is not None and take_shaped(&called, &affine.b, b, typenum, EITHER_ORDER, 1, shape) == 0:
+                return None
+            affine.typenum, affine.rows, affine.inputs, affine.columns = typenum, rows, width, shape[0]
+            if not (is_small(W, typenum) if rows == 1 else is_tiled(typenum, rows, width, shape[0])):
+                return None
+            width = shape[0]
+            work += affine.W.size * rows
+        elif step.place < 0 or len(step.params) > 0:
+            return None
+        at += len(step.params)
+        most = max(most, width)
+    if width == 0 or work > MOST_WORK or rows * most * size > MOST_BYTES:
+        return None
+    if work >= WORTH_PINNING:
+        _pinned = pinned(&called)
+    shape[0], shape[1] = rows, width
+    y = results.take(ndim, &shape[2 - ndim], typenum, False)
+    if rows * most * size <= LITTLE:
+        stretches[0], stretches[1] = <char *> little, <char *> little + LITTLE
+    else:
+        scratch = new_scratch(2 * MOST_BYTES)
+        stretches[0], stretches[1] = scratch_of(scratch), scratch_of(scratch) + MOST_BYTES
+    width = map.x.size // rows
+    map.typenum, map.option = typenum, 0
+    for i in range(n):
+        step = <Step> steps[i]
+        if step.kept == AFFINE:
+            affine = &works[i]
+            target = <char *> PyArray_DATA(<ndarray> y) if i == n - 1 else stretches[source == stretches[0]]
+            affine.x.data, affine.y.data = source, target
+            width = affine.columns
+            if rows == 1:
+                if not run_row(affine):
+                    return None
+            elif not small_forward(source, affine.W.data, affine.b.data, target, rows, affine.inputs, width):
+                return None
+        else:
+            target = source if source in (stretches[0], stretches[1]) else stretches[0]
+            if i == n - 1:
+                target = <char *> PyArray_DATA(<ndarray> y)
+            map.x.data, map.y.data = source, target
+            maps[step.place](&map, 0, rows * width)
+        source = target
+    return y

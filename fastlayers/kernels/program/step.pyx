@@ -1,0 +1,252 @@
+"""One layer in a program: which kernels go forward and back, and what is kept in between.
+
+A layer's class says what its forward keeps for its backward, which is all there is to know of an elementwise layer:
+its kernels take arrays, then the class's options, then memory for the result. So a new one of these has no line here.
+
+Attributes are read and set in the layer's dictionary, at a third of the time: those that are named here are set by
+every layer's ``__init__``, and no class has a descriptor of such a name.
+"""
+
+cdef extern from "Python.h":
+    ctypedef struct TypeObject "PyTypeObject":
+        unsigned int tp_version_tag  # another one once the class, or one that it derives from, has changed
+    object PyObject_GenericGetDict(object, void *)
+    PyObject *new_attributes "PyObject_GenericGetDict" (object, void *) except NULL
+    void Py_DECREF(PyObject *)
+    object PyObject_Vectorcall(object callable, PyObject *const *arguments, size_t count, PyObject *names)
+    int PyDict_SetItem(object, object, object) except -1
+    Py_ssize_t PyDict_Size(object) except -1
+
+cdef extern from * nogil:
+    """
+    /* What a dictionary has, None where it has nothing; a new reference, since another thread may take it out. */
+    static inline PyObject *fl_attribute(PyObject *dict, PyObject *name) {
+        PyObject *found;
+    #if PY_VERSION_HEX >= 0x030D0000
+        if (PyDict_GetItemRef(dict, name, &found) < 0) return NULL;
+    #else
+        found = PyDict_GetItemWithError(dict, name);
+        if (found == NULL && PyErr_Occurred()) return NULL;
+        Py_XINCREF(found);
+    #endif
+        if (found == NULL) { Py_INCREF(Py_None); return Py_None; }
+        return found;
+    }
+    """
+
+cdef extern from *:
+    object fl_attribute(object dict, object name)
+    PyObject *fl_new_attribute "fl_attribute" (object dict, object name) except NULL
+
+cdef enum:
+    MOST_ARGUMENTS = 12  # of a kernel
+    MOST_STEPS = 64
+    MOST_PARAMS = 128
+
+cdef enum Kept:
+    OF_ITS_OWN  # its methods are called
+    MASK
+    OUTPUT
+    INPUT
+    AFFINE  # its input, and the gradients of two parameters
+
+
+cdef inline object get(object attributes, str name):
+    return fl_attribute(attributes, name)
+
+
+cdef inline int put(object attributes, str name, object value) except -1:
+    return PyDict_SetItem(attributes, name, value)
+
+
+# What a call holds: of each layer its attributes, and all parameters in order, None for one that is not there.
+cdef struct Held:
+    Py_ssize_t steps
+    Py_ssize_t params
+    PyObject *attributes[MOST_STEPS]
+    PyObject *param[MOST_PARAMS]
+
+
+cdef void let_go(Held *held) noexcept:
+    cdef Py_ssize_t i
+    for i in range(held.steps):
+        Py_DECREF(held.attributes[i])
+    for i in range(held.params):
+        Py_DECREF(held.param[i])
+
+
+cdef inline object attributes_of(object instance):
+    """The dictionary in which an object has what is its own."""
+    return PyObject_GenericGetDict(instance, NULL)
+
+
+# The arguments of a kernel; `held` is what holds those that are nobody else's.
+cdef struct Arguments:
+    PyObject *given[MOST_ARGUMENTS]
+    size_t count
+
+
+cdef inline void give(Arguments *arguments, object value) noexcept:
+    arguments.given[arguments.count] = <PyObject *> value
+    arguments.count += 1
+
+
+cdef inline object call(object kernel, Arguments *arguments):
+    return PyObject_Vectorcall(kernel, <PyObject *const *> arguments.given, arguments.count, NULL)
+
+
+cdef class Step:
+    """A layer's place in a program.
+
+    Parameters
+    ----------
+    layer : Layer
+        Of this package, of a class with ``param_names`` and ``options``.
+    kept : str or None
+        What its forward keeps for its backward: "mask", "out", "x" or "affine"; None where only its methods know.
+    forward, backward, predict : callable or None
+        Its kernels; None with `kept`, and where predicting is an affair of its method.
+    """
+
+    cdef readonly object layer
+    cdef type kind
+    cdef unsigned int version
+    cdef Py_ssize_t attributes  # how many it has: a method of its own would be one more
+    cdef Kept kept
+    cdef object forward
+    cdef object backward
+    cdef object predict
+    cdef tuple options
+    cdef tuple params
+    cdef tuple grads
+    cdef int place  # of its kernel for predicting in `maps`, or -1
+
+    def __init__(self, layer, kept=None, forward=None, backward=None, predict=None):
+        self.layer, self.kind = layer, type(layer)
+        self.version = (<TypeObject *> self.kind).tp_version_tag
+        self.attributes = PyDict_Size(attributes_of(layer))
+        kinds = {None: OF_ITS_OWN, "mask": MASK, "out": OUTPUT, "x": INPUT, "affine": AFFINE}
+        self.kept = kinds[kept]
+        self.forward, self.backward, self.predict = forward, backward, predict
+        self.options = tuple(layer.options)
+        self.params = tuple(layer.param_names)
+        self.grads = tuple([f"d{name}" for name in self.params])
+        if len(self.options) + 3 > MOST_ARGUMENTS:
+            raise ValueError(f"{self.kind.__name__} has {len(self.options)} options, too many for a program")
+        self.place = places.get(getattr(predict, "__name__", None), -1) if len(self.options) == 0 else -1
+
+    cdef inline bint hold(self, object layer, Held *held) except -1:
+        """Hold the layer's attributes and parameters, if it is the one of this step, with its methods as they were."""
+        cdef PyObject *attributes
+        if layer is not self.layer or type(layer) is not self.kind:
+            return False
+        if (<TypeObject *> self.kind).tp_version_tag != self.version:
+            return False
+        attributes = new_attributes(layer, NULL)
+        held.attributes[held.steps] = attributes
+        held.steps += 1
+        if PyDict_Size(<object> attributes) != self.attributes:
+            return False
+        for name in self.params:
+            held.param[held.params] = fl_new_attribute(<object> attributes, name)
+            held.params += 1
+        return True
+
+    cdef inline list give_options(self, Arguments *arguments, object own):
+        """The options as arguments; what holds them."""
+        cdef list held = None
+        cdef object value
+        if len(self.options) > 0:
+            held = []
+            for name in self.options:
+                value = get(own, name)
+                held.append(value)
+                give(arguments, value)
+        return held
+
+    cdef object go_forward(self, object own, object x, PyObject **params):
+        """y of x; what backward needs is kept. Its parameters are where `params` points to."""
+        cdef Arguments arguments
+        cdef object memory, result
+        cdef list _held
+        if self.kept == OF_ITS_OWN or not PyArray_CheckExact(x) or PyArray_NDIM(<ndarray> x) > 2:
+            return self.layer.forward(x)
+        arguments.count = 0
+        give(&arguments, x)
+        memory = get(own, "_memory")
+        if self.kept == AFFINE:
+            give(&arguments, <object> params[0])
+            give(&arguments, <object> params[1])
+        else:
+            _held = self.give_options(&arguments, own)
+            memory = (<tuple?> memory)[0]
+        give(&arguments, memory)
+        result = call(self.forward, &arguments)
+        if result is NotImplemented:
+            return self.layer.forward(x)
+        if self.kept == MASK:
+            put(own, "mask", (<tuple> result)[1])
+            return (<tuple> result)[0]
+        if self.kept == OUTPUT:
+            put(own, "out", result)
+            return result
+        put(own, "x", x)
+        if self.kept == AFFINE:
+            put(own, "_x_shape", ())
+        return result
+
+    cdef object go_backward(self, object own, object dout, PyObject **params, bint need_dx):
+        """dx of dout, or None; its gradients are set."""
+        cdef Arguments arguments
+        cdef object memory, result, kept
+        cdef list _held
+        if self.kept == OF_ITS_OWN or not PyArray_CheckExact(dout):
+            return self.by_method(dout, need_dx)
+        kept = get(own, "mask" if self.kept == MASK else "out" if self.kept == OUTPUT else "x")
+        if kept is None:
+            return self.by_method(dout, need_dx)
+        arguments.count = 0
+        give(&arguments, dout)
+        give(&arguments, kept)
+        if self.kept == AFFINE:
+            if get(own, "_handed_out") or get(own, "_x_shape"):
+                return self.by_method(dout, need_dx)
+            give(&arguments, <object> params[0])
+            give(&arguments, True if need_dx else False)
+            memory = get(own, "_gradients")
+        else:
+            _held = self.give_options(&arguments, own)
+            memory = (<tuple?> get(own, "_memory"))[1]
+        give(&arguments, memory)
+        result = call(self.backward, &arguments)
+        if result is NotImplemented:
+            return self.by_method(dout, need_dx)
+        if self.kept == AFFINE:
+            put(own, "dW", (<tuple> result)[1])
+            put(own, "db", None if <object> params[1] is None else (<tuple> result)[2])
+            return (<tuple> result)[0]
+        return result
+
+    cdef object by_method(self, object dout, bint need_dx):
+        if need_dx or not self.layer._can_leave_out_dx:
+            return self.layer.backward(dout)
+        return self.layer.backward(dout, need_dx=False)
+
+    cdef object go_predict(self, object own, object x, PyObject **params):
+        """y of x, with nothing kept."""
+        cdef Arguments arguments
+        cdef object result
+        cdef list _held
+        if self.predict is None or not PyArray_CheckExact(x):
+            return self.layer.predict(x)
+        arguments.count = 0
+        give(&arguments, x)
+        if self.kept == AFFINE:
+            give(&arguments, <object> params[0])
+            give(&arguments, <object> params[1])
+        else:
+            _held = self.give_options(&arguments, own)
+        result = call(self.predict, &arguments)
+        if result is NotImplemented:
+            return self.layer.predict(x)
+        return (<tuple> result)[0] if type(result) is tuple else result

@@ -1,0 +1,147 @@
+"""Whether a stack of layers runs as one compiled call, a `Program`, and if not, why not.
+
+A program is the walk over the layers in C: it runs the same kernels in the same order, and sets the attributes that the
+layers' methods would set. It is made for the package's own layers alone, since what another's methods do is theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._core import backend
+from ._base import OWN, Declared
+
+MOST = 64  # layers, and half the parameters of one, as in `step.pyx`
+
+_METHODS = ("forward", "backward", "predict")
+# What its own steps are made of.
+_METHODS_OF_A_STACK = frozenset({"forward", "backward", "gradient", "params", "_backpropagate", "_last_gradients"})
+
+
+class Compiled:
+    """Whether a network runs as one compiled call: true or false, and if false, why.
+
+    Attributes
+    ----------
+    reason : str or None
+        None where it does.
+    """
+
+    def __init__(self, reason: str | None) -> None:
+        self.reason = reason
+
+    def __bool__(self) -> bool:
+        return self.reason is None
+
+    def __repr__(self) -> str:
+        return "compiled" if self.reason is None else f"not compiled: {self.reason}"
+
+
+class Declining:
+    """What a stack has in place of a program: it declines every call, and says why.
+
+    Parameters
+    ----------
+    reason : str
+    kernels : object, optional
+        The kernels in use.
+    layers : list of Layer, optional
+        The stack's.
+    """
+
+    def __init__(self, reason: str, kernels: object = None, layers: list[Any] | None = None) -> None:
+        self.reason = reason
+        self._kernels, self._layers = kernels, layers
+
+    def stands(self, kernels: object, layers: list[Any]) -> bool:
+        """Whether it would be said again, since nothing has changed."""
+        return self._kernels is kernels and self._layers == layers
+
+    def _decline(self, *args: Any) -> Any:
+        return NotImplemented
+
+    predict = forward = backward = gradient = train_step = update = _decline
+
+
+NOT_MADE = Declining("there is none yet")
+
+
+def program_of(stack: Any, loss: Any, prepare: Callable[..., Any]) -> Any:
+    """The program of a stack of layers and a loss, or what declines in its place.
+
+    Parameters
+    ----------
+    stack : Stack
+    loss : object or None
+        The loss layer: one of the package's own runs by its kernel, any other by its methods.
+    prepare : callable
+        Of layers and x: what the first layer is given for x.
+    """
+    kernels, layers = backend.kernels, stack.layers
+    reason = reason_against(stack)
+    if reason is not None:
+        return Declining(reason, kernels, [*layers])
+    steps = [_step(kernels, layer) for layer in layers]
+    entry = _entry(kernels, type(loss)._forward) if _is_own(loss) and _overridden(loss) is None else None
+    return kernels.Program(kernels, steps, loss, entry, type(loss)._given if entry else (), prepare)
+
+
+def reason_against(stack: Any) -> str | None:
+    """Why a stack does not run as one call; None where it does."""
+    if not backend.fuses:
+        return "FASTLAYERS_FUSE is 0"
+    if backend.get_backend() == "reference":
+        return "the reference is in use"
+    if not stack.layers:
+        return "there are no layers"
+    if len(stack.layers) > MOST:
+        return f"there are {len(stack.layers)} layers, and at most {MOST} are run as one"
+    of_users = [kind for kind in type(stack).__mro__ if not kind.__module__.startswith("fastlayers.")]
+    for names in (vars(stack), *map(vars, of_users[:-1])):
+        for name in _METHODS_OF_A_STACK & names.keys():
+            return f"{type(stack).__name__} has a {name} of its own"
+    for i, layer in enumerate(stack.layers):
+        name = type(layer).__name__
+        if hasattr(layer, "layers"):
+            return f"layer {i}, {name}, is a network, which runs by itself"
+        if type(layer) not in OWN:
+            return f"layer {i}, {name}, is not a layer of this package"
+        if _overridden(layer) is not None:
+            return f"layer {i}, {name}, has a {_overridden(layer)} of its own"
+        if layer._keeps is not None and None in _entries(backend.kernels, type(layer)):
+            return f"layer {i}, {name}, is bound to other functions than the package's own"
+    return None
+
+
+def _step(kernels: Any, layer: Any) -> Any:
+    kind = type(layer)
+    if kind._keeps is None:
+        return kernels.Step(layer)
+    return kernels.Step(layer, kind._keeps, *_entries(kernels, kind))
+
+
+def _entries(kernels: Any, kind: Any) -> list[Any]:
+    """The kernels of a class of layer: forward, backward, and what is predicted by."""
+    functions = (kind._forward, kind._backward, getattr(kind, "_predict", kind._forward))
+    return [_entry(kernels, function) for function in functions]
+
+
+def _entry(kernels: Any, function: Callable[..., Any]) -> Any:
+    """The kernel behind a function of `functional`; None for any other function."""
+    if function.__module__.startswith("fastlayers.functional."):
+        return getattr(kernels, function.__name__, None)
+    return None
+
+
+def _is_own(loss: Any) -> bool:
+    return isinstance(loss, Declared) and type(loss).__module__.startswith("fastlayers.")
+
+
+def _overridden(layer: Any) -> str | None:
+    """A method that is not the package's own: the instance's, or one that was put into its class."""
+    for name in _METHODS:
+        method = getattr(type(layer), name, None)
+        if name in vars(layer) or (method is not None and not method.__module__.startswith("fastlayers.")):
+            return name
+    return None

@@ -1,0 +1,400 @@
+"""A network as one compiled call: the same bits and attributes as the walk over its layers, and never out of date."""
+
+import copy
+import pickle
+import sys
+import threading
+from pathlib import Path
+
+import kit
+import numpy as np
+import pytest
+
+import fastlayers as fl
+from fastlayers._core import backend
+
+PACKAGE = Path(fl.__file__).parent
+OPTIMIZERS = {
+    "SGD": lambda: fl.SGD(0.1),
+    "SGD with all": lambda: fl.SGD(0.1, weight_decay=0.01, clip_norm=0.5),
+    "scheduled": lambda: fl.SGD(lambda step: 0.1 / (1 + step)),
+    "Momentum": lambda: fl.Momentum(0.05),
+    "Nesterov": lambda: fl.Momentum(0.05, nesterov=True),
+    "Adam": lambda: fl.Adam(0.01, clip_norm=1.0),
+    "AdamW": lambda: fl.AdamW(0.01),
+}
+ACTIVATIONS = [
+    fl.Relu,
+    fl.Sigmoid,
+    fl.Tanh,
+    fl.Silu,
+    fl.Elu,
+    fl.LeakyRelu,
+    fl.Gelu,
+    lambda: fl.Gelu("tanh"),
+    lambda: fl.Elu(0.3),
+    lambda: fl.Dropout(0.3, rng=1),
+]
+
+
+@pytest.fixture(params=[name for name in kit.IMPLEMENTATIONS if name != "reference"])
+def compiled(request, monkeypatch):
+    """Each level in turn is what networks run on."""
+    monkeypatch.setattr(backend, "kernels", kit.kernels_of(request.param))
+
+
+def network(rng, sizes=(4, 6, 3), activations=(fl.Relu,), dtype=np.float64, loss=None, bias=True):
+    layers = []
+    for i, (d, m) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        b = rng.standard_normal(m).astype(dtype) if bias else None
+        layers += [fl.Affine(rng.standard_normal((d, m)).astype(dtype), b), activations[i % len(activations)]()]
+    return fl.Sequential(layers[:-1], fl.SoftmaxWithLoss() if loss is None else loss)
+
+
+def random_case(seed):
+    """A network, its input and targets, and the arguments of a step."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 40, rng.integers(2, 6)).tolist()
+    dtype = rng.choice([np.float32, np.float64])
+    activations = rng.choice(ACTIVATIONS, 3)
+    loss = rng.choice(
+        [
+            fl.SoftmaxWithLoss(),
+            fl.SoftmaxWithLoss(label_smoothing=0.1, ignore_index=0, reduction="sum"),
+            fl.SigmoidWithLoss(),
+            fl.MeanSquaredError(),
+        ]
+    )
+    net = network(rng, sizes, activations, dtype, loss, bias=bool(rng.integers(4)))
+    rows = int(rng.choice([1, 2, 7, 16, 33, 100]))
+    x = rng.standard_normal((rows, sizes[0])).astype(rng.choice([dtype, dtype, np.float64, np.float16]))
+    if isinstance(loss, fl.SoftmaxWithLoss):
+        t = rng.integers(0, sizes[-1], rows)
+    else:
+        t = rng.random((rows, sizes[-1])).astype(dtype)
+    weights = rng.random(rows).astype(dtype) + dtype(0.1) if rng.integers(2) else None
+    return net, x, t, weights, OPTIMIZERS[rng.choice(list(OPTIMIZERS))]
+
+
+def outcomes(net, x, t, weights, make_optimizer):
+    """All that there is to see of some steps."""
+    optimizer, found = make_optimizer(), []
+    for _ in range(3):
+        found.append(net.train_step(x, t, optimizer, weights))
+    loss, grads = net.gradient(x, t, weights)
+    y = net.forward(x)
+    dx = net.backward(np.ones_like(y))
+    assert net.backward(y, need_dx=False) is None
+    found += [loss, *grads, *net.params, y, dx, net.predict(x), net.predict(x[0]), net.loss(x, t), optimizer.t]
+    for layer in [*net.layers, net.loss_layer]:
+        found += [value for name, value in sorted(vars(layer).items()) if not name.startswith("_") and name != "rng"]
+    found += [state[key] for name in ("v", "m") for state in [getattr(optimizer, name, {})] for key in state]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_same_bits_as_layer_by_layer(compiled, seed, monkeypatch):
+    case = random_case(seed)
+    assert case[0].compiled
+    together = outcomes(*case)
+    assert type(case[0]._program).__name__ == "Program"
+    monkeypatch.setattr(backend, "fuses", False)
+    case = random_case(seed)
+    assert not case[0].compiled
+    one_by_one = outcomes(*case)
+    assert len(together) == len(one_by_one)
+    for a, b in zip(together, one_by_one, strict=True):
+        assert type(a) is type(b)
+        np.testing.assert_array_equal(a, b)
+        if isinstance(a, np.ndarray):
+            kit.assert_same(a, b)
+
+
+@pytest.mark.parametrize("loss", [fl.SoftmaxWithLoss, fl.SigmoidWithLoss, fl.MeanSquaredError])
+@pytest.mark.parametrize("activation", fl.layers.ACTIVATIONS.values())
+def test_no_layer_is_asked_in_python(compiled, activation, loss):
+    net = network(np.random.default_rng(0), (4, 6, 5, 3), [activation], loss=loss())
+    x, optimizer = kit.numbers((5, 4), np.float64), fl.Adam()
+    t = np.array([0, 2, 1, 1, 0]) if loss is fl.SoftmaxWithLoss else np.zeros((5, 3))
+    entered = set()
+
+    def watch(frame, event, _):
+        if event == "call" and PACKAGE in Path(frame.f_code.co_filename).parents:
+            entered.add((Path(frame.f_code.co_filename).name, frame.f_code.co_name))
+
+    net.train_step(x, t, optimizer), net.predict(x)
+    sys.setprofile(watch)
+    try:
+        net.train_step(x, t, optimizer), net.predict(x), net.predict(x[0]), net.forward(x), net.backward(np.ones((5, 3)))
+    finally:
+        sys.setprofile(None)
+    asked = {("network.py", "train_step"), *(("_stack.py", name) for name in ("predict", "forward", "backward"))}
+    assert entered == asked | {("adam.py", "_t")}  # the number of an update is a property
+
+
+def test_fit_runs_as_one_call(compiled, monkeypatch):
+    histories = []
+    for fuses in (True, False):
+        monkeypatch.setattr(backend, "fuses", fuses)
+        net = network(np.random.default_rng(0), activations=[fl.Tanh])
+        history = net.fit(kit.numbers((50, 4), np.float64), np.arange(50) % 3, epochs=3, batch_size=8, rng=1)
+        histories.append([*history.loss, *net.params])
+        assert bool(net.compiled) is fuses
+    for a, b in zip(*histories, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+X = kit.numbers((7, 4), np.float64)
+T = np.array([0, 2, 1, 1, 0, 2, 2])
+
+
+def other_parameters(net):
+    net.layers[0].W, net.layers[2].b = net.layers[0].W * 2, net.layers[2].b + 1
+
+
+def in_place(net):
+    net.layers[0].W *= 2
+
+
+def a_longer_list(net):
+    net.layers.append(fl.Tanh())
+
+
+def another_layer(net):
+    net.layers[1] = fl.Sigmoid()
+
+
+def another_list(net):
+    net.layers = [*net.layers[:2], fl.Affine(np.ones((6, 3)))]
+
+
+def another_loss(net):
+    net.loss_layer = fl.SoftmaxWithLoss(label_smoothing=0.2)
+
+
+def an_option(net):
+    net.loss_layer.label_smoothing = 0.3
+
+
+def no_bias(net):
+    net.layers[0].b = None
+
+
+def narrower(net):
+    for layer in net.layers[::2]:
+        layer.W, layer.b = layer.W.astype(np.float32), layer.b.astype(np.float32)
+
+
+def two_dtypes(net):
+    net.layers[2].W = net.layers[2].W.astype(np.float32)
+
+
+def a_transposed_parameter(net):
+    net.layers[0].W = np.asfortranarray(net.layers[0].W)
+
+
+def a_subclass_of_array(net):
+    net.layers[0].W = net.layers[0].W.view(type("Sub", (np.ndarray,), {}))
+
+
+def a_method_of_a_layer(net):
+    forward = net.layers[1].forward
+    net.layers[1].forward = lambda x: 2 * forward(x)
+
+
+def a_class_of_a_layer(net):
+    net.layers[1].__class__ = type("Twice", (fl.Relu,), {"forward": lambda self, x: 2 * fl.Relu.forward(self, x)})
+
+
+def a_method_of_the_network(net):
+    gradient = net.gradient
+    net.gradient = lambda x, t, w=None: (5.0, gradient(x, t, w)[1])
+
+
+def handed_out(net):
+    net.grads  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        other_parameters,
+        in_place,
+        a_longer_list,
+        another_layer,
+        another_list,
+        another_loss,
+        an_option,
+        no_bias,
+        narrower,
+        two_dtypes,
+        a_transposed_parameter,
+        a_subclass_of_array,
+        a_method_of_a_layer,
+        a_class_of_a_layer,
+        a_method_of_the_network,
+        handed_out,
+    ],
+)
+def test_what_changes_between_calls_is_seen(compiled, change, monkeypatch):
+    found = []
+    for fuses in (True, False):
+        monkeypatch.setattr(backend, "fuses", fuses)
+        net, optimizer = network(np.random.default_rng(0)), fl.SGD(0.1)
+        net.train_step(X, T, optimizer), net.predict(X), net.predict(X[:1]), net.forward(X)
+        change(net)
+        found.append([net.predict(X), net.predict(X[:1]), net.train_step(X, T, optimizer), *net.params, net.predict(X)])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_class_that_changes_is_seen(compiled, monkeypatch):
+    net = network(np.random.default_rng(0), activations=[fl.Tanh])
+    before = net.forward(X)
+    forward = fl.Tanh.forward
+    monkeypatch.setattr(fl.Tanh, "forward", lambda self, x: 2 * forward(self, x))
+    assert not np.array_equal(net.forward(X), before)
+    assert net.compiled.reason == "layer 1, Tanh, has a forward of its own"
+    monkeypatch.undo()
+
+
+def test_another_backend_is_seen(compiled):
+    net = network(np.random.default_rng(0))
+    net.predict(X)
+    kernels, backend.kernels = backend.kernels, backend._DECLINES
+    try:
+        assert net.compiled.reason == "the reference is in use"
+        np.testing.assert_allclose(net.predict(X), network(np.random.default_rng(0)).predict(X), rtol=1e-13)
+        assert type(net._program).__name__ != "Program"
+    finally:
+        backend.kernels = kernels
+    net.predict(X)
+    assert type(net._program).__name__ == "Program"
+
+
+class Own:
+    def forward(self, x):
+        return x
+
+    def backward(self, dout):
+        return dout
+
+
+@pytest.mark.parametrize(
+    ("net", "reason"),
+    [
+        (lambda: fl.Sequential([fl.Affine(np.ones((4, 2))), Own()]), "layer 1, Own, is not a layer of this package"),
+        (lambda: fl.Sequential([type("Mine", (fl.Relu,), {})()]), "layer 0, Mine, is not a layer of this package"),
+        (lambda: fl.Sequential([]), "there are no layers"),
+        (lambda: fl.Sequential([fl.Sequential([fl.Relu()])]), "layer 0, Sequential, is a network, which runs by itself"),
+        (lambda: fl.Sequential([fl.Relu() for _ in range(65)]), "there are 65 layers, and at most 64 are run as one"),
+        (
+            lambda: fl.Sequential([fl.reference.Relu()]),
+            "layer 0, Relu, is bound to other functions than the package's own",
+        ),
+        (
+            lambda: type("Net", (fl.Sequential,), {"forward": lambda self, x: x})([fl.Relu()]),
+            "Net has a forward of its own",
+        ),
+    ],
+)
+def test_why_not(compiled, net, reason):
+    net = net()
+    net.predict(X)
+    assert not net.compiled
+    assert net.compiled.reason == reason
+    assert repr(net.compiled) == f"not compiled: {reason}"
+
+
+def test_compiled_is_shown(compiled):
+    net = network(np.random.default_rng(0))
+    assert net.compiled and net.compiled.reason is None and repr(net.compiled) == "compiled"
+
+
+def test_copies_and_pickles_have_programs_of_their_own(compiled):
+    net = network(np.random.default_rng(0))
+    expected = net.predict(X)
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        other.layers[0].W += 1
+        np.testing.assert_array_equal(net.predict(X), expected)
+        assert not np.array_equal(other.predict(X), expected)
+
+
+def test_errors_are_those_of_the_layers(compiled, monkeypatch):
+    wrong = [
+        lambda net: net.predict(np.ones((7, 5))),
+        lambda net: net.predict(np.full((7, 4), 1j)),
+        lambda net: net.train_step(X, T + 5, fl.SGD()),
+        lambda net: net.train_step(X, T, fl.SGD(lr=1j)),
+        lambda net: net.train_step(X, T, object()),
+        lambda net: net.backward(np.ones((3, 3))),
+    ]
+    for call in wrong:
+        messages = []
+        for fuses in (True, False):
+            monkeypatch.setattr(backend, "fuses", fuses)
+            net = network(np.random.default_rng(0))
+            net.forward(X)
+            with pytest.raises(Exception) as caught:  # noqa: PT011
+                call(net)
+            messages.append((caught.type, str(caught.value)))
+            np.testing.assert_array_equal(net.params[0], network(np.random.default_rng(0)).params[0])
+        assert messages[0] == messages[1]
+
+
+def test_many_threads_predict_while_parameters_change(compiled):
+    net = network(np.random.default_rng(0), (4, 30, 30, 3), [fl.Tanh], np.float32)
+    x, W = kit.numbers((1, 4), np.float32), net.layers[2].W
+    expected = []
+    for array in (W, 2 * W):
+        net.layers[2].W = array
+        expected.append(net.predict(x).tobytes())
+    odd, stop = [], threading.Event()
+
+    def predict():
+        while not stop.is_set():
+            if net.predict(x).tobytes() not in expected:
+                odd.append(1)
+
+    threads = [threading.Thread(target=predict) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(2000):
+        net.layers[2].W = W.copy()
+        net.layers[2].W = 2 * W
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not odd
+
+
+def test_nothing_is_kept_of_calls(compiled):
+    net, optimizer = network(np.random.default_rng(0)), fl.SGD(0.0)
+    net.train_step(X, T, optimizer), net.predict(X)
+    counted = [*net.params, X, T, *net.layers, net.loss_layer, optimizer, *map(vars, net.layers)]
+    before = [sys.getrefcount(one) for one in counted]
+    for _ in range(100):
+        net.train_step(X, T, optimizer), net.predict(X), net.forward(X), net.gradient(X, T)
+        with pytest.raises(ValueError, match="label 9"):
+            net.train_step(X, T + 9, optimizer)
+        with pytest.raises(ValueError, match="shape"):
+            net.predict(X[:, 1:])
+    net.train_step(X, T, optimizer)
+    assert [sys.getrefcount(one) for one in counted] == before
+
+
+def test_a_result_stays_while_it_is_held(compiled):
+    net = network(np.random.default_rng(0), dtype=np.float32)
+    x = kit.numbers((5, 1, 4), np.float32)
+    held = [net.predict(row) for row in x]
+    for row, y in zip(x, held, strict=True):
+        np.testing.assert_array_equal(y, net.predict(row))
+
+
+def test_numpy_warns_of_what_is_not_finite_as_layer_by_layer(compiled, monkeypatch):
+    net = network(np.random.default_rng(0), dtype=np.float32)
+    net.layers[0].W[...] = 3e38
+    for fuses in (True, False):
+        monkeypatch.setattr(backend, "fuses", fuses)
+        with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+            net.predict(np.full((1, 4), 3e38, np.float32))
