@@ -159,9 +159,7 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
         float
             The loss before the update.
         """
-        loss = self._program.train_step(
-            backend.kernels, self.layers, self.loss_layer, x, t, optimizer, sample_weight
-        )
+        loss = self._program.train_step(backend.kernels, self.layers, self.loss_layer, x, t, optimizer, sample_weight)
         if loss is NotImplemented:
             loss = self._in_new_program("train_step", x, t, optimizer, sample_weight)
         if loss is NotImplemented:

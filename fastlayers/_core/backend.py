@@ -248,6 +248,7 @@ def config() -> dict[str, Any]:
         "instruction set": _level or "none",
         "built": [level for level in MODULES if _is_built(MODULES[level])],
         "not loaded": dict(_failures),
+        "networks": "as one call" if fuses else "layer by layer",
         "threads": _num_threads,
         "OpenMP": False,
         "numpy": np.__version__,
@@ -255,6 +256,14 @@ def config() -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
     }
+
+
+def _networks() -> str:
+    if _compiled is None or get_backend() == "reference":
+        return "layer by layer, on the reference"
+    return (
+        "as one call each, if all of their layers are the package's" if fuses else "layer by layer: FASTLAYERS_FUSE=0"
+    )
 
 
 def described() -> tuple[list[tuple[str, str]], str]:
@@ -266,6 +275,7 @@ def described() -> tuple[list[tuple[str, str]], str]:
         "instruction set": c["instruction set"],
         "built": ", ".join(c["built"]) or "none",
         "threads": f"{c['threads']} at most, of a pool of its own" if _compiled else "the reference runs on one",
+        "networks": _networks(),
         "OpenMP": "not used",
         "numpy": f"{c['numpy']}, BLAS {c['blas']}",
         "python": f"{c['python']}, {c['machine']}",

@@ -26,6 +26,8 @@ environment:
                           instruction set that a kernel may use (the CPU's
                           highest)
   FASTLAYERS_NUM_THREADS  how many threads a kernel may use (as many as cores)
+  FASTLAYERS_FUSE         1 or 0: whether a network runs as one compiled call
+                          or layer by layer, to the same numbers (1)
   OPENBLAS_NUM_THREADS    how many threads NumPy's OpenBLAS uses for products
                           of matrices; another BLAS has its own
   NO_COLOR                with any value: no colour

@@ -20,24 +20,6 @@ Rate: TypeAlias = float | Callable[[int], float]
 DECAY_AND_CLIPPING = {"weight_decay": arguments.not_negative, "clip_norm": arguments.positive_or_none}
 
 
-class Rule:
-    """What a class of optimizer is to whoever runs it in another way than by its ``update``.
-
-    Parameters
-    ----------
-    of : type
-        The class itself: a user's subclass has its rule too, and may update otherwise.
-    kernel : str
-        The entry, which is given lists of parameters and gradients, then of each state, lr, and the numbers.
-    states, factors : tuple of str
-        The attributes with the states, and with the numbers after lr.
-    """
-
-    def __init__(self, of: type, kernel: str, states: tuple[str, ...], factors: tuple[str, ...]) -> None:
-        self.of, self.kernel, self.states, self.factors = of, kernel, states, factors
-        self.numbers_of: Callable[[object], tuple[Any, ...]] = attrgetter(*factors)  # two or more: else not a tuple
-
-
 class Optimizer(Described):
     """What the optimizers share: a rule run by the backend in use, or by the reference alone.
 
@@ -49,7 +31,9 @@ class Optimizer(Described):
     _formula: ClassVar[Callable[..., None]]
     _states: ClassVar[tuple[str, ...]] = ()
     _factors: ClassVar[dict[str, Callable[[str, Any], Any]]]  # the numbers, and what is asked of each
-    _rule: ClassVar[Rule | None] = None
+    _numbers: ClassVar[tuple[str, ...]] = ()  # the attributes with those after lr
+    _numbers_of: ClassVar[Callable[[object], tuple[Any, ...]]]
+    _own: ClassVar[type | None] = None  # the class of the package that this is, or that it derives from
 
     lr: Rate
     # Of an object that was made without `__init__`: pickled before there were these, or of a subclass with its own.
@@ -60,17 +44,21 @@ class Optimizer(Described):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if cls.__module__.startswith("fastlayers.") and not cls._pure:
-            others = [f"_{name}" if hasattr(cls, f"_{name}") else name for name in cls._factors if name != "lr"]
-            cls._rule = Rule(cls, cls._formula.__name__, cls._states, tuple(others))
+            cls._own = cls
+            cls._numbers = tuple(f"_{name}" if hasattr(cls, f"_{name}") else name for name in [*cls._factors][1:])
+            cls._numbers_of = staticmethod(attrgetter(*cls._numbers))
+
+    @classmethod
+    def _rule(cls, make: Callable[..., Any], kernels: Any) -> Any:
+        """How this class updates, for a `Program`; None where only its ``update`` knows."""
+        own = cls is cls._own and cls.update is Optimizer.update
+        return make(getattr(kernels, cls._formula.__name__), cls._states, cls._numbers) if own else None
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
-        assert self._rule is not None  # every class of the package has one, and its subclasses have its
-        self._run(params, grads, [getattr(self, name) for name in self._states], self._rule.numbers_of(self))
+        self._run(params, grads, [getattr(self, name) for name in self._states], self._numbers_of(self))
 
-    def _run(
-        self, params: Arrays, grads: Arrays, states: Sequence[dict[Any, Array]], factors: tuple[Any, ...]
-    ) -> None:
+    def _run(self, params: Arrays, grads: Arrays, states: Sequence[dict[Any, Array]], factors: tuple[Any, ...]) -> None:
         """Update by the compiled rule; where it declines, once all is known to fit and each state is there."""
         rule = self._formula
         if type(params) is list and type(grads) is list and len(params) == len(grads):  # common, and quick to see

@@ -74,7 +74,6 @@ class Adam(Optimizer):
         self.m: dict[Any, Array] = {}
         self.v: dict[Any, Array] = {}
 
-
     @property
     def _t(self) -> int:
         """The number of the update that comes next, from 1."""

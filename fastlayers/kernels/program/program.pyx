@@ -55,6 +55,9 @@ cdef class Program:
     cdef Py_ssize_t loss_attributes
     cdef object prepare
     cdef Recycler results
+    cdef type rule_of  # the class of optimizer that was last asked for its rule
+    cdef unsigned int rule_version
+    cdef object rule
 
     def __init__(self, kernels, steps, loss, loss_kernel, loss_options, prepare):
         cdef Step step
@@ -125,7 +128,7 @@ cdef class Program:
             if not self.hold(&held, kernels, layers) or not self.has_loss(loss):
                 return NotImplemented
             value = self.backpropagate(&held, layers, x, t, sample_weight)
-            run_update(self.kernels, optimizer, params_of(&held), self.grads(&held))
+            self.run_update(optimizer, params_of(&held), self.grads(&held))
             return value
         finally:
             let_go(&held)
@@ -136,7 +139,7 @@ cdef class Program:
         try:
             if not self.hold(&held, kernels, layers):
                 return NotImplemented
-            run_update(self.kernels, optimizer, params_of(&held), grads)
+            self.run_update(optimizer, params_of(&held), grads)
             return True
         finally:
             let_go(&held)
@@ -214,6 +217,21 @@ cdef class Program:
         cdef object dout = self.loss.backward() if self.loss_kernel is None else get(attributes_of(self.loss), "_dx")
         self.go_backward(held, dout, first_param(held))
         return value
+
+    cdef int run_update(self, object optimizer, list params, list grads) except -1:
+        """``optimizer.update(params, grads)``, by its class's rule where it has one and this object no other method."""
+        cdef object own, rule
+        if type(optimizer) is not self.rule_of or version_of(self.rule_of) != self.rule_version:
+            rule = getattr(type(optimizer), "_rule", None)
+            self.rule = None if rule is None else rule(UpdateStep, self.kernels)
+            self.rule_of, self.rule_version = type(optimizer), version_of(type(optimizer))
+        rule = self.rule
+        if rule is not None:
+            own = attributes_of(optimizer)
+            if "update" not in own and update_by(<UpdateStep?> rule, own, optimizer, params, grads):
+                return 0
+        optimizer.update(params, grads)
+        return 0
 
     cdef object loss_of(self, object y, object t, object sample_weight):
         cdef Arguments arguments

@@ -9,7 +9,7 @@ every layer's ``__init__``, and no class has a descriptor of such a name.
 
 cdef extern from "Python.h":
     ctypedef struct TypeObject "PyTypeObject":
-        unsigned int tp_version_tag  # another one once the class, or one that it derives from, has changed
+        unsigned int tp_version_tag
     object PyObject_GenericGetDict(object, void *)
     PyObject *new_attributes "PyObject_GenericGetDict" (object, void *) except NULL
     void Py_DECREF(PyObject *)
@@ -39,7 +39,7 @@ cdef extern from *:
     PyObject *fl_new_attribute "fl_attribute" (object dict, object name) except NULL
 
 cdef enum:
-    MOST_ARGUMENTS = 12  # of a kernel
+    MOST_ARGUMENTS = 16  # of a kernel
     MOST_STEPS = 64
     MOST_PARAMS = 128
 
@@ -51,7 +51,13 @@ cdef enum Kept:
     AFFINE  # its input, and the gradients of two parameters
 
 
-cdef inline object get(object attributes, str name):
+cdef inline unsigned int version_of(type kind) noexcept:
+    """Another number once the class, or one that it derives from, has changed."""
+    return (<TypeObject *> kind).tp_version_tag
+
+
+cdef inline object get(object attributes, object name):
+    """What it has of that name, or None."""
     return fl_attribute(attributes, name)
 
 
@@ -123,7 +129,7 @@ cdef class Step:
 
     def __init__(self, layer, kept=None, forward=None, backward=None, predict=None):
         self.layer, self.kind = layer, type(layer)
-        self.version = (<TypeObject *> self.kind).tp_version_tag
+        self.version = version_of(self.kind)
         self.attributes = PyDict_Size(attributes_of(layer))
         kinds = {None: OF_ITS_OWN, "mask": MASK, "out": OUTPUT, "x": INPUT, "affine": AFFINE}
         self.kept = kinds[kept]
@@ -140,7 +146,7 @@ cdef class Step:
         cdef PyObject *attributes
         if layer is not self.layer or type(layer) is not self.kind:
             return False
-        if (<TypeObject *> self.kind).tp_version_tag != self.version:
+        if version_of(self.kind) != self.version:
             return False
         attributes = new_attributes(layer, NULL)
         held.attributes[held.steps] = attributes

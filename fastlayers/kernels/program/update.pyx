@@ -10,32 +10,52 @@ cdef list without_none(list found):
     return found
 
 
-cdef int run_update(object kernels, object optimizer, list params, list grads) except -1:
-    """``optimizer.update(params, grads)``, by the kernel where it is one of the package's own and has all its state."""
-    cdef object rule = getattr(type(optimizer), "_rule", None), own, lr, value
+cdef class UpdateStep:
+    """How optimizers of one class update.
+
+    Parameters
+    ----------
+    kernel : callable
+        Given lists of parameters and gradients, a list of each state, the rate, and what else the rule takes.
+    states, factors : sequence of str
+        The attributes with dictionaries of states, and with the numbers after the rate.
+    """
+
+    cdef object kernel
+    cdef tuple states
+    cdef tuple factors
+
+    def __init__(self, kernel, states, factors):
+        self.kernel, self.states, self.factors = kernel, tuple(states), tuple(factors)
+        if 3 + len(self.states) + len(self.factors) > MOST_ARGUMENTS:
+            raise ValueError(f"{len(self.factors)} numbers are too many for the rule of a program")
+
+
+cdef bint update_by(UpdateStep rule, object own, object optimizer, list params, list grads) except -1:
+    """Update by the rule's kernel; False where the rate is a schedule, or the kernel has declined."""
     cdef Arguments arguments
-    cdef list held, state
+    cdef object lr = get(own, "lr"), value, state
+    cdef list held = [], found
     cdef Py_ssize_t i
-    if rule is not None and rule.of is type(optimizer):
-        own = attributes_of(optimizer)
-        lr = get(own, "lr")
-        if type(lr) is float and "update" not in own:
-            arguments.count = 0
-            give(&arguments, params)
-            give(&arguments, grads)
-            held = []
-            for name in <tuple?> rule.states:
-                value = get(own, name)
-                state = [(<dict?> value).get(i) for i in range(len(params))]
-                held.append(state)
-                give(&arguments, state)
-            give(&arguments, lr)
-            for name in <tuple?> rule.factors:
-                value = getattr(optimizer, name)
-                held.append(value)
-                give(&arguments, value)
-            if call(getattr(kernels, rule.kernel), &arguments) is not NotImplemented:
-                put(own, "t", get(own, "t") + 1)
-                return 0
-    optimizer.update(params, grads)
-    return 0
+    if type(lr) is not float:
+        return False
+    arguments.count = 0
+    give(&arguments, params)
+    give(&arguments, grads)
+    for name in rule.states:
+        state, found = get(own, name), []
+        for i in range(len(params)):
+            found.append(get(<dict?> state, i))
+        held.append(found)
+        give(&arguments, found)
+    give(&arguments, lr)
+    for name in rule.factors:
+        value = get(own, name)
+        if value is None:  # not the instance's own, or none
+            value = getattr(optimizer, name)
+        held.append(value)
+        give(&arguments, value)
+    if call(rule.kernel, &arguments) is NotImplemented:
+        return False
+    put(own, "t", get(own, "t") + 1)
+    return True
