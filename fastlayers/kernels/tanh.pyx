@@ -26,7 +26,7 @@ cdef inline floating tanh_formula(floating x, floating _option, floating _low, f
     cdef floating scale, less_1, m, twice = <floating> 2 * magnitude(x)
     high = high / <floating> 4 if floating is float else high / <floating> 16  # 22.2 and 44.4, where m + 2 rounds to m
     twice = high if twice > high else twice  # false for NaN, which stays
-    less_1 = exp_less_1(twice, <floating> 0, exp_bias(<floating> 0), &scale)
+    less_1 = exp_less_1(twice, exp_bias(<floating> 0), &scale)
     m = multiply_add(less_1, scale, scale - <floating> 1)
     return with_sign(m / (m + <floating> 2), x)
 
