@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -34,8 +33,7 @@ class Elu(KeepsInput):
     -----
     Forward: :math:`y = x` where :math:`x > 0`, else :math:`\alpha (e^x - 1)`. Backward, with
     :math:`dout = \partial L / \partial y`: :math:`\partial L / \partial x = dout` where :math:`x > 0`, else
-    :math:`dout \, \alpha e^x`. Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by
-    exponential linear units (ELUs)", ICLR 2016.
+    :math:`dout \, \alpha e^x`. Clevert et al., 2016.
 
     Examples
     --------
@@ -56,9 +54,7 @@ class Elu(KeepsInput):
 
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__()
-        self.alpha = arguments.number("alpha", alpha)
-        if not math.isfinite(self.alpha):
-            raise ValueError(f"alpha must be finite, not {self.alpha}")
+        self.alpha = arguments.finite("alpha", alpha)
 
     def _factors(self) -> tuple[Any, ...]:
         return (self.alpha,)

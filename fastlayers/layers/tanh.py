@@ -12,7 +12,7 @@ class Tanh(KeepsOutput):
     Attributes
     ----------
     out : ndarray or None
-        y of the last forward.
+        The last forward's y, in [-1, 1].
 
     See Also
     --------
