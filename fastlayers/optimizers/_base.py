@@ -31,6 +31,12 @@ class Optimizer(Described):
     clip_norm: float | None = None
     t: int = 0
 
+    def __init__(self, lr: Rate = 0.01, weight_decay: float = 0.0, clip_norm: float | None = None) -> None:
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.t = 0
+
     if TYPE_CHECKING:
 
         def update(self, params: Arrays, grads: Arrays) -> None: ...
