@@ -67,7 +67,7 @@ class Optimizer(Described):
             params, grads = [np.asarray(param) for param in params], [np.asarray(grad) for grad in grads]
             arrays = [_state(state, keys, params) for state in states]
             if compiled is None or compiled(params, grads, *arrays, *numbers) is NotImplemented:
-                backend.run_reference(rule, params, grads, *arrays, *numbers)
+                rule(params, grads, *arrays, *numbers)
         self.t += 1
 
 
