@@ -26,9 +26,10 @@ class Elementwise(LayerBase):
     def __init__(self) -> None:
         self._memory = recycler(), recycler()
 
-    def _factors(self) -> tuple[Any, ...]:
-        """What the functions take beside arrays."""
-        return ()
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        y: Array = self._forward(x)
+        return y
 
     @classmethod
     def _family(cls) -> str:
@@ -58,25 +59,6 @@ class KeepsMask(Elementwise):
         return self._backward(dout, self.mask, out=self._memory[1])
 
 
-class KeepsMaskAndFactors(KeepsMask):
-    """Which has options beside: what its functions take after the arrays."""
-
-    def forward(self, x: ArrayLike) -> Array:
-        """y, of x's shape."""
-        y, self.mask = self._forward(x, *self._factors(), out=self._memory[0])
-        return y
-
-    def predict(self, x: ArrayLike) -> Array:
-        """y, and nothing is kept."""
-        return self._forward(x, *self._factors())[0]
-
-    def backward(self, dout: ArrayLike) -> Array:
-        """dx, of dout's shape; dout is left as it is. RuntimeError before forward."""
-        if self.mask is None:
-            raise no_forward(self)
-        return self._backward(dout, self.mask, *self._factors(), out=self._memory[1])
-
-
 class KeepsOutput(Elementwise):
     """Whose derivative follows from its result."""
 
@@ -88,10 +70,6 @@ class KeepsOutput(Elementwise):
         self.out = y = self._forward(x, out=self._memory[0])
         return y
 
-    def predict(self, x: ArrayLike) -> Array:
-        """y, and nothing is kept."""
-        return self._forward(x)
-
     def backward(self, dout: ArrayLike) -> Array:
         """dx, of dout's shape. RuntimeError before forward."""
         if self.out is None:
@@ -100,23 +78,69 @@ class KeepsOutput(Elementwise):
 
 
 class KeepsInput(Elementwise):
-    """Whose derivative is computed from its input, and which may have options."""
+    """Whose derivative is computed from its input."""
 
     _forward: ClassVar[Callable[..., Array]]
     x: Array | None = None
 
     def forward(self, x: ArrayLike) -> Array:
         """y, of x's shape; x is kept by reference."""
-        y = self._forward(x, *self._factors(), out=self._memory[0])
+        y = self._forward(x, out=self._memory[0])
         self.x = x if type(x) is np.ndarray else np.asarray(x)
         return y
-
-    def predict(self, x: ArrayLike) -> Array:
-        """y, and nothing is kept."""
-        return self._forward(x, *self._factors())
 
     def backward(self, dout: ArrayLike) -> Array:
         """dx, of dout's shape. RuntimeError before forward."""
         if self.x is None:
             raise no_forward(self)
-        return self._backward(dout, self.x, *self._factors(), out=self._memory[1])
+        return self._backward(dout, self.x, out=self._memory[1])
+
+
+class TakesOption(Elementwise):
+    """Whose functions take its option after the arrays."""
+
+    _option: ClassVar[str]  # its name: to ask for it by that is faster than any call
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.options and not hasattr(cls, "_option"):
+            (cls._option,) = cls.options
+
+
+class KeepsMaskAndOption(TakesOption, KeepsMask):
+    """The same with an option."""
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape."""
+        y, self.mask = self._forward(x, getattr(self, self._option), out=self._memory[0])
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        return self._forward(x, getattr(self, self._option))[0]
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape; dout is left as it is. RuntimeError before forward."""
+        if self.mask is None:
+            raise no_forward(self)
+        return self._backward(dout, self.mask, getattr(self, self._option), out=self._memory[1])
+
+
+class KeepsInputAndOption(TakesOption, KeepsInput):
+    """The same with an option."""
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape; x is kept by reference."""
+        y = self._forward(x, getattr(self, self._option), out=self._memory[0])
+        self.x = x if type(x) is np.ndarray else np.asarray(x)
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        return self._forward(x, getattr(self, self._option))
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape. RuntimeError before forward."""
+        if self.x is None:
+            raise no_forward(self)
+        return self._backward(dout, self.x, getattr(self, self._option), out=self._memory[1])

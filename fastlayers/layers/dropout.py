@@ -12,10 +12,10 @@ from .._core import arguments
 from .._core.options import FRACTION, Option
 from .._core.types import Array
 from ..functional.dropout import dropout_backward, dropout_forward
-from ._activation import KeepsMaskAndFactors
+from ._activation import KeepsMaskAndOption
 
 
-class Dropout(KeepsMaskAndFactors):
+class Dropout(KeepsMaskAndOption):
     r"""Dropout: in training each value becomes 0 with probability p, and else is scaled by ``1 / (1 - p)``.
 
     Parameters
@@ -63,8 +63,7 @@ class Dropout(KeepsMaskAndFactors):
     # What it drops is drawn anew: its rng stays behind, and a layer that is read from a file gets a fresh one.
     options: ClassVar[Mapping[str, Option]] = {"p": FRACTION}
 
-    _forward = staticmethod(dropout_forward)
-    _backward = staticmethod(dropout_backward)
+    _forward, _backward = staticmethod(dropout_forward), staticmethod(dropout_backward)
 
     def __init__(self, p: float = 0.5, rng: Any = None) -> None:
         super().__init__()
@@ -80,6 +79,3 @@ class Dropout(KeepsMaskAndFactors):
     def predict(self, x: ArrayLike) -> Array:
         """X itself, as an array: for prediction nothing is dropped."""
         return x if type(x) is np.ndarray else arguments.real("x", x)
-
-    def _factors(self) -> tuple[Any, ...]:
-        return (self.p,)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from .._core import arguments
 from .._core.options import FINITE, Option
 from ..functional.elu import elu_backward, elu_forward
-from ._activation import KeepsInput
+from ._activation import KeepsInputAndOption
 
 
-class Elu(KeepsInput):
+class Elu(KeepsInputAndOption):
     r"""Exponential linear unit, ``y = x`` where ``x > 0``, else ``alpha * (exp(x) - 1)``.
 
     Parameters
@@ -49,12 +49,8 @@ class Elu(KeepsInput):
 
     options: ClassVar[Mapping[str, Option]] = {"alpha": FINITE}
 
-    _forward = staticmethod(elu_forward)
-    _backward = staticmethod(elu_backward)
+    _forward, _backward = staticmethod(elu_forward), staticmethod(elu_backward)
 
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__()
         self.alpha = arguments.finite("alpha", alpha)
-
-    def _factors(self) -> tuple[Any, ...]:
-        return (self.alpha,)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from .._core import arguments
 from .._core.options import Option, choice
 from ..functional.gelu import APPROXIMATIONS, gelu_backward, gelu_forward
-from ._activation import KeepsInput
+from ._activation import KeepsInputAndOption
 
 
-class Gelu(KeepsInput):
+class Gelu(KeepsInputAndOption):
     r"""Gaussian error linear unit, ``y = x * Phi(x)`` with the normal distribution Phi, or its form by tanh.
 
     Parameters
@@ -50,12 +50,8 @@ class Gelu(KeepsInput):
 
     options: ClassVar[Mapping[str, Option]] = {"approximate": choice(*APPROXIMATIONS)}
 
-    _forward = staticmethod(gelu_forward)
-    _backward = staticmethod(gelu_backward)
+    _forward, _backward = staticmethod(gelu_forward), staticmethod(gelu_backward)
 
     def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
         super().__init__()
         self.approximate = arguments.choice("approximate", approximate, APPROXIMATIONS)
-
-    def _factors(self) -> tuple[Any, ...]:
-        return (self.approximate,)

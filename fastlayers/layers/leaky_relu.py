@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from .._core import arguments
 from .._core.options import FINITE, Option
 from ..functional.leaky_relu import leaky_relu_backward, leaky_relu_forward
-from ._activation import KeepsMaskAndFactors
+from ._activation import KeepsMaskAndOption
 
 
-class LeakyRelu(KeepsMaskAndFactors):
+class LeakyRelu(KeepsMaskAndOption):
     r"""Leaky rectified linear unit, ``y = x`` where ``x > 0``, else ``negative_slope * x``.
 
     Parameters
@@ -49,12 +49,8 @@ class LeakyRelu(KeepsMaskAndFactors):
 
     options: ClassVar[Mapping[str, Option]] = {"negative_slope": FINITE}
 
-    _forward = staticmethod(leaky_relu_forward)
-    _backward = staticmethod(leaky_relu_backward)
+    _forward, _backward = staticmethod(leaky_relu_forward), staticmethod(leaky_relu_backward)
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         super().__init__()
         self.negative_slope = arguments.finite("negative_slope", negative_slope)
-
-    def _factors(self) -> tuple[Any, ...]:
-        return (self.negative_slope,)

@@ -38,5 +38,4 @@ class Silu(KeepsInput):
     Silu()
     """
 
-    _forward = staticmethod(silu_forward)
-    _backward = staticmethod(silu_backward)
+    _forward, _backward = staticmethod(silu_forward), staticmethod(silu_backward)

@@ -35,5 +35,4 @@ class Tanh(KeepsOutput):
     Tanh()
     """
 
-    _forward = staticmethod(tanh_forward)
-    _backward = staticmethod(tanh_backward)
+    _forward, _backward = staticmethod(tanh_forward), staticmethod(tanh_backward)
