@@ -10,11 +10,10 @@ from .._core import backend
 from .._core.arguments import (
     floating,
 )
-from .._core.memory import Recycler
 from .._core.results import Out, deliver, deliver_one
 from .._core.rows import Rows
 from .._core.targets import scores_and_targets
-from .._core.types import MEAN, NO_SMOOTHING, Array, OneOut, Reduction, Run
+from .._core.types import MEAN, NO_SMOOTHING, Array, OneOut, Outs, Reduction, Run
 from ..formulas import cross_entropy as formulas
 
 __all__ = ["cross_entropy_error", "softmax_cross_entropy", "softmax_with_loss"]
@@ -190,7 +189,7 @@ def _softmax_cross_entropy(
 def softmax_with_loss(
     x: ArrayLike,
     t: ArrayLike,
-    out: tuple[Array | Recycler | None, Array | Recycler | None] | None = None,
+    out: Outs = None,
     weight: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     ignore_index: int | None = None,
@@ -199,11 +198,16 @@ def softmax_with_loss(
 ) -> tuple[float | Array, Array, Array]:
     """What the layer `SoftmaxWithLoss` keeps: ``(loss, y, dx)``, `softmax_cross_entropy` with its probabilities y."""
     if weight is sample_weight is ignore_index is None and label_smoothing is NO_SMOOTHING and reduction is MEAN:
-        options: tuple[Any, ...] = ()
+        result = backend.kernels.softmax_with_loss(x, t, out)
     else:
-        options = weight, sample_weight, ignore_index, label_smoothing, reduction
-    result = backend.kernels.softmax_with_loss(x, t, out, *options)
-    return _softmax_with_loss(backend.run, x, t, out, *options) if result is NotImplemented else result
+        result = backend.kernels.softmax_with_loss(
+            x, t, out, weight, sample_weight, ignore_index, label_smoothing, reduction
+        )
+    return (
+        _softmax_with_loss(backend.run, x, t, out, weight, sample_weight, ignore_index, label_smoothing, reduction)
+        if result is NotImplemented
+        else result
+    )
 
 
 def _softmax_with_loss(

@@ -7,10 +7,9 @@ from typing import Any, Literal, overload
 from numpy.typing import ArrayLike
 
 from .._core import backend
-from .._core.memory import Recycler
 from .._core.pairs import Pairs
 from .._core.results import Out, deliver, deliver_one
-from .._core.types import MEAN, Array, OneOut, Reduction, Run
+from .._core.types import MEAN, Array, OneOut, Outs, Reduction, Run
 from ..formulas import sigmoid_cross_entropy as formulas
 
 __all__ = ["sigmoid_cross_entropy", "sigmoid_with_loss"]
@@ -102,11 +101,7 @@ def _sigmoid_cross_entropy(
 
 
 def sigmoid_with_loss(
-    x: ArrayLike,
-    t: ArrayLike,
-    out: tuple[Array | Recycler | None, Array | Recycler | None] | None = None,
-    sample_weight: ArrayLike | None = None,
-    reduction: Reduction = MEAN,
+    x: ArrayLike, t: ArrayLike, out: Outs = None, sample_weight: ArrayLike | None = None, reduction: Reduction = MEAN
 ) -> tuple[float | Array, Array, Array]:
     """What the layer `SigmoidWithLoss` keeps: ``(loss, y, dx)``, `sigmoid_cross_entropy` with its probabilities y."""
     result = backend.kernels.sigmoid_with_loss(x, t, out, sample_weight, reduction)
