@@ -202,6 +202,7 @@ _GELU_WIDE = _steps(
 _GELU_TANH = _steps(
     "square = Mul x x; sum = Add square inner; cube = Mul x sum; v = Mul cube scale; gate = Sigmoid v; y = Mul x gate"
 )
+_SILU = _steps("gate = Sigmoid x; y = Mul x gate")
 # What becomes of each kind of layer; each is told the graph, the node's name, the layer, its parameters and the dtype.
 _OPERATORS: Mapping[str, Callable[..., None]] = {
     "Affine": lambda graph, place, layer, own, dtype: graph.add("Gemm", place, own),
@@ -211,9 +212,7 @@ _OPERATORS: Mapping[str, Callable[..., None]] = {
     "LeakyRelu": _leaky_relu,
     "Relu": _operator("Relu"),
     "Sigmoid": _operator("Sigmoid"),
-    "Silu": lambda graph, place, layer, own, dtype: graph.add_steps(
-        place, (("gate", "Sigmoid", ("x",)), ("y", "Mul", ("x", "gate")))
-    ),
+    "Silu": lambda graph, place, layer, own, dtype: graph.add_steps(place, _SILU),
     "Tanh": _operator("Tanh"),
 }
 
