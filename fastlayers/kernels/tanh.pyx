@@ -31,23 +31,23 @@ cdef inline floating tanh_formula(floating x, floating _option, floating _low, f
     return with_sign(m / (m + <floating> 2), x)
 
 
+cdef void tanh_forward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    map_task(work, start, stop, tanh_formula, tanh_formula)
+
+
+def tanh_forward(x, out=None):
+    """y of a plain array; `out` None or an array."""
+    return elementwise(tanh_forward_task, x, 0, out, 4)
+
+
 cdef inline floating tanh_slope(
     floating dout, floating y, floating _option, floating _low, floating _high
 ) noexcept nogil:
     return dout * ((<floating> 1 - y) * (<floating> 1 + y))
 
 
-cdef void tanh_forward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    map_task(work, start, stop, tanh_formula, tanh_formula)
-
-
 cdef void tanh_backward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     slope_task(work, start, stop, tanh_slope, tanh_slope)
-
-
-def tanh_forward(x, out=None):
-    """y of a plain array; `out` None or an array."""
-    return elementwise(tanh_forward_task, x, 0, out, 4)
 
 
 def tanh_backward(dout, y, out=None):

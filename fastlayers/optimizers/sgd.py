@@ -42,10 +42,7 @@ class SGD(Optimizer):
     _factors: ClassVar = {"lr": arguments.number, **DECAY_AND_CLIPPING}
 
     def __init__(self, lr: Rate = 0.01, *, weight_decay: float = 0.0, clip_norm: float | None = None) -> None:
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.clip_norm = clip_norm
-        self.t = 0
+        super().__init__(lr, weight_decay, clip_norm)
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
