@@ -159,7 +159,9 @@ def pythons(session: nox.Session) -> None:
     source = copy_of_checkout(session)
     wheels = {"PIP_ONLY_BINARY": "numpy,hypothesis"}  # of the newest there may be none for such a Python
     session.install(f"{source}[test]", env=REQUIRE_KERNELS | wheels)
-    if session.python.endswith("t"):
+    # Not by its path, which without the GIL may be that of a python3.13 too.
+    without_gil = "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED'))"
+    if str(session.run("python", "-c", without_gil, silent=True)).strip() == "1":
         suite(session, source, options=EVERY_CASE, FASTLAYERS_TEST_THREADS="16", **wheels)
         session.install("pytest-run-parallel")
         suite(session, source, options=["--parallel-threads=4", "--iterations=1"], **wheels)

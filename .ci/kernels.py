@@ -25,5 +25,5 @@ else:
     for level in backend.supported_levels():
         module = backend.load_level(level)
         assert module.relu_forward.__module__.endswith(backend.MODULES[level]), module
-    missing = [level for level in backend.MODULES if not backend._is_built(backend.MODULES[level])]
+    missing = [level for level in backend.MODULES if not backend.is_built(backend.MODULES[level])]
     assert not missing, f"not built: {missing}"

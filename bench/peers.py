@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import fastlayers
-from fastlayers.command.cases import LEARNING_RATE, Call, Network
+from fastlayers.command.measured import LEARNING_RATE, Call, Network
 
 Step = Callable[[], float]
 LOSS_TOLERANCE = 1e-5  # of float32 sums in an order of their own

@@ -137,7 +137,7 @@ class ReduceOnPlateau(_Watching):
     Parameters
     ----------
     monitor : {"validation_loss", "loss", "validation_accuracy"}
-        The list of `History` that is watched.
+        As for `EarlyStopping`.
     factor : float, default 0.1
         What the learning rate is multiplied by, in (0, 1).
     patience : int, default 10

@@ -12,20 +12,35 @@ StepDecay(lr=0.01, every=100, factor=0.1)
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from ._core import arguments
 
 __all__ = ["CosineDecay", "ExponentialDecay", "InverseTimeDecay", "StepDecay"]
 
 
+# What is asked of the numbers of schedules, by their names.
+_CHECKS: Mapping[str, Callable[[str, Any], float]] = {
+    "lr": arguments.not_negative,
+    "every": arguments.count,
+    "factor": arguments.positive_fraction,
+    "power": arguments.not_negative,
+    "steps": arguments.count,
+    "warmup": functools.partial(arguments.count, least=0),
+    "end": arguments.not_negative,
+}
+
+
 class _Schedule:
     """What the schedules have in common: their numbers are checked, and kept as plain ones."""
 
-    def _keep(self, **checked: float) -> None:
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)  # the dataclass is frozen
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]  # of the dataclass that derives from this
+            object.__setattr__(self, field.name, _CHECKS[field.name](field.name, getattr(self, field.name)))
 
 
 @dataclass(frozen=True)
@@ -60,13 +75,6 @@ class StepDecay(_Schedule):
     lr: float
     every: int
     factor: float = 0.1
-
-    def __post_init__(self) -> None:
-        self._keep(
-            lr=arguments.not_negative("lr", self.lr),
-            every=arguments.count("every", self.every),
-            factor=arguments.positive_fraction("factor", self.factor),
-        )
 
     def __call__(self, step: int) -> float:
         """The rate after `step` updates."""
@@ -106,13 +114,6 @@ class ExponentialDecay(_Schedule):
     factor: float
     every: int = 1
 
-    def __post_init__(self) -> None:
-        self._keep(
-            lr=arguments.not_negative("lr", self.lr),
-            factor=arguments.positive_fraction("factor", self.factor),
-            every=arguments.count("every", self.every),
-        )
-
     def __call__(self, step: int) -> float:
         """The rate after `step` updates."""
         return self.lr * math.pow(self.factor, step / self.every)
@@ -148,12 +149,6 @@ class InverseTimeDecay(_Schedule):
 
     lr: float
     power: float = 0.5
-
-    def __post_init__(self) -> None:
-        self._keep(
-            lr=arguments.not_negative("lr", self.lr),
-            power=arguments.not_negative("power", self.power),
-        )
 
     def __call__(self, step: int) -> float:
         """The rate after `step` updates."""
@@ -200,12 +195,7 @@ class CosineDecay(_Schedule):
     end: float = 0.0
 
     def __post_init__(self) -> None:
-        self._keep(
-            lr=arguments.not_negative("lr", self.lr),
-            steps=arguments.count("steps", self.steps),
-            warmup=arguments.count("warmup", self.warmup, least=0),
-            end=arguments.not_negative("end", self.end),
-        )
+        super().__post_init__()
         if self.warmup >= self.steps:
             raise ValueError(f"warmup must be less than steps={self.steps}, not {self.warmup}")
 

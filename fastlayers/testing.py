@@ -25,8 +25,8 @@ def numerical_gradient(f: Callable[[Array], float], x: Array, *, h: float | None
     x : ndarray
         Of a floating dtype, any shape, writeable. Afterwards it is as it was, also when f raises.
     h : float, optional
-        The step; by default the cube root of the dtype's epsilon (6e-6 in float64), scaled by the
-        entry's size, which balances truncation against rounding.
+        The step; by default the cube root of the dtype's epsilon (6e-6 in float64 and longdouble), scaled by
+        the entry's size, which balances truncation against rounding.
 
     Returns
     -------
@@ -54,7 +54,8 @@ def numerical_gradient(f: Callable[[Array], float], x: Array, *, h: float | None
         raise ValueError("x is read-only, but its entries must be changed one at a time")
     if h is not None and not h > 0:
         raise ValueError(f"h must be positive, not {h}")
-    step = h if h is not None else float(np.cbrt(np.finfo(x.dtype).eps))
+    # f may give a float whatever x is of: so the step is never shorter than its digits allow.
+    step = h if h is not None else float(np.cbrt(max(np.finfo(x.dtype).eps, np.finfo(np.float64).eps)))
     grad = np.empty_like(x, dtype=np.result_type(x, np.float64))
     for i in np.ndindex(x.shape):
         before = x[i]

@@ -8,6 +8,7 @@ others', a sample runs in which each value comes once (`sampling`); with ``--all
 import sys
 
 import kit
+import own_layers
 import pytest
 import ranks
 import sampling
@@ -104,6 +105,19 @@ def layer(request, implementation):
 @pytest.fixture(params=steps.STEPS)
 def step(request):
     return steps.STEPS[request.param]
+
+
+@pytest.fixture(params=own_layers.WAYS.values(), ids=own_layers.WAYS)
+def own(request):
+    """A class of layers of a user's own, in each way to say what is trained."""
+    return request.param
+
+
+@pytest.fixture
+def iris():
+    import estimators  # which needs scikit-learn
+
+    return estimators.iris()
 
 
 @pytest.fixture

@@ -70,3 +70,33 @@ def test_afterwards_it_is_free_again(level, name):
     getattr(level, name)(*args)
     for array in args:
         array.resize(array.size + 1, refcheck=False)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.skipif(kit.FREE_THREADED, reason="without a GIL, another thread may change them before they are looked at")
+@pytest.mark.parametrize(
+    "name", [name for name in families.KERNELS if name.endswith(("_cross_entropy", "_loss", "_error"))]
+)
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_targets_that_become_another_type_while_they_are_read_count_as_they_were(level, no_switching, name, reduction):
+    function = getattr(level, name)
+    x, t = families.common_call(name, np.float32, rows=6000, columns=200)
+    expected = function(x, t, reduction=reduction)
+    for _ in range(200):
+        begun, targets = threading.Event(), t.copy()
+
+        def change(begun=begun, targets=targets):
+            begun.wait()
+            targets.dtype = f"V{targets.itemsize}"
+
+        other = threading.Thread(target=change)
+        other.start()
+        begun.set()
+        result = function(x, targets, reduction=reduction)
+        changed = targets.dtype != t.dtype
+        other.join()
+        if changed and result is not NotImplemented:  # else it was changed too late, or too early
+            for array, other_array in zip(result, expected, strict=True):
+                np.testing.assert_array_equal(array, other_array)
+            return
+    pytest.fail("the other thread never ran during the call")

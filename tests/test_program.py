@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import itertools
 import pickle
 import sys
 import threading
@@ -46,7 +47,7 @@ def compiled(request, monkeypatch):
 
 def network(rng, sizes=(4, 6, 3), activations=(fl.Relu,), dtype=np.float64, loss=None, bias=True):
     layers = []
-    for i, (d, m) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (d, m) in enumerate(itertools.pairwise(sizes)):
         b = rng.standard_normal(m).astype(dtype) if bias else None
         layers += [fl.Affine(rng.standard_normal((d, m)).astype(dtype), b), activations[i % len(activations)]()]
     return fl.Sequential(layers[:-1], fl.SoftmaxWithLoss() if loss is None else loss)
@@ -79,9 +80,8 @@ def random_case(seed):
 
 def outcomes(net, x, t, weights, make_optimizer):
     """All that there is to see of some steps."""
-    optimizer, found = make_optimizer(), []
-    for _ in range(3):
-        found.append(net.train_step(x, t, optimizer, weights))
+    optimizer = make_optimizer()
+    found = [net.train_step(x, t, optimizer, weights) for _ in range(3)]
     loss, grads = net.gradient(x, t, weights)
     y = net.forward(x)
     dx = net.backward(np.ones_like(y))
@@ -319,7 +319,9 @@ def test_why_not(compiled, net, reason):
 
 def test_compiled_is_shown(compiled):
     net = network(np.random.default_rng(0))
-    assert net.compiled and net.compiled.reason is None and repr(net.compiled) == "compiled"
+    assert net.compiled
+    assert net.compiled.reason is None
+    assert repr(net.compiled) == "compiled"
 
 
 def test_copies_and_pickles_have_programs_of_their_own(compiled):

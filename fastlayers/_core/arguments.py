@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -89,34 +90,33 @@ def number(name: str, value: Any) -> float:
         raise ValueError(f"{name} is too large for a float") from None
 
 
+def _within(name: str, value: Any, fits: Callable[[float], bool], expected: str) -> float:
+    """One real number of those that fit; ValueError for any other."""
+    found = number(name, value)
+    if not fits(found):
+        raise ValueError(f"{name} must {expected}, not {found}")
+    return found
+
+
+def finite(name: str, value: Any) -> float:
+    return _within(name, value, math.isfinite, "be finite")
+
+
 def fraction(name: str, value: Any) -> float:
     """A number of [0, 1), as what remains of a running mean."""
-    fraction = number(name, value)
-    if not 0 <= fraction < 1:
-        raise ValueError(f"{name} must lie in [0, 1), not {fraction}")
-    return fraction
+    return _within(name, value, lambda found: 0 <= found < 1, "lie in [0, 1)")
 
 
 def probability(name: str, value: Any) -> float:
-    """A number of [0, 1]."""
-    probability = number(name, value)
-    if not 0 <= probability <= 1:
-        raise ValueError(f"{name} must lie in [0, 1], not {probability}")
-    return probability
+    return _within(name, value, lambda found: 0 <= found <= 1, "lie in [0, 1]")
 
 
 def not_negative(name: str, value: Any) -> float:
-    found = number(name, value)
-    if not 0 <= found < math.inf:
-        raise ValueError(f"{name} must be finite, and 0 or more, not {found}")
-    return found
+    return _within(name, value, lambda found: 0 <= found < math.inf, "be finite, and 0 or more")
 
 
 def positive(name: str, value: Any) -> float:
-    found = number(name, value)
-    if not 0 < found < math.inf:
-        raise ValueError(f"{name} must be finite, and more than 0, not {found}")
-    return found
+    return _within(name, value, lambda found: 0 < found < math.inf, "be finite, and more than 0")
 
 
 def positive_or_none(name: str, value: Any) -> float | None:
@@ -125,10 +125,7 @@ def positive_or_none(name: str, value: Any) -> float | None:
 
 def positive_fraction(name: str, value: Any) -> float:
     """A number of (0, 1], as what remains of a learning rate."""
-    found = number(name, value)
-    if not 0 < found <= 1:
-        raise ValueError(f"{name} must lie in (0, 1], not {found}")
-    return found
+    return _within(name, value, lambda found: 0 < found <= 1, "lie in (0, 1]")
 
 
 def switch(name: str, value: Any) -> bool:

@@ -6,8 +6,6 @@ compiled module, or an object that declines every call so that the reference ans
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import operator
 import os
 import platform
@@ -20,21 +18,11 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
+from .levels import EVERY_MODULE, LEVELS, MODULES, is_built, load_best
+from .levels import load_level as load_level  # which tests and tools ask for here
+from .levels import supported_levels as supported_levels
 
 BACKENDS = ("auto", "cython", "reference")
-# From the least to the most; the names are those of the x86-64 psABI.
-LEVELS = ("baseline", "x86-64-v3", "x86-64-v4")
-_X86_64 = {"baseline": "_x86_64", "x86-64-v3": "_x86_64_v3", "x86-64-v4": "_x86_64_v4"}
-_GENERIC = {"baseline": "_generic"}
-
-
-def _is_built(module: str) -> bool:
-    return importlib.util.find_spec(f"fastlayers.kernels.{module}") is not None
-
-
-# A build for several machines at once has the one module that runs on any of them, on x86-64 too.
-_ON_X86_64 = platform.machine().lower() in ("x86_64", "amd64")
-MODULES = _X86_64 if _ON_X86_64 and (_is_built("_x86_64") or not _is_built("_generic")) else _GENERIC
 
 
 def how_to_build() -> str:
@@ -49,10 +37,7 @@ def _decline(*args: Any, **options: Any) -> Any:
 
 
 class _Declining:
-    """What a process without kernels has in place of a level's module: whatever it is asked, it declines.
-
-    As a kernel does what it does not take.
-    """
+    """What a process without kernels has in place of a level's module: it declines all that it is asked."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return _decline
@@ -74,11 +59,6 @@ def run(formula: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
     kernel = getattr(kernels, formula.__name__, _decline)
     result = kernel(*arrays, **options)
     return formula(*arrays, **options) if result is NotImplemented else result
-
-
-def run_reference(formula: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
-    """The reference's result for normalised arrays."""
-    return formula(*arrays, **options)
 
 
 # The backend
@@ -132,53 +112,6 @@ def use_backend(name: str) -> Iterator[None]:
         yield
     finally:
         set_backend(before)
-
-
-# The instruction set
-
-
-def supported_levels() -> list[str]:
-    """The levels that this CPU and operating system run, least first."""
-    if MODULES is not _X86_64:
-        return ["baseline"]
-    cpu = importlib.import_module("fastlayers.kernels._cpu")
-    return list(LEVELS[: LEVELS.index(cpu.level()) + 1])
-
-
-def load_level(level: str) -> ModuleType:
-    """The compiled module of one level; ImportError where it was not built or this CPU does not run it."""
-    if level not in supported_levels():
-        raise ImportError(f"this CPU does not run {level}")
-    return importlib.import_module(f"fastlayers.kernels.{MODULES[level]}")
-
-
-def _reason(error: Exception) -> str:
-    """Why a module cannot be imported: what Python says, and what its build has noted where that failed."""
-    from pathlib import Path
-
-    note = Path(__file__).parents[1] / "kernels" / "not_built.txt"
-    if isinstance(error, ModuleNotFoundError) and note.is_file():
-        for line in note.read_text(encoding="utf-8").splitlines():
-            module, _, why = line.partition(": ")
-            if module == error.name:
-                return f"{error}, because its build failed: {why}"
-    return str(error)
-
-
-def _load_best(cap: str) -> None:
-    """Load the best supported level at or below `cap`; keep the reason for each that fails."""
-    global _compiled, _level
-    try:
-        levels = [level for level in supported_levels() if LEVELS.index(level) <= LEVELS.index(cap)]
-    except Exception as error:
-        _failures["cpu detection"] = _reason(error)
-        return
-    for level in reversed(levels):
-        try:
-            _compiled, _level = load_level(level), level
-            return
-        except Exception as error:  # a ValueError or RuntimeError where it was built for another NumPy
-            _failures[level] = _reason(error)
 
 
 def _why_not() -> str:
@@ -246,7 +179,7 @@ def config() -> dict[str, Any]:
         "fastlayers": __version__,
         "backend": get_backend(),
         "instruction set": _level or "none",
-        "built": [level for level in MODULES if _is_built(MODULES[level])],
+        "built": [level for level in MODULES if is_built(MODULES[level])],
         "not loaded": dict(_failures),
         "networks": "as one call" if fuses else "layer by layer",
         "threads": _num_threads,
@@ -309,18 +242,18 @@ def _known(what: str, value: str, known: tuple[str, ...]) -> str:
 
 
 def _start() -> None:
-    global fuses
+    global fuses, _compiled, _level, _failures
     backend = _known("FASTLAYERS_BACKEND", os.environ.get("FASTLAYERS_BACKEND") or "auto", BACKENDS)
     cap = _known("FASTLAYERS_ISA", os.environ.get("FASTLAYERS_ISA") or LEVELS[-1], LEVELS)
     threads = os.environ.get("FASTLAYERS_NUM_THREADS") or str(_available_cores())
     if not re.fullmatch("[1-9][0-9]{0,17}", threads):
         raise ValueError(f"unknown FASTLAYERS_NUM_THREADS {threads!r}; known are the whole numbers from 1")
     fuses = _known("FASTLAYERS_FUSE", os.environ.get("FASTLAYERS_FUSE") or "1", ("0", "1")) == "1"
-    _load_best(cap)
+    _compiled, _level, _failures = load_best(cap)
     if _compiled is None and backend == "auto":
         from . import advice
 
-        advice.warn_of_hidden_kernels({*_X86_64.values(), *_GENERIC.values()}, stacklevel=4)  # from here to the import
+        advice.warn_of_hidden_kernels(EVERY_MODULE, stacklevel=4)  # from here to the import
     set_backend(backend)
     set_num_threads(int(threads))
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .arguments import floating, integer, probability, real
 from .targets import are_labels, check_sum, checked_labels, checked_reduction, labels_shape, weights
-from .types import Array
+from .types import NO_SMOOTHING, Array
 
 
 class Rows:
@@ -35,7 +35,7 @@ class Rows:
         weight: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
+        label_smoothing: float = NO_SMOOTHING,
         reduction: str = "mean",
     ) -> dict[str, Any]:
         """What the implementations take, by name; nothing large is copied before all is seen to fit."""

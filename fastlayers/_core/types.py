@@ -7,10 +7,14 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from .memory import Recycler
+
 Array = NDArray[Any]
 # What has a formula computed: by the kernel of its name, or by the formula itself.
 Run = Callable[..., Any]
 OneOut = Array | tuple[Array | None] | None
+# What a loss's layer has its function write y and dx into.
+Outs = tuple[Array | Recycler | None, Array | Recycler | None] | None
 Reduction = Literal["mean", "sum", "none"]
 # The very objects that are the defaults: to see whether they were left is quick.
 NO_SMOOTHING = 0.0

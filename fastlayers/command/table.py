@@ -6,7 +6,8 @@ from time import perf_counter
 from typing import Any
 
 from .._core import backend
-from .cases import LARGEST, Call, rows
+from .cases import LARGEST, rows
+from .measured import Call
 from .terminal import PLAIN, Style, fold, human, three_digits
 
 BATCH_SECONDS = 2e-4  # a batch this long, beside which reading the clock costs nothing

@@ -26,30 +26,25 @@ from .description import portable
 _OPSET, _IR_VERSION = 17, 8
 _LARGEST = 2**31 - 2**20  # bytes of parameters: protobuf ends at 2 GiB, and the rest of the graph is small
 _PROBABILITIES = ("SoftmaxWithLoss", "SigmoidWithLoss")  # the losses that make any
-_Steps = tuple[tuple[str, str, tuple[str, ...]], ...]
-# Softmax of float64 scores x, as `formulas` has it: a name, an operator, what it takes. The operator Softmax loses
-# 500 ulp far below the largest score, and 40 in the sum of a thousand classes. Here what the subtraction of the largest
-# score loses is kept, and the sum is of two: of multiples of 2**-26, which is exact, and of what they leave.
-_SOFTMAX = (
-    ("top", "ReduceMax", ("x",)),
-    ("shifted", "Sub", ("x", "top")),
-    ("part", "Sub", ("shifted", "x")),
-    ("x_seen", "Sub", ("shifted", "part")),
-    ("x_lost", "Sub", ("x", "x_seen")),
-    ("top_lost", "Add", ("top", "part")),
-    ("difference", "Sub", ("x_lost", "top_lost")),
-    ("beside_infinity", "IsNaN", ("difference",)),
-    ("lost", "Where", ("beside_infinity", "zero", "difference")),
-    ("exp", "Exp", ("shifted",)),
-    ("exp_lost", "Mul", ("exp", "lost")),
-    ("e", "Add", ("exp", "exp_lost")),
-    ("raised", "Add", ("e", "rounding")),
-    ("multiple", "Sub", ("raised", "rounding")),
-    ("rest", "Sub", ("e", "multiple")),
-    ("multiples", "ReduceSum", ("multiple", "axis")),
-    ("rests", "ReduceSum", ("rest", "axis")),
-    ("total", "Add", ("multiples", "rests")),
-    ("y", "Div", ("e", "total")),
+_Steps = Sequence[tuple[str, str, Sequence[str]]]
+
+
+def _steps(text: str) -> _Steps:
+    """Of ``name = operator operands; ...``: a name, an operator, and what it takes, of each."""
+    parts = (step.split() for step in text.split(";"))
+    return [(name, operator, operands) for name, _, operator, *operands in parts]
+
+
+# Softmax of float64 scores x, as `formulas` has it. The operator Softmax loses 500 ulp far below the largest score, and
+# 40 in the sum of a thousand classes. Here what the subtraction of the largest score loses is kept, and the sum is of
+# two: of multiples of 2**-26, which is exact, and of what they leave.
+_SOFTMAX = _steps(
+    "top = ReduceMax x; shifted = Sub x top; part = Sub shifted x; x_seen = Sub shifted part; "
+    "x_lost = Sub x x_seen; top_lost = Add top part; difference = Sub x_lost top_lost; "
+    "beside_infinity = IsNaN difference; lost = Where beside_infinity zero difference; exp = Exp shifted; "
+    "exp_lost = Mul exp lost; e = Add exp exp_lost; raised = Add e rounding; multiple = Sub raised rounding; "
+    "rest = Sub e multiple; multiples = ReduceSum multiple axis; rests = ReduceSum rest axis; "
+    "total = Add multiples rests; y = Div e total"
 )
 _SOFTMAX_ARRAYS = {"zero": np.array(0.0), "axis": np.array([1]), "rounding": np.array(1.5 * 2.0**26)}
 
@@ -171,20 +166,8 @@ def _elu(graph: _Graph, place: str, layer: Any, own: Any, dtype: str) -> None:
     if dtype != "float64":
         graph.add("Elu", place, alpha=float(layer.alpha))
         return
-    graph.add_steps(
-        place,
-        (
-            ("above", "Relu", ("x",)),
-            ("under", "Sub", ("x", "above")),
-            ("half_under", "Mul", ("under", "half")),
-            ("t", "Tanh", ("half_under",)),
-            ("scaled", "Mul", ("t", "twice_alpha")),
-            ("rest", "Sub", ("one", "t")),
-            ("below", "Div", ("scaled", "rest")),
-            ("y", "Add", ("above", "below")),
-        ),
-        {"half": np.array(0.5), "one": np.array(1.0), "twice_alpha": np.array(2 * layer.alpha)},
-    )
+    arrays = {"half": np.array(0.5), "one": np.array(1.0), "twice_alpha": np.array(2 * layer.alpha)}
+    graph.add_steps(place, _ELU, arrays)
 
 
 def _gelu(graph: _Graph, place: str, layer: Any, own: Any, dtype: str) -> None:
@@ -206,34 +189,20 @@ def _gelu(graph: _Graph, place: str, layer: Any, own: Any, dtype: str) -> None:
     graph.add_steps(place, steps, arrays | ({"last": np.array([-1])} if steps is _GELU_WIDE else {}))
 
 
-_GELU: _Steps = (
-    ("scaled", "Mul", ("x", "root")),
-    ("erf", "Erf", ("scaled",)),
-    ("twice", "Add", ("erf", "one")),
-    ("normal", "Mul", ("twice", "half")),
-    ("y", "Mul", ("x", "normal")),
+_ELU = _steps(
+    "above = Relu x; under = Sub x above; half_under = Mul under half; t = Tanh half_under; "
+    "scaled = Mul t twice_alpha; rest = Sub one t; below = Div scaled rest; y = Add above below"
 )
-_GELU_WIDE: _Steps = (
-    ("near", "Clip", ("x", "low", "high")),
-    ("column", "Unsqueeze", ("near", "last")),
-    ("angles", "Mul", ("column", "t")),
-    ("waves", "Sin", ("angles",)),
-    ("sums", "MatMul", ("waves", "weights")),
-    ("over_half", "Squeeze", ("sums", "last")),
-    ("normal", "Add", ("over_half", "half")),
-    ("product", "Mul", ("near", "normal")),
-    ("over", "Sub", ("x", "high")),
-    ("above", "Relu", ("over",)),
-    ("y", "Add", ("product", "above")),
+_GELU = _steps("scaled = Mul x root; erf = Erf scaled; twice = Add erf one; normal = Mul twice half; y = Mul x normal")
+_GELU_WIDE = _steps(
+    "near = Clip x low high; column = Unsqueeze near last; angles = Mul column t; waves = Sin angles; "
+    "sums = MatMul waves weights; over_half = Squeeze sums last; normal = Add over_half half; "
+    "product = Mul near normal; over = Sub x high; above = Relu over; y = Add product above"
 )
-_GELU_TANH: _Steps = (
-    ("square", "Mul", ("x", "x")),
-    ("sum", "Add", ("square", "inner")),
-    ("cube", "Mul", ("x", "sum")),
-    ("v", "Mul", ("cube", "scale")),
-    ("gate", "Sigmoid", ("v",)),
-    ("y", "Mul", ("x", "gate")),
+_GELU_TANH = _steps(
+    "square = Mul x x; sum = Add square inner; cube = Mul x sum; v = Mul cube scale; gate = Sigmoid v; y = Mul x gate"
 )
+_SILU = _steps("gate = Sigmoid x; y = Mul x gate")
 # What becomes of each kind of layer; each is told the graph, the node's name, the layer, its parameters and the dtype.
 _OPERATORS: Mapping[str, Callable[..., None]] = {
     "Affine": lambda graph, place, layer, own, dtype: graph.add("Gemm", place, own),
@@ -243,9 +212,7 @@ _OPERATORS: Mapping[str, Callable[..., None]] = {
     "LeakyRelu": _leaky_relu,
     "Relu": _operator("Relu"),
     "Sigmoid": _operator("Sigmoid"),
-    "Silu": lambda graph, place, layer, own, dtype: graph.add_steps(
-        place, (("gate", "Sigmoid", ("x",)), ("y", "Mul", ("x", "gate")))
-    ),
+    "Silu": lambda graph, place, layer, own, dtype: graph.add_steps(place, _SILU),
     "Tanh": _operator("Tanh"),
 }
 

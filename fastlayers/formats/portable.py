@@ -116,12 +116,12 @@ class Portable:
 
     @classmethod
     def from_safetensors(cls, path: str | os.PathLike[str]) -> Self:
-        """Read the network of a file that `to_safetensors` wrote.
+        """Read a network from a safetensors file.
 
         Parameters
         ----------
         path : str or path-like
-            The file's name.
+            The name of a file that `to_safetensors` wrote.
 
         Returns
         -------

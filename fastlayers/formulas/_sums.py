@@ -1,12 +1,17 @@
-"""What several formulas share: sums of many numbers, exponentials below a row's largest, losses reduced."""
+"""What several formulas share: sums of many numbers, exponentials below a row's largest, losses reduced, without y."""
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from .._core.types import Array
+
+P = ParamSpec("P")
+Losses = TypeVar("Losses")
 
 
 def sample_weights(x: Array, sample_weight: Array | None, reduction: str) -> tuple[Array, Array]:
@@ -51,3 +56,16 @@ def sum_of_row(e: Array) -> Array:
 def wider(x: Array) -> np.dtype[Any]:
     """The dtype for a long sum: NumPy's pairwise sum in x's own is off by some ulp after a thousand terms."""
     return np.result_type(x, np.float64 if x.itemsize < np.dtype(np.float64).itemsize else np.longdouble)
+
+
+def without_y(formula: Callable[P, tuple[Losses, Array, Array]], name: str) -> Callable[P, tuple[Losses, Array]]:
+    """The formula of that name: it takes what another takes, and leaves y out of what that gives."""
+
+    @functools.wraps(formula)
+    def shorter(*args: P.args, **kwargs: P.kwargs) -> tuple[Losses, Array]:
+        loss, _, dx = formula(*args, **kwargs)
+        return loss, dx
+
+    shorter.__name__ = shorter.__qualname__ = name
+    shorter.__doc__ = f"`{formula.__name__}` without y."
+    return shorter

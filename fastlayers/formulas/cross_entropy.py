@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._core.types import Array
-from ._sums import exp_below, reduced, sum_of_row
+from ._sums import exp_below, reduced, sum_of_row, without_y
 
 # The notebook's guard against log(0).
 LOG_GUARD = 1e-7
@@ -74,18 +74,7 @@ def softmax_with_loss(
         return reduced(losses, divisor, reduction, x.dtype), y.astype(x.dtype), dx.astype(x.dtype)
 
 
-def softmax_cross_entropy(
-    x: Array,
-    t: Array,
-    weight: Array | None = None,
-    sample_weight: Array | None = None,
-    ignore_index: int | None = None,
-    label_smoothing: float = 0.0,
-    reduction: str = "mean",
-) -> tuple[float | Array, Array]:
-    """The cross-entropy of ``softmax(x)`` and its gradient: `softmax_with_loss` without y."""
-    loss, _, dx = softmax_with_loss(x, t, weight, sample_weight, ignore_index, label_smoothing, reduction)
-    return loss, dx
+softmax_cross_entropy = without_y(softmax_with_loss, "softmax_cross_entropy")
 
 
 def _class_weights(

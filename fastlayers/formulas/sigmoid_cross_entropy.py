@@ -5,15 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._core.types import Array
-from ._sums import at_least_double, reduced, sample_weights
-
-
-def sigmoid_cross_entropy(
-    x: Array, t: Array, sample_weight: Array | None = None, reduction: str = "mean"
-) -> tuple[float | Array, Array]:
-    """The binary cross-entropy of ``sigmoid(x)`` and its gradient: `sigmoid_with_loss` without y."""
-    loss, _, dx = sigmoid_with_loss(x, t, sample_weight, reduction)
-    return loss, dx
+from ._sums import at_least_double, reduced, sample_weights, without_y
 
 
 def sigmoid_with_loss(
@@ -38,3 +30,6 @@ def sigmoid_with_loss(
         y = np.where(x > 0, 1 / (1 + e), tail)
         dx = np.where(x > 0, q - tail, tail - q) * ((1 / divisor).astype(x.dtype) * weights)
         return reduced(weights * losses, divisor, reduction, x.dtype), y, dx
+
+
+sigmoid_cross_entropy = without_y(sigmoid_with_loss, "sigmoid_cross_entropy")

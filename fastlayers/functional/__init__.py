@@ -13,8 +13,13 @@ it may be strided, unaligned or byte-swapped, but no two of its elements may sha
 function may be given its own input.
 
 Input is anything that ``numpy.asarray`` takes, of bool, integer or real floating dtype. Mixed dtypes
-promote as in NumPy. float32 and float64 run compiled and keep their dtype. A masked entry stands for no
-number: an array with any is a ValueError.
+promote as in NumPy. float32 and float64 run compiled and keep their dtype.
+
+What does not fit is a TypeError where it is of a wrong kind: an argument that does not hold real numbers, a mask that
+is not bool, labels that are no integers, an ``out`` of a wrong dtype, or a bare array as that of several results. It is
+a ValueError where it is of the right kind: arrays whose shapes do not go together, a number outside its range or an
+array in its place, a label or target outside its range, an ``out`` of a wrong shape or read-only, and an array with
+masked entries, which stand for no number.
 """
 
 from .affine import affine_backward, affine_forward

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 from numpy.typing import ArrayLike
 
@@ -10,11 +10,10 @@ from .._core import backend
 from .._core.arguments import (
     floating,
 )
-from .._core.memory import Recycler
 from .._core.results import Out, deliver, deliver_one
 from .._core.rows import Rows
 from .._core.targets import scores_and_targets
-from .._core.types import MEAN, NO_SMOOTHING, Array, OneOut, Reduction, Run
+from .._core.types import MEAN, NO_SMOOTHING, Array, OneOut, Outs, Reduction, Run
 from ..formulas import cross_entropy as formulas
 
 __all__ = ["cross_entropy_error", "softmax_cross_entropy", "softmax_with_loss"]
@@ -64,29 +63,23 @@ def _cross_entropy_error(run: Run, y: ArrayLike, t: ArrayLike) -> float:
     return loss
 
 
+class _Options(TypedDict, total=False):
+    """What `softmax_cross_entropy` takes whatever its reduction, to type checkers."""
+
+    weight: ArrayLike | None
+    sample_weight: ArrayLike | None
+    ignore_index: int | None
+    label_smoothing: float
+    out: OneOut
+
+
 @overload
 def softmax_cross_entropy(
-    x: ArrayLike,
-    t: ArrayLike,
-    *,
-    weight: ArrayLike | None = ...,
-    sample_weight: ArrayLike | None = ...,
-    ignore_index: int | None = ...,
-    label_smoothing: float = ...,
-    reduction: Literal["mean", "sum"] = ...,
-    out: OneOut = ...,
+    x: ArrayLike, t: ArrayLike, *, reduction: Literal["mean", "sum"] = ..., **options: Unpack[_Options]
 ) -> tuple[float, Array]: ...
 @overload
 def softmax_cross_entropy(
-    x: ArrayLike,
-    t: ArrayLike,
-    *,
-    weight: ArrayLike | None = ...,
-    sample_weight: ArrayLike | None = ...,
-    ignore_index: int | None = ...,
-    label_smoothing: float = ...,
-    reduction: Literal["none"],
-    out: OneOut = ...,
+    x: ArrayLike, t: ArrayLike, *, reduction: Literal["none"], **options: Unpack[_Options]
 ) -> tuple[Array, Array]: ...
 def softmax_cross_entropy(
     x: ArrayLike,
@@ -117,7 +110,7 @@ def softmax_cross_entropy(
     label_smoothing : float, default 0.0
         In [0, 1]: how much of each target is spread evenly over all classes.
     reduction : {"mean", "sum", "none"}, default "mean"
-        Whether the loss is the mean over the samples, their sum, or each sample's own.
+        Whether the loss is the mean over the samples that count, their sum, or each sample's own.
     out : ndarray or 1-tuple, optional
         Where dx goes; it may be x itself.
 
@@ -196,12 +189,12 @@ def _softmax_cross_entropy(
 def softmax_with_loss(
     x: ArrayLike,
     t: ArrayLike,
+    out: Outs = None,
     weight: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     ignore_index: int | None = None,
     label_smoothing: float = NO_SMOOTHING,
     reduction: Reduction = MEAN,
-    out: tuple[Array | Recycler | None, Array | Recycler | None] | None = None,
 ) -> tuple[float | Array, Array, Array]:
     """What the layer `SoftmaxWithLoss` keeps: ``(loss, y, dx)``, `softmax_cross_entropy` with its probabilities y."""
     if weight is sample_weight is ignore_index is None and label_smoothing is NO_SMOOTHING and reduction is MEAN:
@@ -211,25 +204,16 @@ def softmax_with_loss(
             x, t, out, weight, sample_weight, ignore_index, label_smoothing, reduction
         )
     return (
-        _softmax_with_loss(backend.run, x, t, weight, sample_weight, ignore_index, label_smoothing, reduction, out)
+        _softmax_with_loss(backend.run, x, t, out, weight, sample_weight, ignore_index, label_smoothing, reduction)
         if result is NotImplemented
         else result
     )
 
 
 def _softmax_with_loss(
-    run: Run,
-    x: ArrayLike,
-    t: ArrayLike,
-    weight: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None,
-    ignore_index: int | None = None,
-    label_smoothing: float = 0.0,
-    reduction: str = "mean",
-    out: Out = None,
+    run: Run, x: ArrayLike, t: ArrayLike, out: Out = None, *by_place: Any, **options: Any
 ) -> tuple[float | Array, Array, Array]:
     rows = Rows(x)
-    arguments = rows.arguments(t, weight, sample_weight, ignore_index, label_smoothing, reduction)
-    loss, y, dx = run(formulas.softmax_with_loss, **arguments)
+    loss, y, dx = run(formulas.softmax_with_loss, **rows.arguments(t, *by_place, **options))
     y, dx = deliver((rows.restored(y), rows.restored(dx)), out, ("y", "dx"))
     return rows.loss(loss), y, dx

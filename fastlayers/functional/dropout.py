@@ -44,10 +44,9 @@ def dropout_forward(
 
     Raises
     ------
-    TypeError
-        If an argument does not hold real numbers; if out is a bare array or of a wrong dtype.
-    ValueError
-        If the shapes differ, p lies outside [0, 1], or out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If x or draws does not hold real numbers, their shapes differ, p lies outside [0, 1], or out is a bare array or
+        does not fit.
 
     Notes
     -----
@@ -73,30 +72,29 @@ def _dropout_forward(
 
 
 def dropout_backward(dout: ArrayLike, mask: ArrayLike, p: float = 0.5, *, out: OneOut = None) -> Array:
-    r"""Gradient of dropout: ``dout / (1 - p)`` where ``mask`` is True, else 0.
+    r"""Gradient of dropout.
 
     Parameters
     ----------
     dout : array_like
         Gradient of the loss with respect to y; any shape, any real dtype.
     mask : array_like of bool
-        dout's shape, from `dropout_forward`.
+        From `dropout_forward`, True where a value is kept; dout's shape.
     p : float, default 0.5
-        What forward was given.
+        The probability to drop that forward was given.
     out : ndarray or 1-tuple, optional
         Where dx goes; it may be dout itself.
 
     Returns
     -------
     dx : ndarray
-        Gradient with respect to x, of dout's shape.
+        ``dout / (1 - p)`` where ``mask`` is True, else 0; of dout's shape.
 
     Raises
     ------
-    TypeError
-        If mask is not bool, or an argument does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If the shapes differ, p lies outside [0, 1], or out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If dout does not hold real numbers, mask is not bool or of another shape, p lies outside [0, 1], or out does not
+        fit.
 
     Notes
     -----

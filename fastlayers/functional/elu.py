@@ -33,10 +33,8 @@ def elu_forward(x: ArrayLike, alpha: float = 1.0, *, out: OneOut = None) -> Arra
 
     Raises
     ------
-    TypeError
-        If x or alpha does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If alpha is not one number, or out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If x does not hold real numbers, alpha is not one of them, or out does not fit.
 
     Notes
     -----
@@ -57,7 +55,7 @@ def _elu_forward(run: Run, x: ArrayLike, alpha: float = 1.0, *, out: Out = None)
 
 
 def elu_backward(dout: ArrayLike, x: ArrayLike, alpha: float = 1.0, *, out: OneOut = None) -> Array:
-    r"""Gradient of the exponential linear unit: dout where :math:`x > 0`, else :math:`dout \, \alpha e^x`.
+    r"""Gradient of the exponential linear unit.
 
     Parameters
     ----------
@@ -66,26 +64,23 @@ def elu_backward(dout: ArrayLike, x: ArrayLike, alpha: float = 1.0, *, out: OneO
     x : array_like
         What `elu_forward` was given; dout's shape.
     alpha : float, default 1.0
-        What forward was given.
+        As for `elu_forward`.
     out : ndarray or 1-tuple, optional
         Where dx goes; it may be dout or x itself.
 
     Returns
     -------
     dx : ndarray
-        Gradient with respect to x, of dout's shape.
+        dout where ``x > 0``, else ``dout * alpha * exp(x)``; of dout's shape.
 
     Raises
     ------
-    TypeError
-        If an argument does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If the shapes differ, alpha is not one number, or out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If dout or x does not hold real numbers, alpha is not one of them, the shapes differ, or out does not fit.
 
     Notes
     -----
-    At 0 the slope is alpha. Within 4 ulp where the slope is a normal number. Clevert, Unterthiner and Hochreiter, "Fast
-    and accurate deep network learning by exponential linear units (ELUs)", ICLR 2016.
+    At 0 the slope is alpha. Within 4 ulp where the slope is a normal number. Clevert et al., 2016.
 
     Examples
     --------

@@ -38,10 +38,8 @@ def gelu_forward(x: ArrayLike, approximate: Literal["none", "tanh"] = "none", *,
 
     Raises
     ------
-    TypeError
-        If x does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If approximate is anything else, or out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If x does not hold real numbers, approximate is anything else, or out does not fit.
 
     Notes
     -----
@@ -65,14 +63,14 @@ def _gelu_forward(run: Run, x: ArrayLike, approximate: str = "none", *, out: Out
 def gelu_backward(
     dout: ArrayLike, x: ArrayLike, approximate: Literal["none", "tanh"] = "none", *, out: OneOut = None
 ) -> Array:
-    r"""Gradient of the Gaussian error linear unit: :math:`dout \, (\Phi(x) + x \varphi(x))`, with the normal density.
+    r"""Gradient of the Gaussian error linear unit.
 
     Parameters
     ----------
     dout : array_like
         Gradient of the loss with respect to y; any shape, any real dtype.
     x : array_like
-        What `gelu_forward` was given; dout's shape.
+        What `gelu_forward` was given, not what it returned; dout's shape.
     approximate : {"none", "tanh"}, default "none"
         What forward was given.
     out : ndarray or 1-tuple, optional
@@ -81,19 +79,17 @@ def gelu_backward(
     Returns
     -------
     dx : ndarray
-        Gradient with respect to x, of dout's shape.
+        :math:`dout \, (\Phi(x) + x \varphi(x))` with the normal density :math:`\varphi`, of dout's shape.
 
     Raises
     ------
-    TypeError
-        If an argument does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If the shapes differ, approximate is anything else, or out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If dout or x does not hold real numbers, approximate is anything else, the shapes differ, or out does not fit.
 
     Notes
     -----
     Within 6 ulp of the slope or of the larger of its two terms, where the slope is a normal number: it is 0 near
-    x = -0.75, where they cancel. Hendrycks and Gimpel, "Gaussian error linear units (GELUs)", 2016.
+    x = -0.75, where they cancel. Hendrycks and Gimpel, 2016.
 
     Examples
     --------

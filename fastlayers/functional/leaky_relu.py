@@ -40,10 +40,8 @@ def leaky_relu_forward(
 
     Raises
     ------
-    TypeError
-        If x or negative_slope does not hold real numbers; if out is a bare array or of a wrong dtype.
-    ValueError
-        If negative_slope is not one number, or out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If x does not hold real numbers, negative_slope is not one number, or out is a bare array or does not fit.
 
     Notes
     -----
@@ -69,14 +67,14 @@ def _leaky_relu_forward(
 
 
 def leaky_relu_backward(dout: ArrayLike, mask: ArrayLike, negative_slope: float = 0.01, *, out: OneOut = None) -> Array:
-    r"""Gradient of leaky ReLU: dout where ``mask`` is False, else ``negative_slope * dout``.
+    r"""Gradient of leaky ReLU.
 
     Parameters
     ----------
     dout : array_like
         Gradient of the loss with respect to y; any shape, any real dtype.
     mask : array_like of bool
-        dout's shape, from `leaky_relu_forward`.
+        ``x <= 0``, from `leaky_relu_forward`.
     negative_slope : float, default 0.01
         What forward was given.
     out : ndarray or 1-tuple, optional
@@ -85,19 +83,17 @@ def leaky_relu_backward(dout: ArrayLike, mask: ArrayLike, negative_slope: float 
     Returns
     -------
     dx : ndarray
-        Gradient with respect to x, of dout's shape.
+        dout where ``mask`` is False, else ``negative_slope * dout``; of dout's shape.
 
     Raises
     ------
-    TypeError
-        If mask is not bool, or an argument does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If the shapes differ, negative_slope is not one number, or out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If dout does not hold real numbers, mask is not bool or of another shape, negative_slope is not one number, or
+        out does not fit.
 
     Notes
     -----
-    :math:`\partial y/\partial x` is 1 where :math:`x > 0`, else a; at 0, where there is none, a.
-    Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML 2013.
+    :math:`\partial y/\partial x` is 1 where :math:`x > 0`, else a; at 0, where there is none, a. Maas et al., 2013.
 
     Examples
     --------

@@ -26,12 +26,7 @@ def mean_squared_error(
 ) -> tuple[float, Array]: ...
 @overload
 def mean_squared_error(
-    y: ArrayLike,
-    t: ArrayLike,
-    *,
-    sample_weight: ArrayLike | None = ...,
-    reduction: Literal["none"],
-    out: OneOut = ...,
+    y: ArrayLike, t: ArrayLike, *, sample_weight: ArrayLike | None = ..., reduction: Literal["none"], out: OneOut = ...
 ) -> tuple[Array, Array]: ...
 def mean_squared_error(
     y: ArrayLike,

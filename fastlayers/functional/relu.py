@@ -26,19 +26,17 @@ def relu(x: ArrayLike, *, out: OneOut = None) -> Array:
     x : array_like
         Any shape, any real dtype.
     out : ndarray or 1-tuple, optional
-        Where y goes; it may be x itself.
+        Where y goes, of x's shape and dtype; it may be x itself.
 
     Returns
     -------
     y : ndarray
-        x's shape and dtype: +0.0 where ``x <= 0``, x elsewhere. NaN passes through.
+        +0.0 where ``x <= 0``, x elsewhere. NaN passes through.
 
     Raises
     ------
-    TypeError
-        If x does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If x does not hold real numbers, or out is not of its shape and dtype.
 
     See Also
     --------
@@ -81,10 +79,8 @@ def relu_forward(x: ArrayLike, *, out: tuple[Array | None, Array | None] | None 
 
     Raises
     ------
-    TypeError
-        If x does not hold real numbers; if out is a bare array or of a wrong dtype.
-    ValueError
-        If out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If x does not hold real numbers, or out is a bare array or does not fit.
 
     Notes
     -----
@@ -109,28 +105,26 @@ def _relu_forward(run: Run, x: ArrayLike, *, out: Out = None) -> tuple[Array, Ar
 
 
 def relu_backward(dout: ArrayLike, mask: ArrayLike, *, out: OneOut = None) -> Array:
-    r"""Gradient of ReLU: dout where ``mask`` is False, else 0.
+    r"""Gradient of ReLU.
 
     Parameters
     ----------
     dout : array_like
         Gradient of the loss with respect to y; any shape, any real dtype. It is not written to, unless it is `out`.
     mask : array_like of bool
-        dout's shape, from `relu_forward`.
+        Where x was not positive, as `relu_forward` says; dout's shape.
     out : ndarray or 1-tuple, optional
         Where dx goes; it may be dout itself.
 
     Returns
     -------
     dx : ndarray
-        Gradient with respect to x, of dout's shape and dtype.
+        dout where ``mask`` is False, else 0; of dout's shape and dtype.
 
     Raises
     ------
-    TypeError
-        If mask is not bool, or dout does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If the shapes differ, or out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If dout does not hold real numbers, mask is not bool or of another shape, or out does not fit.
 
     Notes
     -----

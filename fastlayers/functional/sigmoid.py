@@ -26,7 +26,7 @@ def sigmoid_forward(x: ArrayLike, *, out: OneOut = None) -> Array:
     Parameters
     ----------
     x : array_like
-        Any shape, any real dtype.
+        Any shape, any real dtype; no number overflows or warns.
     out : ndarray or 1-tuple, optional
         Where y goes; it may be x itself.
 
@@ -37,15 +37,17 @@ def sigmoid_forward(x: ArrayLike, *, out: OneOut = None) -> Array:
 
     Raises
     ------
-    TypeError
-        If x does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If x does not hold real numbers, or out does not fit.
+
+    See Also
+    --------
+    sigmoid_cross_entropy : with the loss, exact where y is near 0 or 1.
 
     Notes
     -----
-    No argument overflows or warns. Within 4 ulp where the result is a normal number; a subnormal
-    result may be 0. Saitoh, *Deep Learning from Scratch*, sections 3.2.4 and 5.5.2.
+    Within 4 ulp where the result is a normal number; a subnormal result may be 0. Saitoh, *Deep Learning from Scratch*,
+    sections 3.2.4 and 5.5.2.
 
     Examples
     --------
@@ -61,28 +63,26 @@ def _sigmoid_forward(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
 
 
 def sigmoid_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Array:
-    r"""Gradient of the sigmoid from its output: ``dout * y * (1 - y)``.
+    r"""Gradient of the sigmoid, from its output.
 
     Parameters
     ----------
     dout : array_like
         Gradient of the loss with respect to y; any shape, any real dtype.
     y : array_like
-        What `sigmoid_forward` returned; dout's shape.
+        Probabilities of dout's shape, as `sigmoid_forward` returned them.
     out : ndarray or 1-tuple, optional
         Where dx goes; it may be dout or y itself.
 
     Returns
     -------
     dx : ndarray
-        Gradient with respect to x, of dout's shape.
+        ``dout * y * (1 - y)``, of dout's shape.
 
     Raises
     ------
-    TypeError
-        If an argument does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If the shapes differ, or out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If an argument does not hold real numbers, the shapes differ, or out does not fit.
 
     Notes
     -----
@@ -91,8 +91,8 @@ def sigmoid_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Ar
 
     Examples
     --------
-    >>> sigmoid_backward([1.0, 2.0], [0.5, 0.5])
-    array([0.25, 0.5 ])
+    >>> sigmoid_backward([1.0, 2.0, 3.0], [0.5, 0.5, 1.0])
+    array([0.25, 0.5 , 0.  ])
     """
     result = backend.kernels.sigmoid_backward(dout, y, out)
     return _sigmoid_backward(backend.run, dout, y, out=out) if result is NotImplemented else result

@@ -7,10 +7,9 @@ from typing import Any, Literal, overload
 from numpy.typing import ArrayLike
 
 from .._core import backend
-from .._core.memory import Recycler
 from .._core.pairs import Pairs
 from .._core.results import Out, deliver, deliver_one
-from .._core.types import MEAN, Array, OneOut, Reduction, Run
+from .._core.types import MEAN, Array, OneOut, Outs, Reduction, Run
 from ..formulas import sigmoid_cross_entropy as formulas
 
 __all__ = ["sigmoid_cross_entropy", "sigmoid_with_loss"]
@@ -27,12 +26,7 @@ def sigmoid_cross_entropy(
 ) -> tuple[float, Array]: ...
 @overload
 def sigmoid_cross_entropy(
-    x: ArrayLike,
-    t: ArrayLike,
-    *,
-    sample_weight: ArrayLike | None = ...,
-    reduction: Literal["none"],
-    out: OneOut = ...,
+    x: ArrayLike, t: ArrayLike, *, sample_weight: ArrayLike | None = ..., reduction: Literal["none"], out: OneOut = ...
 ) -> tuple[Array, Array]: ...
 def sigmoid_cross_entropy(
     x: ArrayLike,
@@ -107,26 +101,17 @@ def _sigmoid_cross_entropy(
 
 
 def sigmoid_with_loss(
-    x: ArrayLike,
-    t: ArrayLike,
-    sample_weight: ArrayLike | None = None,
-    reduction: Reduction = MEAN,
-    out: tuple[Array | Recycler | None, Array | Recycler | None] | None = None,
+    x: ArrayLike, t: ArrayLike, out: Outs = None, sample_weight: ArrayLike | None = None, reduction: Reduction = MEAN
 ) -> tuple[float | Array, Array, Array]:
     """What the layer `SigmoidWithLoss` keeps: ``(loss, y, dx)``, `sigmoid_cross_entropy` with its probabilities y."""
     result = backend.kernels.sigmoid_with_loss(x, t, out, sample_weight, reduction)
-    return _sigmoid_with_loss(backend.run, x, t, sample_weight, reduction, out) if result is NotImplemented else result
+    return _sigmoid_with_loss(backend.run, x, t, out, sample_weight, reduction) if result is NotImplemented else result
 
 
 def _sigmoid_with_loss(
-    run: Run,
-    x: ArrayLike,
-    t: ArrayLike,
-    sample_weight: ArrayLike | None = None,
-    reduction: str = "mean",
-    out: Out = None,
+    run: Run, x: ArrayLike, t: ArrayLike, out: Out = None, *by_place: Any, **options: Any
 ) -> tuple[float | Array, Array, Array]:
-    pairs = Pairs("x", x, t, sample_weight, reduction, probabilities=True)
+    pairs = Pairs("x", x, t, *by_place, **options, probabilities=True)
     loss, y, dx = run(formulas.sigmoid_with_loss, **pairs.arguments)
     y, dx = deliver((pairs.restored(y), pairs.restored(dx)), out, ("y", "dx"))
     return pairs.loss(loss), y, dx

@@ -26,14 +26,12 @@ def silu_forward(x: ArrayLike, *, out: OneOut = None) -> Array:
     Returns
     -------
     y : ndarray
-        x's shape, in ``np.exp(x)``'s dtype. -0 at -inf; NaN stays NaN, and 0 its sign.
+        x's shape, in ``np.exp(x)``'s dtype. At least -0.279; -0 at -inf; NaN stays NaN, and 0 its sign.
 
     Raises
     ------
-    TypeError
-        If x does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If x does not hold real numbers, or out is of another shape or dtype than y.
 
     Notes
     -----
@@ -54,34 +52,31 @@ def _silu_forward(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
 
 
 def silu_backward(dout: ArrayLike, x: ArrayLike, *, out: OneOut = None) -> Array:
-    r"""Gradient of the sigmoid linear unit: ``dout * (s + x * s * (1 - s))`` with the sigmoid s.
+    r"""Gradient of SiLU.
 
     Parameters
     ----------
     dout : array_like
         Gradient of the loss with respect to y; any shape, any real dtype.
     x : array_like
-        What `silu_forward` was given; dout's shape.
+        The input of `silu_forward`, of dout's shape.
     out : ndarray or 1-tuple, optional
         Where dx goes; it may be dout or x itself.
 
     Returns
     -------
     dx : ndarray
-        Gradient with respect to x, of dout's shape.
+        ``dout * (s + x * s * (1 - s))`` with the sigmoid s of x, of dout's shape.
 
     Raises
     ------
-    TypeError
-        If an argument does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If the shapes differ, or out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If dout or x does not hold real numbers, the shapes differ, or out does not fit.
 
     Notes
     -----
     Within 4 ulp of the slope or of the larger of its terms :math:`s` and :math:`x s (1 - s)`, where the slope is a
-    normal number: it is 0 near x = -1.278, where they cancel. Elfwing, Uchibe and Doya, "Sigmoid-weighted linear
-    units for neural network function approximation in reinforcement learning", Neural Networks 107, 2018.
+    normal number: it is 0 near x = -1.278, where they cancel. Elfwing et al., 2018.
 
     Examples
     --------

@@ -19,21 +19,19 @@ def tanh_forward(x: ArrayLike, *, out: OneOut = None) -> Array:
     Parameters
     ----------
     x : array_like
-        Any shape, any real dtype.
+        Any shape, any real dtype; 0 keeps its sign.
     out : ndarray or 1-tuple, optional
         Where y goes; it may be x itself.
 
     Returns
     -------
     y : ndarray
-        x's shape, in ``np.exp(x)``'s dtype. Exactly -1 at -inf and 1 at +inf; NaN stays NaN, and 0 its sign.
+        x's shape, in ``np.exp(x)``'s dtype. Exactly -1 at -inf and 1 at +inf; NaN stays NaN.
 
     Raises
     ------
-    TypeError
-        If x does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If x does not hold real numbers, or out does not fit.
 
     Notes
     -----
@@ -54,28 +52,26 @@ def _tanh_forward(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
 
 
 def tanh_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Array:
-    r"""Gradient of the hyperbolic tangent from its output: ``dout * (1 - y**2)``.
+    r"""Gradient of the hyperbolic tangent, from its output.
 
     Parameters
     ----------
     dout : array_like
         Gradient of the loss with respect to y; any shape, any real dtype.
     y : array_like
-        What `tanh_forward` returned; dout's shape.
+        What `tanh_forward` returned, in [-1, 1]; dout's shape.
     out : ndarray or 1-tuple, optional
         Where dx goes; it may be dout or y itself.
 
     Returns
     -------
     dx : ndarray
-        Gradient with respect to x, of dout's shape.
+        ``dout * (1 - y**2)``, of dout's shape.
 
     Raises
     ------
-    TypeError
-        If an argument does not hold real numbers, or out has a wrong dtype.
-    ValueError
-        If the shapes differ, or out is read-only or of a wrong shape.
+    TypeError, ValueError
+        If dout or y does not hold real numbers, the shapes differ, or out does not fit.
 
     Notes
     -----
@@ -84,8 +80,8 @@ def tanh_backward(dout: ArrayLike, y: ArrayLike, *, out: OneOut = None) -> Array
 
     Examples
     --------
-    >>> tanh_backward([1.0, 2.0], [0.5, 0.0])
-    array([0.75, 2.  ])
+    >>> tanh_backward([1.0, 2.0, 3.0], [0.5, 0.0, -1.0])
+    array([0.75, 2.  , 0.  ])
     """
     result = backend.kernels.tanh_backward(dout, y, out)
     return _tanh_backward(backend.run, dout, y, out=out) if result is NotImplemented else result

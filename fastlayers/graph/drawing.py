@@ -58,7 +58,7 @@ def draw(picture: Picture, kind: str, engine: Engine | None = None) -> bytes:
     kind : str
         The file's suffix: ``"svg"``, ``"png"`` or ``"pdf"``.
     engine : {"graphviz", "matplotlib"}, optional
-        By default Graphviz where its ``dot`` is found, else matplotlib.
+        What draws it; by default what is there, Graphviz before matplotlib.
 
     Raises
     ------

@@ -161,13 +161,7 @@ def softmax_with_loss(
     x, t, out=None, weight=None, sample_weight=None, ignore_index=None, label_smoothing=0.0, reduction="mean"
 ):
     """(loss, y, dx) of plain scores and targets; `out` None or the layer's two recyclers for y and dx."""
-    cdef int typenum = floating_type(x)
-    cdef object y, dx
-    if not are_outs(out, 2) or order_of(x, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0:
-        return NotImplemented
-    y, dx = out_at(out, 0), out_at(out, 1)
-    if is_given(y) or is_given(dx):
-        return NotImplemented
-    y = new_like(y, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
-    dx = new_like(dx, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
-    return softmax_loss(x, t, y, dx, weight, sample_weight, ignore_index, label_smoothing, reduction)
+    return softmax_loss(
+        x, t, array_of_layer(out, 0, x), array_of_layer(out, 1, x), weight, sample_weight, ignore_index,
+        label_smoothing, reduction,
+    )

@@ -6,7 +6,7 @@ exp(x) - 1 = 2**n (e**r - 1) + (2**n - 1) rounds once, so it keeps its digits wh
 
 cdef inline floating elu_formula(floating x, floating alpha, floating low, floating _high) noexcept nogil:
     cdef floating scale, less_1
-    less_1 = exp_less_1(low if x < low else x, <floating> 0, exp_bias(<floating> 0), &scale)
+    less_1 = exp_less_1(low if x < low else x, exp_bias(<floating> 0), &scale)
     return x if x >= <floating> 0 else alpha * multiply_add(less_1, scale, scale - <floating> 1)
 
 

@@ -5,16 +5,8 @@ cdef inline floating leaky_relu_formula(floating x, floating slope, floating _lo
     return slope * x if x <= <floating> 0 else x
 
 
-cdef inline floating leaky_relu_choice(floating value, bint masked, floating slope) noexcept nogil:
-    return slope * value if masked else value
-
-
 cdef void leaky_relu_forward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     mask_task(work, start, stop, leaky_relu_formula, leaky_relu_formula)
-
-
-cdef void leaky_relu_backward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    mask_slope_task(work, start, stop, leaky_relu_choice, leaky_relu_choice)
 
 
 def leaky_relu_forward(x, negative_slope=0.01, out=None):
@@ -22,6 +14,14 @@ def leaky_relu_forward(x, negative_slope=0.01, out=None):
     if not PyFloat_CheckExact(negative_slope):
         return NotImplemented
     return elementwise_with_mask(leaky_relu_forward_task, x, None, PyFloat_AS_DOUBLE(negative_slope), out)
+
+
+cdef inline floating leaky_relu_choice(floating value, bint masked, floating slope) noexcept nogil:
+    return slope * value if masked else value
+
+
+cdef void leaky_relu_backward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    mask_slope_task(work, start, stop, leaky_relu_choice, leaky_relu_choice)
 
 
 def leaky_relu_backward(dout, mask, negative_slope=0.01, out=None):

@@ -6,7 +6,8 @@ x is the output y of a network.
 
 
 cdef double squared_errors(
-    const LossWork *work, const floating *y, const floating *same_type, floating *dx, Py_ssize_t start, Py_ssize_t stop
+    const LossWork *work, const floating *y, const floating *same_type, floating *_y, floating *dx, Py_ssize_t start,
+    Py_ssize_t stop,
 ) noexcept nogil:
     """The numbers start to stop: their gradients into dx; returns the sum of their losses."""
     cdef floating[CHUNK] converted
@@ -30,19 +31,8 @@ cdef double squared_errors(
     return exact(total, lost)
 
 
-cdef void mean_squared_error_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    cdef const LossWork *work = <const LossWork *> of
-    cdef Py_ssize_t block, first, last
-    for block in range(start, stop):
-        first, last = start_of_block(work, block), start_of_block(work, block + 1)
-        if work.typenum == NPY_FLOAT:
-            work.block_losses[block] = squared_errors(
-                work, <const float *> work.x.data, <const float *> work.t.data, <float *> work.dx.data, first, last
-            )
-        else:
-            work.block_losses[block] = squared_errors(
-                work, <const double *> work.x.data, <const double *> work.t.data, <double *> work.dx.data, first, last
-            )
+cdef void mean_squared_error_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    losses_task(work, start, stop, start_of_chunks, squared_errors, squared_errors)
 
 
 def mean_squared_error(y, t, out=None, sample_weight=None, reduction="mean"):

@@ -10,7 +10,7 @@ cdef inline floating sigmoid_formula(floating x, floating _option, floating low,
     cdef floating scale, less_1, minus_x = -x
     minus_x = low if minus_x < low else minus_x
     minus_x = high if minus_x > high else minus_x
-    less_1 = exp_less_1(minus_x, <floating> 0, exp_bias(<floating> 0), &scale)
+    less_1 = exp_less_1(minus_x, exp_bias(<floating> 0), &scale)
     return <floating> 1 / multiply_add(less_1 + <floating> 1, scale, <floating> 1)
 
 

@@ -35,13 +35,8 @@ cdef bint targets_are_probabilities(const LossWork *work) noexcept nogil:
 
 
 cdef double binary_losses(
-    const LossWork *work,
-    const floating *x,
-    const floating *same_type,
-    floating *y,
-    floating *dx,
-    Py_ssize_t start,
-    Py_ssize_t stop,
+    const LossWork *work, const floating *x, const floating *same_type, floating *y, floating *dx,
+    Py_ssize_t start, Py_ssize_t stop,
 ) noexcept nogil:
     """The numbers start to stop: their gradients into dx, probabilities into y; returns the sum of their losses."""
     cdef floating[CHUNK] converted
@@ -82,23 +77,8 @@ cdef double binary_losses(
     return exact(total, lost)
 
 
-cdef void sigmoid_cross_entropy_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    cdef const LossWork *work = <const LossWork *> of
-    cdef const char *x = work.x.data
-    cdef const char *t = work.t.data
-    cdef char *y = work.y.data
-    cdef char *dx = work.dx.data
-    cdef Py_ssize_t block, first, last
-    for block in range(start, stop):
-        first, last = start_of_block(work, block), start_of_block(work, block + 1)
-        if work.typenum == NPY_FLOAT:
-            work.block_losses[block] = binary_losses(
-                work, <const float *> x, <const float *> t, <float *> y, <float *> dx, first, last
-            )
-        else:
-            work.block_losses[block] = binary_losses(
-                work, <const double *> x, <const double *> t, <double *> y, <double *> dx, first, last
-            )
+cdef void sigmoid_cross_entropy_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    losses_task(work, start, stop, start_of_chunks, binary_losses, binary_losses)
 
 
 def sigmoid_cross_entropy(x, t, out=None, sample_weight=None, reduction="mean"):
@@ -111,15 +91,7 @@ def sigmoid_cross_entropy(x, t, out=None, sample_weight=None, reduction="mean"):
 
 def sigmoid_with_loss(x, t, out=None, sample_weight=None, reduction="mean"):
     """(loss, y, dx) of plain logits and targets; `out` None or the layer's two recyclers for y and dx."""
-    cdef int typenum = floating_type(x)
-    cdef object y, dx
-    if not are_outs(out, 2) or order_of(x, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0:
-        return NotImplemented
-    y, dx = out_at(out, 0), out_at(out, 1)
-    if is_given(y) or is_given(dx):
-        return NotImplemented
-    y = new_like(y, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
-    dx = new_like(dx, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
     return paired_loss(
-        sigmoid_cross_entropy_task, targets_are_probabilities, 8, x, t, y, dx, sample_weight, reduction
+        sigmoid_cross_entropy_task, targets_are_probabilities, 8, x, t, array_of_layer(out, 0, x),
+        array_of_layer(out, 1, x), sample_weight, reduction,
     )

@@ -163,12 +163,7 @@ cdef double one_row(
 
 
 cdef double rows_loop(
-    const LossWork *work,
-    const floating *x,
-    const floating *t,
-    floating *y,
-    floating *dx,
-    Py_ssize_t start,
+    const LossWork *work, const floating *x, const floating *t, floating *y, floating *dx, Py_ssize_t start,
     Py_ssize_t stop,
 ) noexcept nogil:
     """The rows start to stop; returns the sum of their losses."""
@@ -197,25 +192,12 @@ cdef double rows_loop(
     return exact(total, lost)
 
 
-cdef void softmax_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    """The blocks of rows start to stop; each leaves its loss in its place."""
-    cdef const LossWork *work = <const LossWork *> of
-    cdef const char *x = work.x.data
-    cdef char *y = work.y.data
-    cdef char *dx = work.dx.data
-    cdef Py_ssize_t block, first, last
-    cdef const char *t = work.t.data if work.label_type == SOFT_TARGETS else NULL
-    for block in range(start, stop):
-        first = work.rows // work.blocks * block + min(block, work.rows % work.blocks)
-        last = work.rows // work.blocks * (block + 1) + min(block + 1, work.rows % work.blocks)
-        if work.typenum == NPY_FLOAT:
-            work.block_losses[block] = rows_loop(
-                work, <const float *> x, <const float *> t, <float *> y, <float *> dx, first, last
-            )
-        else:
-            work.block_losses[block] = rows_loop(
-                work, <const double *> x, <const double *> t, <double *> y, <double *> dx, first, last
-            )
+cdef inline Py_ssize_t start_of_rows(const LossWork *work, Py_ssize_t block) noexcept nogil:
+    return work.rows // work.blocks * block + min(block, work.rows % work.blocks)
+
+
+cdef void softmax_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    losses_task(work, start, stop, start_of_rows, rows_loop, rows_loop)
 
 
 cdef double softmax_rows(LossWork *work, const Call *call) except? -1:

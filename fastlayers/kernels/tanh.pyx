@@ -26,23 +26,13 @@ cdef inline floating tanh_formula(floating x, floating _option, floating _low, f
     cdef floating scale, less_1, m, twice = <floating> 2 * magnitude(x)
     high = high / <floating> 4 if floating is float else high / <floating> 16  # 22.2 and 44.4, where m + 2 rounds to m
     twice = high if twice > high else twice  # false for NaN, which stays
-    less_1 = exp_less_1(twice, <floating> 0, exp_bias(<floating> 0), &scale)
+    less_1 = exp_less_1(twice, exp_bias(<floating> 0), &scale)
     m = multiply_add(less_1, scale, scale - <floating> 1)
     return with_sign(m / (m + <floating> 2), x)
 
 
-cdef inline floating tanh_slope(
-    floating dout, floating y, floating _option, floating _low, floating _high
-) noexcept nogil:
-    return dout * ((<floating> 1 - y) * (<floating> 1 + y))
-
-
 cdef void tanh_forward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     map_task(work, start, stop, tanh_formula, tanh_formula)
-
-
-cdef void tanh_backward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    slope_task(work, start, stop, tanh_slope, tanh_slope)
 
 
 declare("tanh_forward", tanh_forward_task)
@@ -51,6 +41,16 @@ declare("tanh_forward", tanh_forward_task)
 def tanh_forward(x, out=None):
     """y of a plain array; `out` None or an array."""
     return elementwise(tanh_forward_task, x, 0, out, 4)
+
+
+cdef inline floating tanh_slope(
+    floating dout, floating y, floating _option, floating _low, floating _high
+) noexcept nogil:
+    return dout * ((<floating> 1 - y) * (<floating> 1 + y))
+
+
+cdef void tanh_backward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    slope_task(work, start, stop, tanh_slope, tanh_slope)
 
 
 def tanh_backward(dout, y, out=None):

@@ -26,6 +26,11 @@ class Elementwise(LayerBase):
     def __init__(self) -> None:
         self._memory = recycler(), recycler()
 
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        y: Array = self._forward(x)
+        return y
+
     @classmethod
     def _family(cls) -> str:
         """The name of its files, by which estimators and the command know it."""
@@ -35,16 +40,16 @@ class Elementwise(LayerBase):
 class KeepsMask(Elementwise):
     """Whose derivative at each number depends on which of two it is."""
 
-    _keeps = "mask"
+    _keeps: ClassVar[str | None] = "mask"
+    _forward: ClassVar[Callable[..., tuple[Array, Array]]]
     _memory: Any = ((None, None), None)
+    mask: Array | None = None
 
     def __init__(self) -> None:
-        self.mask: Array | None = None
         self._memory = (recycler(), recycler()), recycler()
 
     def forward(self, x: ArrayLike) -> Array:
         """y, of x's shape."""
-        y: Array
         y, self.mask = self._forward(x, out=self._memory[0])
         return y
 
@@ -59,20 +64,12 @@ class KeepsOutput(Elementwise):
     """Whose derivative follows from its result."""
 
     _keeps = "out"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.out: Array | None = None
+    _forward: ClassVar[Callable[..., Array]]
+    out: Array | None = None
 
     def forward(self, x: ArrayLike) -> Array:
         """y, of x's shape."""
-        y: Array = self._forward(x, out=self._memory[0])
-        self.out = y
-        return y
-
-    def predict(self, x: ArrayLike) -> Array:
-        """y, and nothing is kept."""
-        y: Array = self._forward(x)
+        self.out = y = self._forward(x, out=self._memory[0])
         return y
 
     def backward(self, dout: ArrayLike) -> Array:
@@ -83,31 +80,70 @@ class KeepsOutput(Elementwise):
 
 
 class KeepsInput(Elementwise):
-    """Whose derivative is computed from its input, and which may have options."""
+    """Whose derivative is computed from its input."""
 
     _keeps = "x"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.x: Array | None = None
+    _forward: ClassVar[Callable[..., Array]]
+    x: Array | None = None
 
     def forward(self, x: ArrayLike) -> Array:
         """y, of x's shape; x is kept by reference."""
-        y: Array = self._forward(x, *self._factors(), out=self._memory[0])
+        y = self._forward(x, out=self._memory[0])
         self.x = x if type(x) is np.ndarray else np.asarray(x)
-        return y
-
-    def predict(self, x: ArrayLike) -> Array:
-        """y, and nothing is kept."""
-        y: Array = self._forward(x, *self._factors())
         return y
 
     def backward(self, dout: ArrayLike) -> Array:
         """dx, of dout's shape. RuntimeError before forward."""
         if self.x is None:
             raise no_forward(self)
-        return self._backward(dout, self.x, *self._factors(), out=self._memory[1])
+        return self._backward(dout, self.x, out=self._memory[1])
 
-    def _factors(self) -> tuple[Any, ...]:
-        """What the functions take beside arrays."""
-        return ()
+
+class TakesOption(Elementwise):
+    """Whose functions take its option after the arrays."""
+
+    _option: ClassVar[str]  # its name: to ask for it by that is faster than any call
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.options and not hasattr(cls, "_option"):
+            (cls._option,) = cls.options
+
+
+class KeepsMaskAndOption(TakesOption, KeepsMask):
+    """The same with an option."""
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape."""
+        y, self.mask = self._forward(x, getattr(self, self._option), out=self._memory[0])
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        return self._forward(x, getattr(self, self._option))[0]
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape; dout is left as it is. RuntimeError before forward."""
+        if self.mask is None:
+            raise no_forward(self)
+        return self._backward(dout, self.mask, getattr(self, self._option), out=self._memory[1])
+
+
+class KeepsInputAndOption(TakesOption, KeepsInput):
+    """The same with an option."""
+
+    def forward(self, x: ArrayLike) -> Array:
+        """y, of x's shape; x is kept by reference."""
+        y = self._forward(x, getattr(self, self._option), out=self._memory[0])
+        self.x = x if type(x) is np.ndarray else np.asarray(x)
+        return y
+
+    def predict(self, x: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        return self._forward(x, getattr(self, self._option))
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape. RuntimeError before forward."""
+        if self.x is None:
+            raise no_forward(self)
+        return self._backward(dout, self.x, getattr(self, self._option), out=self._memory[1])

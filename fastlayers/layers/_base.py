@@ -110,8 +110,8 @@ class LayerBase(Declared):
         def predict(self, x: ArrayLike) -> Array: ...
         def backward(self, dout: ArrayLike) -> Array: ...
 
-    # What forward keeps for backward, by which `_program` runs a layer: "mask", "out" or "x" of an elementwise function,
-    # whose kernels are given arrays, options and memory; "affine"; None where only its methods know.
+    # What forward keeps for backward, by which `_program` runs a layer: "mask", "out" or "x" of a function of each
+    # number, whose kernels are given arrays, options and memory; "affine"; None where only its methods know.
     _keeps: ClassVar[str | None] = None
 
     # Whether backward takes need_dx, and without it leaves dx out.

@@ -101,12 +101,12 @@ class SoftmaxWithLoss(Loss):
         loss, self.y, self._dx = self._forward(
             x,
             t,
+            self._memory,
             self.weight,
             sample_weight,
             self.ignore_index,
             self.label_smoothing,
             self.reduction,
-            self._memory,
         )
         self.loss, self.t = loss, t
         return loss

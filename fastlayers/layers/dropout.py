@@ -12,11 +12,10 @@ from .._core import arguments
 from .._core.options import FRACTION, Option
 from .._core.types import Array
 from ..functional.dropout import dropout_backward, dropout_forward
-from ._activation import KeepsMask
-from ._base import no_forward
+from ._activation import KeepsMaskAndOption
 
 
-class Dropout(KeepsMask):
+class Dropout(KeepsMaskAndOption):
     r"""Dropout: in training each value becomes 0 with probability p, and else is scaled by ``1 / (1 - p)``.
 
     Parameters
@@ -65,8 +64,7 @@ class Dropout(KeepsMask):
     options: ClassVar[Mapping[str, Option]] = {"p": FRACTION}
 
     _keeps = None  # its forward draws first
-    _forward = staticmethod(dropout_forward)
-    _backward = staticmethod(dropout_backward)
+    _forward, _backward = staticmethod(dropout_forward), staticmethod(dropout_backward)
 
     def __init__(self, p: float = 0.5, rng: Any = None) -> None:
         super().__init__()
@@ -76,16 +74,9 @@ class Dropout(KeepsMask):
     def forward(self, x: ArrayLike) -> Array:
         """y, of x's shape."""
         draws = self.rng.random(np.shape(x), dtype=np.float32)
-        y: Array
         y, self.mask = self._forward(x, draws, self.p, out=self._memory[0])
         return y
 
     def predict(self, x: ArrayLike) -> Array:
         """X itself, as an array: for prediction nothing is dropped."""
         return x if type(x) is np.ndarray else arguments.real("x", x)
-
-    def backward(self, dout: ArrayLike) -> Array:
-        """dx, of dout's shape. RuntimeError before forward."""
-        if self.mask is None:
-            raise no_forward(self)
-        return self._backward(dout, self.mask, self.p, out=self._memory[1])

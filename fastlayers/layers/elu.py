@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from .._core import arguments
 from .._core.options import FINITE, Option
 from ..functional.elu import elu_backward, elu_forward
-from ._activation import KeepsInput
+from ._activation import KeepsInputAndOption
 
 
-class Elu(KeepsInput):
+class Elu(KeepsInputAndOption):
     r"""Exponential linear unit, ``y = x`` where ``x > 0``, else ``alpha * (exp(x) - 1)``.
 
     Parameters
@@ -34,8 +33,7 @@ class Elu(KeepsInput):
     -----
     Forward: :math:`y = x` where :math:`x > 0`, else :math:`\alpha (e^x - 1)`. Backward, with
     :math:`dout = \partial L / \partial y`: :math:`\partial L / \partial x = dout` where :math:`x > 0`, else
-    :math:`dout \, \alpha e^x`. Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by
-    exponential linear units (ELUs)", ICLR 2016.
+    :math:`dout \, \alpha e^x`. Clevert et al., 2016.
 
     Examples
     --------
@@ -51,14 +49,8 @@ class Elu(KeepsInput):
 
     options: ClassVar[Mapping[str, Option]] = {"alpha": FINITE}
 
-    _forward = staticmethod(elu_forward)
-    _backward = staticmethod(elu_backward)
+    _forward, _backward = staticmethod(elu_forward), staticmethod(elu_backward)
 
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__()
-        self.alpha = arguments.number("alpha", alpha)
-        if not math.isfinite(self.alpha):
-            raise ValueError(f"alpha must be finite, not {self.alpha}")
-
-    def _factors(self) -> tuple[Any, ...]:
-        return (self.alpha,)
+        self.alpha = arguments.finite("alpha", alpha)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import ClassVar
 
-from numpy.typing import ArrayLike
-
 from .._core import arguments
 from .._core.options import FINITE, Option
-from .._core.types import Array
 from ..functional.leaky_relu import leaky_relu_backward, leaky_relu_forward
-from ._activation import KeepsMask
-from ._base import no_forward
+from ._activation import KeepsMaskAndOption
 
 
-class LeakyRelu(KeepsMask):
+class LeakyRelu(KeepsMaskAndOption):
     r"""Leaky rectified linear unit, ``y = x`` where ``x > 0``, else ``negative_slope * x``.
 
     Parameters
@@ -28,7 +23,7 @@ class LeakyRelu(KeepsMask):
     ----------
     negative_slope : float
     mask : ndarray of bool or None
-        ``x <= 0`` of the last forward.
+        ``x <= 0`` of the last forward: where the slope is `negative_slope`.
 
     See Also
     --------
@@ -38,8 +33,7 @@ class LeakyRelu(KeepsMask):
     -----
     Forward, with the negative slope a: :math:`y = x` where :math:`x > 0`, else :math:`a x`. Backward, with
     :math:`dout = \partial L / \partial y`: :math:`\partial L / \partial x = dout` where :math:`x > 0`, else
-    :math:`a \, dout`.
-    Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML 2013.
+    :math:`a \, dout`. Maas et al., 2013.
 
     Examples
     --------
@@ -55,27 +49,8 @@ class LeakyRelu(KeepsMask):
 
     options: ClassVar[Mapping[str, Option]] = {"negative_slope": FINITE}
 
-    _forward = staticmethod(leaky_relu_forward)
-    _backward = staticmethod(leaky_relu_backward)
+    _forward, _backward = staticmethod(leaky_relu_forward), staticmethod(leaky_relu_backward)
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         super().__init__()
-        self.negative_slope = arguments.number("negative_slope", negative_slope)
-        if not math.isfinite(self.negative_slope):
-            raise ValueError(f"negative_slope must be finite, not {self.negative_slope}")
-
-    def forward(self, x: ArrayLike) -> Array:
-        """y, of x's shape."""
-        y: Array
-        y, self.mask = self._forward(x, self.negative_slope, out=self._memory[0])
-        return y
-
-    def predict(self, x: ArrayLike) -> Array:
-        """y, and nothing is kept."""
-        return self._forward(x, self.negative_slope)[0]
-
-    def backward(self, dout: ArrayLike) -> Array:
-        """dx, of dout's shape. RuntimeError before forward."""
-        if self.mask is None:
-            raise no_forward(self)
-        return self._backward(dout, self.mask, self.negative_slope, out=self._memory[1])
+        self.negative_slope = arguments.finite("negative_slope", negative_slope)

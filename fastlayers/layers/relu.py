@@ -41,8 +41,7 @@ class Relu(KeepsMask):
     Relu()
     """
 
-    _forward = staticmethod(relu_forward)
-    _backward = staticmethod(relu_backward)
+    _forward, _backward = staticmethod(relu_forward), staticmethod(relu_backward)
     _predict = staticmethod(relu)
 
     def predict(self, x: ArrayLike) -> Array:

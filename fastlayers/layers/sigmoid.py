@@ -35,5 +35,4 @@ class Sigmoid(KeepsOutput):
     Sigmoid()
     """
 
-    _forward = staticmethod(sigmoid_forward)
-    _backward = staticmethod(sigmoid_backward)
+    _forward, _backward = staticmethod(sigmoid_forward), staticmethod(sigmoid_backward)

@@ -19,17 +19,12 @@ class SigmoidWithLoss(Loss):
     Parameters
     ----------
     reduction : {"mean", "sum", "none"}, default "mean"
-        As for `fastlayers.sigmoid_cross_entropy`; it may be set later too.
+        Whether the loss is the mean over all numbers, their sum, or each number's own; it may be set later too.
 
     Attributes
     ----------
-    reduction : str
-    loss : float, ndarray or None
-        That of the last forward; with ``"none"`` of t's shape.
-    y : ndarray or None
-        Its probabilities, of x's shape.
-    t : array_like or None
-        Its targets, as given.
+    loss, y, t
+        Of the last forward: the loss, the probabilities in x's shape, and the targets as given; None before it.
 
     See Also
     --------
@@ -60,7 +55,7 @@ class SigmoidWithLoss(Loss):
 
     def forward(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of logits x against targets t: a float, or with ``reduction="none"`` an array."""
-        loss, self.y, self._dx = self._forward(x, t, sample_weight, self.reduction, self._memory)
+        loss, self.y, self._dx = self._forward(x, t, self._memory, sample_weight, self.reduction)
         self.loss, self.t = loss, t
         return loss
 

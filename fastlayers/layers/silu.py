@@ -12,7 +12,7 @@ class Silu(KeepsInput):
     Attributes
     ----------
     x : ndarray or None
-        The input of the last forward.
+        The last forward's input.
 
     See Also
     --------
@@ -21,21 +21,21 @@ class Silu(KeepsInput):
     Notes
     -----
     Forward: :math:`y = x s` with the sigmoid :math:`s = 1 / (1 + e^{-x})`. Backward, with
-    :math:`dout = \partial L / \partial y`: :math:`\partial L / \partial x = dout \, (s + x s (1 - s))`. Elfwing, Uchibe
-    and Doya, "Sigmoid-weighted linear units for neural network function approximation in reinforcement learning",
-    Neural Networks 107, 2018.
+    :math:`dout = \partial L / \partial y`: :math:`\partial L / \partial x = dout \, (s + x s (1 - s))`. Elfwing et al.,
+    2018.
 
     Examples
     --------
     >>> import numpy as np
     >>> layer = Silu()
-    >>> layer.forward(np.array([2.0, 0.0, -1.0])).round(6)
-    array([ 1.761594,  0.      , -0.268941])
-    >>> layer.backward(np.array([1.0, 1.0, 10.0])).round(6)
-    array([1.090784, 0.5     , 0.723295])
+    >>> layer.forward(np.array([[2.0], [-1.0]])).round(6)
+    array([[ 1.761594],
+           [-0.268941]])
+    >>> layer.backward(np.array([[1.0], [10.0]])).round(6)
+    array([[1.090784],
+           [0.723295]])
     >>> layer
     Silu()
     """
 
-    _forward = staticmethod(silu_forward)
-    _backward = staticmethod(silu_backward)
+    _forward, _backward = staticmethod(silu_forward), staticmethod(silu_backward)

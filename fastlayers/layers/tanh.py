@@ -12,7 +12,7 @@ class Tanh(KeepsOutput):
     Attributes
     ----------
     out : ndarray or None
-        y of the last forward.
+        The last forward's y, in [-1, 1].
 
     See Also
     --------
@@ -35,5 +35,4 @@ class Tanh(KeepsOutput):
     Tanh()
     """
 
-    _forward = staticmethod(tanh_forward)
-    _backward = staticmethod(tanh_backward)
+    _forward, _backward = staticmethod(tanh_forward), staticmethod(tanh_backward)

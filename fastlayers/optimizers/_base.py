@@ -41,8 +41,14 @@ class Optimizer(Described):
     clip_norm: float | None = None
     t: int = 0
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
+    def __init__(self, lr: Rate = 0.01, weight_decay: float = 0.0, clip_norm: float | None = None) -> None:
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.t = 0
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
         if cls.__module__.startswith("fastlayers.") and not cls._pure:
             cls._own = cls
             cls._numbers = tuple(f"_{name}" if hasattr(cls, f"_{name}") else name for name in [*cls._factors][1:])
@@ -78,7 +84,7 @@ class Optimizer(Described):
             params, grads = [np.asarray(param) for param in params], [np.asarray(grad) for grad in grads]
             arrays = [_state(state, keys, params) for state in states]
             if compiled is None or compiled(params, grads, *arrays, *numbers) is NotImplemented:
-                backend.run_reference(rule, params, grads, *arrays, *numbers)
+                rule(params, grads, *arrays, *numbers)
         self.t += 1
 
 

@@ -24,7 +24,7 @@ class Adam(Optimizer):
     weight_decay : float, default 0
         How much of each weight is added to its gradient. The means see it too: `AdamW` has it apart from them.
     clip_norm : float, optional
-        The largest norm that all gradients together may have.
+        As for `SGD`.
 
     Attributes
     ----------
@@ -64,13 +64,10 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
     ) -> None:
-        self.lr = lr
+        super().__init__(lr, weight_decay, clip_norm)
         self.beta1 = beta1
         self.beta2 = beta2
         self.eps = eps
-        self.weight_decay = weight_decay
-        self.clip_norm = clip_norm
-        self.t = 0
         self.m: dict[Any, Array] = {}
         self.v: dict[Any, Array] = {}
 
@@ -85,23 +82,17 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    lr : float or callable, default 0.001
-        Learning rate :math:`\eta`, or a schedule of it.
-    beta1, beta2 : float, default 0.9 and 0.999
-        Decay of the two means.
-    eps : float, default 1e-8
-        Keeps the division finite.
+    lr, beta1, beta2, eps : float, default 0.001, 0.9, 0.999 and 1e-8
+        As for `Adam`; lr may be a schedule here too.
     weight_decay : float, default 0.01
         :math:`\lambda`: each weight loses :math:`\eta \lambda` of itself before Adam's step.
     clip_norm : float, optional
-        The largest norm that all gradients together may have.
+        As for `SGD`.
 
     Attributes
     ----------
-    m, v : dict
-        The two means of each parameter, by position or key.
-    t : int
-        How many updates there have been.
+    m, v, t : dict, dict and int
+        As those of `Adam`.
 
     Notes
     -----

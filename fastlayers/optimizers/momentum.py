@@ -22,10 +22,8 @@ class Momentum(Optimizer):
     nesterov : bool, default False
         Look ahead to where the velocity will lead: :math:`\theta \leftarrow \theta + \alpha v - \eta\,g`, with the
         new v, as in scikit-learn.
-    weight_decay : float, default 0
-        How much of each weight is added to its gradient.
-    clip_norm : float, optional
-        The largest norm that all gradients together may have.
+    weight_decay, clip_norm : float, default 0 and None
+        As for `SGD`.
 
     Attributes
     ----------
@@ -59,10 +57,6 @@ class Momentum(Optimizer):
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
     ) -> None:
-        self.lr = lr
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.weight_decay = weight_decay
-        self.clip_norm = clip_norm
-        self.t = 0
+        super().__init__(lr, weight_decay, clip_norm)
+        self.momentum, self.nesterov = momentum, nesterov
         self.v: dict[Any, Array] = {}

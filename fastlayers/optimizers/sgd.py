@@ -43,7 +43,4 @@ class SGD(Optimizer):
     _factors: ClassVar = {"lr": arguments.number, **DECAY_AND_CLIPPING}
 
     def __init__(self, lr: Rate = 0.01, *, weight_decay: float = 0.0, clip_norm: float | None = None) -> None:
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.clip_norm = clip_norm
-        self.t = 0
+        super().__init__(lr, weight_decay, clip_norm)

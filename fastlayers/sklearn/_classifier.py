@@ -125,7 +125,7 @@ class MLPClassifier(Scored, ClassifierMixin, Perceptron):
 
         Returns
         -------
-        self : object
+        self : MLPClassifier
             The estimator itself.
 
         Raises
@@ -159,7 +159,7 @@ class MLPClassifier(Scored, ClassifierMixin, Perceptron):
         Parameters
         ----------
         X : array_like or sparse matrix
-            ``(N, D)``.
+            As for `predict`.
 
         Returns
         -------
@@ -175,7 +175,7 @@ class MLPClassifier(Scored, ClassifierMixin, Perceptron):
         Parameters
         ----------
         X : array_like or sparse matrix
-            ``(N, D)``.
+            ``(N, D)``, as for `predict_proba`.
 
         Returns
         -------

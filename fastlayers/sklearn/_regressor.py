@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 
 from .._core.types import Array
 from ..layers import MeanSquaredError
@@ -17,7 +16,7 @@ from ._documentation import documented
 from ._finite import in_range
 from ._losses import PoissonWithLoss
 from ._parameters import CONSTRAINTS
-from ._perceptron import Perceptron, has_partial_fit
+from ._perceptron import Perceptron
 from ._scored import Scored
 
 __all__ = ["MLPRegressor"]
@@ -48,8 +47,8 @@ class MLPRegressor(Scored, RegressorMixin, Perceptron, _Loss):
 
     See Also
     --------
-    MLPClassifier : classes in place of numbers.
-    sklearn.neural_network.MLPRegressor : the one that this takes the place of.
+    MLPClassifier : for y of classes.
+    sklearn.neural_network.MLPRegressor : whose place this takes.
 
     Notes
     -----
@@ -57,8 +56,8 @@ class MLPRegressor(Scored, RegressorMixin, Perceptron, _Loss):
 
     Examples
     --------
-    >>> from sklearn.datasets import make_regression
-    >>> X, y = make_regression(n_samples=200, n_features=5, random_state=0)
+    >>> from sklearn import datasets
+    >>> X, y = datasets.make_regression(n_samples=200, n_features=5, random_state=0)
     >>> regressor = MLPRegressor(hidden_layer_sizes=(16,), solver="lbfgs", tol=1, random_state=0)
     >>> regressor.fit(X, y).score(X, y) > 0.99
     True
@@ -96,44 +95,13 @@ class MLPRegressor(Scored, RegressorMixin, Perceptron, _Loss):
             return float("nan")
         return float(r2_score(targets, expected, sample_weight=weights))
 
-    @available_if(has_partial_fit)
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> Self:
-        """Train on X and y once more, batch by batch; with ``early_stopping`` an epoch of one training (see the Notes).
-
-        Parameters
-        ----------
-        X, y, sample_weight, X_val, y_val, sample_weight_val : array_like
-            As for `fit`.
-
-        Returns
-        -------
-        self : object
-            The estimator itself.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As `fit` does.
-        """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
-
     def predict(self, X: Any) -> Array:
         """The numbers of each sample.
 
         Parameters
         ----------
         X : array_like or sparse matrix
-            ``(N, D)``.
+            ``(N, D)`` samples.
 
         Returns
         -------

@@ -11,8 +11,8 @@ cdef object elementwise(Task task, object x, double option, object out, Py_ssize
         if order == 0:
             return NotImplemented
         out = new_like(out, x, typenum, order)
-    begin(&call)
     work.typenum, work.option = typenum, option
+    begin(&call)
     order = take(&call, &work.x, x, typenum, order)
     work.x.replaceable = True
     if order == 0 or take_like(&call, &work.y, out, x, typenum, order) == 0 or not is_result(&call):

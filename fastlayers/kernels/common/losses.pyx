@@ -69,3 +69,53 @@ cdef object array_for(object out, object x):
     if order_of(x, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0:
         return None
     return new_like(out, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
+
+
+cdef object array_of_layer(object out, int i, object x):
+    """Another of x's shape for what a layer keeps, from recycler i of its two; where x or `out` is not plain,
+    `NotImplemented`, which is taken for no array."""
+    cdef int typenum = floating_type(x)
+    cdef object given
+    if not are_outs(out, 2) or order_of(x, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0:
+        return NotImplemented
+    given = out_at(out, i)
+    return NotImplemented if is_given(given) else new_like(given, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
+
+
+ctypedef double (*FloatLosses)(
+    const LossWork *work, const float *x, const float *t, float *y, float *dx, Py_ssize_t start, Py_ssize_t stop
+) noexcept nogil
+ctypedef double (*DoubleLosses)(
+    const LossWork *work, const double *x, const double *t, double *y, double *dx, Py_ssize_t start, Py_ssize_t stop
+) noexcept nogil
+ctypedef Py_ssize_t (*StartOfBlock)(const LossWork *work, Py_ssize_t block) noexcept nogil
+
+
+cdef inline void losses_task(
+    const void *of,
+    Py_ssize_t start,
+    Py_ssize_t stop,
+    StartOfBlock start_of,
+    FloatLosses losses,
+    DoubleLosses losses_of_double,
+) noexcept nogil:
+    """The blocks start to stop, each of which leaves its loss in its place; a family's task is one call of this.
+
+    t is NULL where it holds labels, or targets of another type than x's.
+    """
+    cdef const LossWork *work = <const LossWork *> of
+    cdef const char *t = work.t.data if work.label_type == SOFT_TARGETS else NULL
+    cdef const char *x = work.x.data
+    cdef char *y = work.y.data
+    cdef char *dx = work.dx.data
+    cdef Py_ssize_t block, first, last
+    for block in range(start, stop):
+        first, last = start_of(work, block), start_of(work, block + 1)
+        if work.typenum == NPY_FLOAT:
+            work.block_losses[block] = losses(
+                work, <const float *> x, <const float *> t, <float *> y, <float *> dx, first, last
+            )
+        else:
+            work.block_losses[block] = losses_of_double(
+                work, <const double *> x, <const double *> t, <double *> y, <double *> dx, first, last
+            )

@@ -82,30 +82,26 @@ cdef inline floating exp_bias(floating m) noexcept nogil:
         return 6755399441056767.0 - m
 
 
-cdef inline floating exp_less_1(floating x, floating low, floating bias, floating *scale) noexcept nogil:
-    """e**r - 1, where e**(x - low) / 2**m = e**r * scale, low being what x's rounding left, or 0; see `exp`."""
+cdef inline floating power_of_two(floating k) noexcept nogil:
+    """2**n, with n and the exponent's own bias in the low bits of k, as `exp_bias` puts them there."""
+    cdef uint32_t bits
+    cdef uint64_t wide
+    cdef floating power
     if floating is float:
-        return exp_of_rate(
-            x, low, <float> 1, <float> 1.44269504088896341, <float> 0.693359375, <float> -2.12194440054690583e-4, bias,
-            scale,
-        )
+        memcpy(&bits, &k, sizeof(bits))
+        bits <<= 23
+        memcpy(&power, &bits, sizeof(bits))
     else:
-        return exp_of_rate(x, low, 1.0, 1.44269504088896341, 0.69314575195312500, 1.42860682030941723e-6, bias, scale)
+        memcpy(&wide, &k, sizeof(wide))
+        wide <<= 52
+        memcpy(&power, &wide, sizeof(wide))
+    return power
 
 
-cdef inline floating exp_of_rate(
-    floating x,
-    floating low,
-    floating rate,
-    floating inverse,
-    floating unit,
-    floating unit_low,
-    floating bias,
-    floating *scale,
-) noexcept nogil:
-    """e**r - 1, where e**(rate * (x - low)) / 2**m = e**r * scale; log(2) / rate is unit + unit_low, and 1 / inverse.
+cdef inline floating exp_less_1(floating x, floating bias, floating *scale) noexcept nogil:
+    """e**r - 1, where e**x / 2**m = e**r * scale; see `exp`.
 
-    At rate 1, with n the integer nearest x / log 2 and r = x - n log 2, |r| <= log(2) / 2, e**x = 2**n e**r.
+    With n the integer nearest x / log 2 and r = x - n log 2, |r| <= log(2) / 2, e**x = 2**n e**r.
     Adding 1.5 * 2**23 (2**52 in float64) leaves no room for a fraction in the significand: that rounds,
     and puts n into its low bits, from where a shift makes it the exponent of 2**n; the exponent's own bias
     of 127 (1023) is added along, and m taken off. log 2 is subtracted in two parts, the first short enough
@@ -113,22 +109,19 @@ cdef inline floating exp_of_rate(
     (Remez): 3e-9 at degree 4, 4e-18 at degree 9.
     """
     cdef floating k, n, r, p
-    cdef uint32_t bits
-    cdef uint64_t wide
-    k = multiply_add(x, inverse, bias)
+    k = multiply_add(x, <floating> 1.44269504088896341, bias)
     n = k - bias
-    r = multiply_add(n, -unit, x)
-    r = rate * (multiply_add(n, -unit_low, r) - low)
     if floating is float:
+        r = multiply_add(n, <float> -0.693359375, x)
+        r = multiply_add(n, <float> 2.12194440054690583e-4, r)
         p = <float> 0.0013814598646664034
         p = multiply_add(p, r, <float> 0.0083687168797281399)
         p = multiply_add(p, r, <float> 0.041668388045313997)
         p = multiply_add(p, r, <float> 0.16666520631709497)
         p = multiply_add(p, r, <float> 0.49999993447796487)
-        memcpy(&bits, &k, sizeof(bits))
-        bits <<= 23
-        memcpy(scale, &bits, sizeof(bits))
     else:
+        r = multiply_add(n, -0.69314575195312500, x)
+        r = multiply_add(n, -1.42860682030941723e-6, r)
         p = 2.5000061625531280e-8
         p = multiply_add(p, r, 2.7630248385323021e-7)
         p = multiply_add(p, r, 2.7557586373785181e-6)
@@ -139,15 +132,13 @@ cdef inline floating exp_of_rate(
         p = multiply_add(p, r, 4.1666666666530158e-2)
         p = multiply_add(p, r, 1.6666666666666413e-1)
         p = multiply_add(p, r, 0.50000000000000106)
-        memcpy(&wide, &k, sizeof(wide))
-        wide <<= 52
-        memcpy(scale, &wide, sizeof(wide))
+    scale[0] = power_of_two(k)
     return multiply_add(p, r * r, r)
 
 
 cdef inline floating exp(floating x, floating bias) noexcept nogil:
     """e**x / 2**m of x within its bounds, to 1 ulp; 0 where that is below the normal numbers; nan of nan."""
-    cdef floating scale, less_1 = exp_less_1(x, <floating> 0, bias, &scale)
+    cdef floating scale, less_1 = exp_less_1(x, bias, &scale)
     return (less_1 + <floating> 1) * scale
 
 
@@ -181,7 +172,7 @@ cdef inline floating exp_below(floating x, floating shift, floating bias, floati
 
 cdef inline double exp_of_top(floating top, floating shift, floating bias, double *rest) noexcept nogil:
     """The same of the top itself, which all others are measured against: not rounded in the end, with a `rest`."""
-    cdef floating scale, less_1 = exp_less_1(top - shift, <floating> 0, bias, &scale)
+    cdef floating scale, less_1 = exp_less_1(top - shift, bias, &scale)
     cdef double value = <double> less_1 + 1  # rounds only where it is float64
     rest[0] = 0 if floating is float else (less_1 - (value - 1)) * scale
     return value * scale

@@ -5,7 +5,7 @@ leaves its sum in its place. A sample has `columns` numbers.
 """
 
 
-cdef inline Py_ssize_t start_of_block(const LossWork *work, Py_ssize_t block) noexcept nogil:
+cdef inline Py_ssize_t start_of_chunks(const LossWork *work, Py_ssize_t block) noexcept nogil:
     """Blocks are whole chunks, so that where one ends does not show in the results."""
     cdef Py_ssize_t chunks = (work.rows * work.columns + CHUNK - 1) // CHUNK
     cdef Py_ssize_t chunk = chunks // work.blocks * block + min(block, chunks % work.blocks)

@@ -160,14 +160,8 @@ cdef Spread spread_of(
 
 
 cdef void spread_gradient(
-    const LossWork *work,
-    const floating *e,
-    const floating *t,
-    long long label,
-    floating *dx,
-    double weight,
-    double total,
-    double rows,
+    const LossWork *work, const floating *e, const floating *t, long long label, floating *dx, double weight,
+    double total, double rows,
 ) noexcept nogil:
     """(y_j sum(q) - q_j) / rows of a row of exponentials e with their total; dx may be e."""
     cdef const floating *weights = <const floating *> work.weights.data

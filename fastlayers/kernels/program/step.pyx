@@ -3,8 +3,8 @@
 A layer's class says what its forward keeps for its backward, which is all there is to know of an elementwise layer:
 its kernels take arrays, then the class's options, then memory for the result. So a new one of these has no line here.
 
-Attributes are read and set in the layer's dictionary, at a third of the time: those that are named here are set by
-every layer's ``__init__``, and no class has a descriptor of such a name.
+Attributes are read and set in the layer's dictionary, at a third of the time: no class has a descriptor of a name that
+is used here, and what a class has for a default, None or nothing, is what is read of one that is not there.
 """
 
 cdef extern from "Python.h":
