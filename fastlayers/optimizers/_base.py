@@ -32,7 +32,7 @@ class Optimizer(Described):
     _states: ClassVar[tuple[str, ...]] = ()
     _factors: ClassVar[dict[str, Callable[[str, Any], Any]]]  # the numbers, and what is asked of each
     _numbers: ClassVar[tuple[str, ...]] = ()  # the attributes with those after lr
-    _numbers_of: ClassVar[Callable[[object], tuple[Any, ...]]]
+    _numbers_of: ClassVar[attrgetter[tuple[Any, ...]]]
     _own: ClassVar[type | None] = None  # the class of the package that this is, or that it derives from
 
     lr: Rate
@@ -52,7 +52,7 @@ class Optimizer(Described):
         if cls.__module__.startswith("fastlayers.") and not cls._pure:
             cls._own = cls
             cls._numbers = tuple(f"_{name}" if hasattr(cls, f"_{name}") else name for name in [*cls._factors][1:])
-            cls._numbers_of = staticmethod(attrgetter(*cls._numbers))
+            cls._numbers_of = attrgetter(*cls._numbers)
 
     @classmethod
     def _rule(cls, make: Callable[..., Any], kernels: Any) -> Any:
