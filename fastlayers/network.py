@@ -132,12 +132,9 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
         grads : list of ndarray
             Aligned with `params`.
         """
-        result = self._program.gradient(backend.kernels, self.layers, self.loss_layer, x, t, sample_weight)
+        result = self._in_one_call(x, t, sample_weight)
         if result is NotImplemented:
-            result = self._in_new_program("gradient", x, t, sample_weight)
-        if result is NotImplemented:
-            loss = self._backpropagate(x, t, sample_weight)
-            result = loss, self._last_gradients()
+            result = self._walk(x, t, sample_weight), self._last_gradients()
         return result  # type: ignore[no-any-return]
 
     def train_step(
@@ -192,6 +189,16 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
 
     def _backpropagate(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
         """The loss in training; its gradients are left in the layers."""
+        result = self._in_one_call(x, t, sample_weight)
+        return self._walk(x, t, sample_weight) if result is NotImplemented else result[0]
+
+    def _in_one_call(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> Any:
+        """What `gradient` gives; NotImplemented where there is no program for it."""
+        result = self._program.gradient(backend.kernels, self.layers, self.loss_layer, x, t, sample_weight)
+        return self._in_new_program("gradient", x, t, sample_weight) if result is NotImplemented else result
+
+    def _walk(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
+        """The loss in training, layer by layer; its gradients are left in the layers."""
         loss_layer: Any = self.loss_layer
         if loss_layer is None:
             loss_layer = self._loss_for("a gradient")

@@ -31,7 +31,7 @@ OTHERS = (
     "gradient_buffers",
     "hostile_optimizers",
 )
-OTHERS += ("kernels", "layers", "loss_options", "memory", "out", "predict", "threads")
+OTHERS += ("kernels", "layers", "loss_options", "memory", "out", "predict", "program", "threads")
 NEAR_THE_KERNELS = tuple(
     family for family in (*KERNELS, *OTHERS) if ROOT.joinpath("tests", f"test_{family}.py").is_file()
 )

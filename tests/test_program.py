@@ -425,3 +425,40 @@ def test_numpy_warns_of_what_is_not_finite_as_layer_by_layer(compiled, monkeypat
         monkeypatch.setattr(backend, "fuses", fuses)
         with np.errstate(over="raise"), pytest.raises(FloatingPointError):
             net.predict(np.full((1, 4), 3e38, np.float32))
+
+
+@pytest.mark.parametrize("name", [name for name in kit.IMPLEMENTATIONS if name != "reference"])
+def test_no_made_up_program_crashes(name):
+    kernels = kit.kernels_of(name)
+    layer, affine = fl.Tanh(), fl.Affine(np.ones((4, 2)))
+    for make in (
+        lambda: kernels.Step(object()),
+        lambda: kernels.Step(layer, "nothing"),
+        lambda: kernels.Step(layer, "affine", kernels.affine_forward, kernels.affine_backward, kernels.affine_forward),
+        lambda: kernels.Step.__new__(kernels.Step),
+        lambda: kernels.Program.__new__(kernels.Program),
+        lambda: kernels.Program(kernels, [layer], None, None, (), None),
+        lambda: kernels.Program(kernels, [kernels.Step(layer)] * 65, None, None, (), None),
+        lambda: type("Sub", (kernels.Program,), {}),
+    ):
+        with pytest.raises((TypeError, ValueError, AttributeError, KeyError)):
+            make()
+    step = kernels.Step(layer, "mask", lambda *_: 1, lambda *_: 1, lambda *_: ())
+    program = kernels.Program(kernels, [step], None, None, (), None)
+    for call in (lambda: program.forward(kernels, [layer], X), lambda: program.predict(kernels, [layer], X)):
+        with pytest.raises(TypeError, match="expected a tuple"):
+            call()
+    step = kernels.Step(affine, "affine", lambda *_: 1, lambda *_: (1,), lambda *_: 1)
+    program = kernels.Program(kernels, [step], None, None, (), None)
+    assert program.forward(kernels, [affine], X) == 1
+    program = kernels.Program(
+        kernels, [kernels.Step(affine, "affine", lambda *_: 1, lambda *_: (1,))], *[None] * 2, (), None
+    )
+    with pytest.raises(TypeError, match="expected a tuple"):
+        program.backward(kernels, [affine], X, True)
+    layer._memory = ()
+    program = kernels.Program(kernels, [kernels.Step(layer, "out", *[kernels.tanh_forward] * 3)], None, None, (), None)
+    with pytest.raises(TypeError, match="expected a tuple"):
+        program.forward(kernels, [layer], X)
+    assert program.forward(None, [layer], X) is NotImplemented
+    assert program.gradient(kernels, [layer], None, X, T, None) is NotImplemented

@@ -16,7 +16,7 @@ MOST = 64  # layers, and half the parameters of one, as in `step.pyx`
 
 _METHODS = ("forward", "backward", "predict")
 # What its own steps are made of.
-_METHODS_OF_A_STACK = frozenset({"forward", "backward", "gradient", "params", "_backpropagate", "_last_gradients"})
+_METHODS_OF_A_STACK = frozenset({"forward", "backward", "gradient", "params", "_walk", "_last_gradients"})
 
 
 class Compiled:

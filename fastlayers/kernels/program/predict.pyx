@@ -46,7 +46,7 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
     source = map.x.data
     rows, width = PyArray_DIM(<ndarray> x, 0) if ndim == 2 else 1, PyArray_DIM(<ndarray> x, ndim - 1)
     size = PyArray_ITEMSIZE(<ndarray> x)
-    if rows == 0:
+    if map.x.size == 0:
         return None
     for i in range(n):
         step = <Step> steps[i]
@@ -65,12 +65,14 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
             if not (is_small(W, typenum) if rows == 1 else is_tiled(typenum, rows, width, shape[0])):
                 return None
             width = shape[0]
+            if affine.W.size > MOST_WORK // rows:
+                return None
             work += affine.W.size * rows
         elif step.place < 0 or len(step.params) > 0:
             return None
         at += len(step.params)
         most = max(most, width)
-    if width == 0 or work > MOST_WORK or rows * most * size > MOST_BYTES:
+    if width == 0 or work > MOST_WORK or most > MOST_BYTES // size // rows:
         return None
     if work >= WORTH_PINNING:
         _pinned = pinned(&called)

@@ -25,6 +25,7 @@ cdef list params_of(const Held *held):
     return [<object> held.param[i] for i in range(held.params) if held.param[i] != <PyObject *> None]
 
 
+@cython.final
 cdef class Program:
     """Layers and perhaps a loss, as one call.
 
@@ -59,12 +60,15 @@ cdef class Program:
     cdef unsigned int rule_version
     cdef object rule
 
-    def __init__(self, kernels, steps, loss, loss_kernel, loss_options, prepare):
-        cdef Step step
+    def __cinit__(self, kernels, steps, loss, loss_kernel, loss_options, prepare):
+        cdef Step step  # anything else in its place is a TypeError
+        cdef Py_ssize_t params = 0
         self.kernels, self.steps, self.prepare = kernels, tuple(steps), prepare
         self.results = Recycler()
-        if len(self.steps) > MOST_STEPS or sum([len(step.params) for step in self.steps]) > MOST_PARAMS:
-            raise ValueError(f"{len(self.steps)} layers are too many for a program")
+        for step in self.steps:
+            params += len(step.params)
+        if len(self.steps) > MOST_STEPS or params > MOST_PARAMS:
+            raise ValueError(f"{len(self.steps)} layers with {params} parameters are too many for a program")
         self.loss, self.loss_kernel, self.loss_options = loss, loss_kernel, tuple(loss_options)
         self.loss_kind = type(loss)
         self.loss_attributes = -1 if loss_kernel is None else PyDict_Size(attributes_of(loss))
@@ -250,10 +254,10 @@ cdef class Program:
                 give(&arguments, value)
             result = call(self.loss_kernel, &arguments)
             if result is not NotImplemented:
-                value = (<tuple?> result)[0]
+                value = part(result, 0)
                 put(own, "loss", value)
-                put(own, "y", (<tuple> result)[1] if len(<tuple> result) == 3 else y)
-                put(own, "_dx", (<tuple> result)[len(<tuple> result) - 1])
+                put(own, "y", part(result, 1) if len(<tuple> result) > 2 else y)
+                put(own, "_dx", part(result, len(<tuple> result) - 1))
                 put(own, "t", t)
                 return value
         if sample_weight is None:

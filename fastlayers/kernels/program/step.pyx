@@ -7,6 +7,8 @@ Attributes are read and set in the layer's dictionary, at a third of the time: n
 is used here, and what a class has for a default, None or nothing, is what is read of one that is not there.
 """
 
+cimport cython
+
 cdef extern from "Python.h":
     ctypedef struct TypeObject "PyTypeObject":
         unsigned int tp_version_tag
@@ -81,6 +83,13 @@ cdef void let_go(Held *held) noexcept:
         Py_DECREF(held.param[i])
 
 
+cdef inline object part(object whole, Py_ssize_t i):
+    """One of what a layer has, or a kernel gives, in a tuple."""
+    if type(whole) is not tuple or i >= len(<tuple> whole):
+        raise TypeError(f"expected a tuple of {i + 1} or more, not {whole!r}")
+    return (<tuple> whole)[i]
+
+
 cdef inline object attributes_of(object instance):
     """The dictionary in which an object has what is its own."""
     return PyObject_GenericGetDict(instance, NULL)
@@ -101,6 +110,7 @@ cdef inline object call(object kernel, Arguments *arguments):
     return PyObject_Vectorcall(kernel, <PyObject *const *> arguments.given, arguments.count, NULL)
 
 
+@cython.final
 cdef class Step:
     """A layer's place in a program.
 
@@ -127,7 +137,7 @@ cdef class Step:
     cdef tuple grads
     cdef int place  # of its kernel for predicting in `maps`, or -1
 
-    def __init__(self, layer, kept=None, forward=None, backward=None, predict=None):
+    def __cinit__(self, layer, kept=None, forward=None, backward=None, predict=None):
         self.layer, self.kind = layer, type(layer)
         self.version = version_of(self.kind)
         self.attributes = PyDict_Size(attributes_of(layer))
@@ -139,6 +149,8 @@ cdef class Step:
         self.grads = tuple([f"d{name}" for name in self.params])
         if len(self.options) + 3 > MOST_ARGUMENTS:
             raise ValueError(f"{self.kind.__name__} has {len(self.options)} options, too many for a program")
+        if self.kept == AFFINE and len(self.params) != 2:
+            raise ValueError(f"{self.kind.__name__} has {len(self.params)} parameters, not the 2 of an affine layer")
         self.place = places.get(getattr(predict, "__name__", None), -1) if len(self.options) == 0 else -1
 
     cdef inline bint hold(self, object layer, Held *held) except -1:
@@ -185,14 +197,14 @@ cdef class Step:
             give(&arguments, <object> params[1])
         else:
             _held = self.give_options(&arguments, own)
-            memory = (<tuple?> memory)[0]
+            memory = part(memory, 0)
         give(&arguments, memory)
         result = call(self.forward, &arguments)
         if result is NotImplemented:
             return self.layer.forward(x)
         if self.kept == MASK:
-            put(own, "mask", (<tuple> result)[1])
-            return (<tuple> result)[0]
+            put(own, "mask", part(result, 1))
+            return part(result, 0)
         if self.kept == OUTPUT:
             put(own, "out", result)
             return result
@@ -222,15 +234,15 @@ cdef class Step:
             memory = get(own, "_gradients")
         else:
             _held = self.give_options(&arguments, own)
-            memory = (<tuple?> get(own, "_memory"))[1]
+            memory = part(get(own, "_memory"), 1)
         give(&arguments, memory)
         result = call(self.backward, &arguments)
         if result is NotImplemented:
             return self.by_method(dout, need_dx)
         if self.kept == AFFINE:
-            put(own, "dW", (<tuple> result)[1])
-            put(own, "db", None if <object> params[1] is None else (<tuple> result)[2])
-            return (<tuple> result)[0]
+            put(own, "dW", part(result, 1))
+            put(own, "db", None if <object> params[1] is None else part(result, 2))
+            return part(result, 0)
         return result
 
     cdef object by_method(self, object dout, bint need_dx):
@@ -255,4 +267,4 @@ cdef class Step:
         result = call(self.predict, &arguments)
         if result is NotImplemented:
             return self.layer.predict(x)
-        return (<tuple> result)[0] if type(result) is tuple else result
+        return part(result, 0) if type(result) is tuple else result

@@ -10,6 +10,7 @@ cdef list without_none(list found):
     return found
 
 
+@cython.final
 cdef class UpdateStep:
     """How optimizers of one class update.
 
@@ -25,7 +26,7 @@ cdef class UpdateStep:
     cdef tuple states
     cdef tuple factors
 
-    def __init__(self, kernel, states, factors):
+    def __cinit__(self, kernel, states, factors):
         self.kernel, self.states, self.factors = kernel, tuple(states), tuple(factors)
         if 3 + len(self.states) + len(self.factors) > MOST_ARGUMENTS:
             raise ValueError(f"{len(self.factors)} numbers are too many for the rule of a program")
