@@ -51,6 +51,20 @@ MUTATIONS = (
         "tanh accuracy",
     ),
     Mutation(
+        "kernels/program/step.pyx",
+        "if version_of(self.kind) != self.version:",
+        "if version_of(self.kind) == 0 != self.version:",
+        "a network as one call does not see that a layer's class has changed",
+        "program",
+    ),
+    Mutation(
+        "kernels/program/step.pyx",
+        'put(own, "db", None if <object> params[1] is None else part(result, 2))',
+        'put(own, "db", part(result, 2))',
+        "a network as one call gives a layer without a bias a gradient of one",
+        "program",
+    ),
+    Mutation(
         "kernels/softmax.pyx",
         "return quotient if 2 * others < e_top else <floating> e_top * scale[0]",
         "return <floating> e_top * scale[0]",
