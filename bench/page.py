@@ -3,9 +3,11 @@
 import importlib.metadata
 import os
 import platform
+import timeit
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 from goals import Line
 from peers import available
 
@@ -143,8 +145,29 @@ def machine() -> Iterator[str]:
     versions = [f"Python {config['python']}", f"NumPy {config['numpy']} ({config['blas']})"]
     versions += [f"{name} {importlib.metadata.version(name)}" for name, module in PACKAGES.items() if available(module)]
     yield f"- CPU: {processor()}{caches()}, {config['machine']}"
+    yield f"- NumPy's BLAS: {blas_kernels()}"
     yield f"- fastlayers {config['fastlayers']}, instruction set {config['instruction set']}"
     yield f"- {', '.join(versions)}"
+
+
+def blas_kernels() -> str:
+    """For which processors the kernels are that NumPy's BLAS has chosen, and how fast its best product was here."""
+    name = "kernels unknown: threadpoolctl is not installed"
+    if available("threadpoolctl"):
+        import threadpoolctl
+
+        pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+        name = ", ".join(f"{pool['internal_api']} with kernels for {pool.get('architecture', '?')}" for pool in pools)
+    best = {dtype: max(product_speed(dtype, n) for n in (128, 256, 384, 512)) for dtype in ("float32", "float64")}
+    return f"{name}; its best square product {best['float32']:.0f} GFLOP/s in float32, {best['float64']:.0f} in float64"
+
+
+def product_speed(dtype: str, n: int) -> float:
+    """GFLOP/s of `np.dot` on two matrices of n rows and columns."""
+    a = np.random.default_rng(0).random((n, n)).astype(dtype)
+    out = np.empty_like(a)
+    seconds = min(timeit.repeat(lambda: np.dot(a, a, out=out), number=3, repeat=30)) / 3
+    return float(2 * n**3 / seconds / 1e9)
 
 
 def processor() -> str:

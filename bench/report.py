@@ -32,9 +32,13 @@ def options() -> argparse.Namespace:
 
 
 def settle(core: int) -> None:
-    """One thread and one core, before NumPy and the peers are imported: they look once."""
+    """One thread and one core, before NumPy and the peers are imported: they look once.
+
+    NumPy's BLAS chooses its kernels by the processor, unless the environment names another one.
+    """
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    os.environ.pop("FASTLAYERS_ISA", None)
+    for name in ("FASTLAYERS_ISA", "FASTLAYERS_FUSE", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+        os.environ.pop(name, None)
     if hasattr(os, "sched_setaffinity"):
         os.environ["BENCH_CORES"] = ",".join(map(str, sorted(os.sched_getaffinity(0))))
         os.sched_setaffinity(0, {core})
