@@ -163,7 +163,8 @@ see also:
 json:
   One object. Keys: fastlayers (the version), backend, instruction set, built
   (the instruction sets), not loaded (those that failed, with the reason),
-  threads, OpenMP, numpy, blas, python, machine.
+  networks (as one call, or layer by layer), threads, OpenMP, numpy, blas,
+  python, machine.
 
 {_COMMON}
 
