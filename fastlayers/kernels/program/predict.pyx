@@ -98,7 +98,7 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
             elif not small_forward(source, affine.W.data, affine.b.data, target, rows, affine.inputs, width):
                 return None
         else:
-            target = source if source in (stretches[0], stretches[1]) else stretches[0]
+            target = source if source == stretches[1] else stretches[0]
             if i == n - 1:
                 target = <char *> PyArray_DATA(<ndarray> y)
             map.x.data, map.y.data = source, target
