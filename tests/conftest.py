@@ -21,7 +21,7 @@ from fastlayers._core import backend
 # With pytest-run-parallel a test runs on several threads at once; but on one alone where what it uses changes the
 # process, or is made once for all of them and written to. (The plugin itself knows monkeypatch, capsys and the like.)
 MODULES_FOR_ONE = {"doctest", "tracemalloc"}
-FIXTURES_FOR_ONE = {"no_switching", "settings_put_back", "layer", "model", "folder", "checkout"}
+FIXTURES_FOR_ONE = {"no_switching", "settings_put_back", "layer", "model", "folder", "forge", "checkout"}
 
 
 def pytest_addoption(parser):
