@@ -129,7 +129,7 @@ def test_an_overflow_of_what_is_added_is_told(level):
     for dtype in kit.FAST:
         largest = np.finfo(dtype).max
         y = np.full((9, 10), largest)
-        assert level.product(np.ones((40, 9), dtype).T, np.full((40, 10), largest / 80), y, None, True) is False
+        assert level.product(np.ones((40, 9), dtype).T, np.full((40, 10), largest / 80), y, None, True, False, OURS) is False
 
 
 @pytest.mark.parametrize("dtype", kit.FAST)

@@ -132,36 +132,38 @@ FL_INLINE Py_ssize_t fl_lanes(const FlProduct *p, Py_ssize_t columns) {
     return (columns + step - 1) / step * step;
 }
 
-/* Make y = a b of few columns the product of the transposes, where their rows can be read as vectors and that leaves
-   fewer lanes in vain. */
+/* Make y = a b the product of the transposes, where that leaves fewer lanes in vain, or less to be turned. */
 static void fl_turn_product(FlProduct *p) {
     const FlProduct of = *p;
-    if (of.a_row != 1 || of.bias || of.columns <= 1 || of.inner < FL_WORTH_TURNING) return;
-    if (4 * fl_lanes(p, of.columns) * of.rows <= 5 * of.columns * fl_lanes(p, of.rows)) return;
+    const int fills = of.a_row == 1 && of.columns > 1 && of.inner >= FL_WORTH_TURNING
+        && 4 * fl_lanes(p, of.columns) * of.rows > 5 * of.columns * fl_lanes(p, of.rows);
+    const int turns_less = of.b_column != 1 && of.a_row != 1 && of.rows >= FL_FEW_ROWS && 2 * of.rows <= of.columns;
+    if (of.bias || !(fills || turns_less)) return;
     p->a = of.b, p->a_row = of.b_column, p->a_inner = of.b_inner, p->rows = of.columns;
-    p->b = of.a, p->b_inner = of.a_inner, p->b_column = 1, p->columns = of.rows;
+    p->b = of.a, p->b_inner = of.a_inner, p->b_column = of.a_row, p->columns = of.rows;
     p->y_row = of.y_column, p->y_column = of.y_row;
 }
 
-/* What a product takes here beyond what it takes in BLAS, in picoseconds: for the call, which BLAS's own costs exceed;
-   a multiplication in lanes that are in vain; a number of b that is turned, of a, and of b; and any multiplication.
-   Beyond so many multiplications the matrices leave the second cache, and BLAS has better ways with that.
+/* What a product takes here beyond what it takes in BLAS, in picoseconds: for the call, whose own costs BLAS exceeds;
+   for a multiplication in lanes that are in vain; for each number of b that is turned, of a, of b, and of y; and for
+   each multiplication. With more of these than `most` the matrices are far larger than the second cache, for which BLAS
+   has better ways.
 
-   bench/products.py measures the choice that this makes against both. These are its least squares: of thousands of
-   products on Zen 4 97 of 100 are within 5 % of the better. AVX2 is measured against OpenBLAS's kernels for Haswell, and
-   what has neither against those for Nehalem, which is what they meet. */
+   Fitted to thousands of products on Zen 4, of which 97 of 100 are then within 5 % of the better of both. AVX2 was
+   measured beside OpenBLAS's kernels for Haswell, and what has neither beside those for Nehalem, since these are what
+   such a processor would run. ``bench/products.py`` measures what this choice costs. */
 typedef struct {
-    double call, in_vain, turned, of_a, of_b, each, most;
+    double call, in_vain, turned, of_a, of_b, of_y, each, most;
 } FlRule;
 #if defined(__AVX512VL__)
 static const FlRule fl_rules[2] = {
-    {-386e3, 16, 136, 101, 26, -20, 300e6},
-    {-484e3, 28, 190, 122, 63, -18, 130e6},
+    {-89e3, 4.9, 74, 42, 0, -326, -6.2, 300e6},
+    {-103e3, 7.7, 39, 31, 15, -178, -3.6, 130e6},
 };
 #elif defined(FL_AVX2)
 static const FlRule fl_rules[2] = {
-    {-386e3, 16, 136, 101, 26, -20, 300e6},
-    {-484e3, 28, 190, 122, 63, -18, 130e6},
+    {-702e3, 1, 0, 0, 0, 55, -0.1, 100e6},
+    {-5737e3, 0, 0, 77, 0, 107, -0.3, 50e6},
 };
 #else
 static const FlRule fl_rules[2] = {
@@ -169,18 +171,21 @@ static const FlRule fl_rules[2] = {
     {-484e3, 28, 190, 122, 63, -18, 130e6},
 };
 #endif
+enum { FL_LARGEST_VECTOR = 1024 }; /* numbers of a matrix that is multiplied with a vector, which is no work for tiles */
 
 /* Whether a product is as quick here as in BLAS. */
 static int fl_product_is_ours(const FlProduct *p) {
     const FlRule *rule = &fl_rules[p->is_double];
     const double rows = (double)p->rows, inner = (double)p->inner, columns = (double)p->columns;
     const double in_vain = (double)(fl_lanes(p, p->columns) - p->columns) * rows;
-    const double turned = p->b_column == 1 ? 0 : rule->turned;
-    /* a and b are those that were given: a product that was turned has them in each other's place */
+    /* of the operands as they were given: where the product was turned, they are in each other's place */
     const double of_a = p->y_column == 1 ? rule->of_a : rule->of_b, of_b = p->y_column == 1 ? rule->of_b : rule->of_a;
-    if (p->rows == 1 && p->columns > fl_panel(p)) return 0; /* a row that is read in pieces */
-    return rows * inner * columns <= rule->most
-        && rule->call + (rule->in_vain * in_vain + of_a * rows + (of_b + turned) * columns + rule->each * rows * columns) * inner < 0;
+    if (p->rows == 1 && p->b_column == 1) return p->columns <= fl_panel(p); /* else b is read in pieces */
+    if (p->rows == 1 || p->columns == 1) return rows * inner * columns <= FL_LARGEST_VECTOR;
+    if (rows * inner * columns > rule->most) return 0;
+    return rule->call + rule->of_y * rows * columns
+        + inner * (rule->in_vain * in_vain + of_a * rows + of_b * columns + rule->each * rows * columns
+                   + (p->b_column == 1 ? 0 : rule->turned * columns)) < 0;
 }
 
 /* How many units a product has: they may be done in any order, and by several threads. */

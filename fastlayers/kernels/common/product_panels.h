@@ -53,6 +53,25 @@ static void FL_OF_REAL(pack)(const FL_REAL *b, Py_ssize_t b_inner, Py_ssize_t b_
         for (j = 0; j < columns; j++) packed[k * columns + j] = b[k * b_inner + j * b_column];
 }
 
+/* A tile to where it belongs, or `adds` to what is there; whether that makes a number that is not finite. */
+static int FL_OF_REAL(scatter)(const FlProduct *p, const FL_REAL *part, Py_ssize_t rows, int columns, FL_REAL *y, int adds) {
+    const int size = FL_NAMED(FL_TURNED_, FL_REAL), row = FL_OF_REAL(wide_panel);
+    int turned = 0, bad = 0;
+    if (!adds && p->y_row == 1 && rows % size == 0) {
+        turned = columns / size * size;
+        for (int j = 0; j < turned; j += size)
+            for (Py_ssize_t i = 0; i < rows; i += size)
+                FL_OF_REAL(turn)(part + i * row + j, row, y + i + j * p->y_column, p->y_column);
+    }
+    for (int j = turned; j < columns; j++)
+        for (Py_ssize_t i = 0; i < rows; i++) {
+            FL_REAL *at = y + i * p->y_row + j * p->y_column;
+            *at = adds ? *at + part[i * row + j] : part[i * row + j];
+            bad |= *at * 0 != 0;
+        }
+    return bad;
+}
+
 /* A panel's tiles of the rows start to stop, from `first` of the inner dimension on; whether one has a number that is
    not finite. All have about the same number of rows: a tile of few waits for its own sums. Where y's columns do not
    lie next to each other, a tile goes there by way of the stack. */
@@ -74,14 +93,7 @@ FL_INLINE int FL_OF_REAL(column)(
         if (adds && whole) tile->add = y, tile->add_row = p->y_row;
         else if (p->bias && !adds) tile->add = (const FL_REAL *)p->bias + j;
         bad |= tiles[height - 1](tile);
-        if (!whole)
-            for (int column = 0; column < tile->columns; column++)
-                for (Py_ssize_t i = 0; i < height; i++) {
-                    FL_REAL *at = y + i * p->y_row + column * p->y_column;
-                    const FL_REAL sum = part[i * FL_OF_REAL(wide_panel) + column];
-                    *at = adds ? *at + sum : sum;
-                    bad |= *at * 0 != 0;
-                }
+        if (!whole) bad |= FL_OF_REAL(scatter)(p, part, height, tile->columns, y, adds);
         if (last && p->finish) p->finish(p->of, row, height, j, tile->columns);
         row += height;
     }
