@@ -129,14 +129,25 @@ def test_an_overflow_of_what_is_added_is_told(level):
     for dtype in kit.FAST:
         largest = np.finfo(dtype).max
         y = np.full((9, 10), largest)
-        assert level.product(np.ones((40, 9), dtype).T, np.full((40, 10), largest / 80), y, None, True, False, OURS) is False
+        assert (
+            level.product(np.ones((40, 9), dtype).T, np.full((40, 10), largest / 80), y, None, True, False, OURS)
+            is False
+        )
 
 
 @pytest.mark.parametrize("dtype", kit.FAST)
 def test_products_decline_what_does_not_fit(level, dtype):
     a, b = operands(4, 5, 6, dtype)
     y = np.zeros((4, 6), dtype)
-    for call in [(a, a, y), (a, b, y.T), (a, b[:, ::2], y[:, ::2]), (a, b, a), (a, b, None), (a[0], b, y), (a, b, b[:4])]:
+    for call in [
+        (a, a, y),
+        (a, b, y.T),
+        (a, b[:, ::2], y[:, ::2]),
+        (a, b, a),
+        (a, b, None),
+        (a[0], b, y),
+        (a, b, b[:4]),
+    ]:
         assert level.product(*call, None, False, False, OURS) is NotImplemented
     assert level.product(a, b, y, np.ones(5, dtype), False, False, OURS) is NotImplemented
     assert not y.any()

@@ -149,43 +149,50 @@ static void fl_turn_product(FlProduct *p) {
    each multiplication. With more of these than `most` the matrices are far larger than the second cache, for which BLAS
    has better ways.
 
-   Fitted to thousands of products on Zen 4, of which 97 of 100 are then within 5 % of the better of both. AVX2 was
-   measured beside OpenBLAS's kernels for Haswell, and what has neither beside those for Nehalem, since these are what
-   such a processor would run. ``bench/products.py`` measures what this choice costs. */
+   Fitted to thousands of products on Zen 4. AVX2 was measured beside OpenBLAS's kernels for Haswell, and what has
+   neither beside those for Nehalem, since these are what such a processor would run. ``bench/products.py`` measures what
+   this choice costs. */
 typedef struct {
     double call, in_vain, turned, of_a, of_b, of_y, each, most;
 } FlRule;
 #if defined(__AVX512VL__)
 static const FlRule fl_rules[2] = {
-    {-89e3, 4.9, 74, 42, 0, -326, -6.2, 300e6},
-    {-103e3, 7.7, 39, 31, 15, -178, -3.6, 130e6},
+    {-119e3, 11, 60, 3, 29, -56, -7.4, 300e6},
+    {-204e3, 32, 180, 0, 29, 0, -8.3, 130e6},
 };
 #elif defined(FL_AVX2)
 static const FlRule fl_rules[2] = {
-    {-702e3, 1, 0, 0, 0, 55, -0.1, 100e6},
-    {-5737e3, 0, 0, 77, 0, 107, -0.3, 50e6},
+    {-817e3, 5, 3, 0, 0, 52, -0.3, 100e6},
+    {-33e3, 0, 0, 0, 0, 0, -1.7, 50e6},
 };
 #else
+#if defined(__x86_64__) || defined(_M_X64)
+#define FL_MOST 2e6
+#else
+#define FL_MOST 3e4 /* not measured: so little that the call decides */
+#endif
 static const FlRule fl_rules[2] = {
-    {-386e3, 16, 136, 101, 26, -20, 300e6},
-    {-484e3, 28, 190, 122, 63, -18, 130e6},
+    {-146e3, 124, 0, 1893, 0, 428, -684, FL_MOST},
+    {-773e3, 0, 58, 0, 0, 186, -2.8, FL_MOST},
 };
 #endif
-enum { FL_LARGEST_VECTOR = 1024 }; /* numbers of a matrix that is multiplied with a vector, which is no work for tiles */
+enum {
+    FL_LARGEST_VECTOR = 1024, /* numbers of a matrix that is multiplied with a vector, which is no work for tiles */
+    FL_READ_ONCE = 1 << 18    /* numbers of b from which on BLAS's copy costs more than the product of a few rows */
+};
 
 /* Whether a product is as quick here as in BLAS. */
 static int fl_product_is_ours(const FlProduct *p) {
     const FlRule *rule = &fl_rules[p->is_double];
     const double rows = (double)p->rows, inner = (double)p->inner, columns = (double)p->columns;
-    const double in_vain = (double)(fl_lanes(p, p->columns) - p->columns) * rows;
-    /* of the operands as they were given: where the product was turned, they are in each other's place */
-    const double of_a = p->y_column == 1 ? rule->of_a : rule->of_b, of_b = p->y_column == 1 ? rule->of_b : rule->of_a;
-    if (p->rows == 1 && p->b_column == 1) return p->columns <= fl_panel(p); /* else b is read in pieces */
+    const double in_vain = (double)(fl_lanes(p, p->columns) - p->columns) * rows, turned = p->b_column != 1;
+    if (p->rows == 1 && !turned) return p->columns <= fl_panel(p); /* else b is read in pieces */
     if (p->rows == 1 || p->columns == 1) return rows * inner * columns <= FL_LARGEST_VECTOR;
+    if (p->rows <= FL_FEW_ROWS && !turned && inner * columns >= FL_READ_ONCE) return 1;
     if (rows * inner * columns > rule->most) return 0;
     return rule->call + rule->of_y * rows * columns
-        + inner * (rule->in_vain * in_vain + of_a * rows + of_b * columns + rule->each * rows * columns
-                   + (p->b_column == 1 ? 0 : rule->turned * columns)) < 0;
+        + inner * (rule->in_vain * in_vain + rule->of_a * rows + (rule->of_b + rule->turned * turned) * columns
+                   + rule->each * rows * columns) < 0;
 }
 
 /* How many units a product has: they may be done in any order, and by several threads. */
