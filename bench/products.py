@@ -1,8 +1,8 @@
 """Whether each product is made by the better of our tiles and NumPy's BLAS: ``python bench/products.py``.
 
-Products of every size of a grid, in both dtypes and as forward, dW and dx have them (x W, x^T dout, dout W^T), are timed
-both ways, turn by turn, on one core. It prints where the choice of the kernels (``common/product.h``) costs more than 5 %,
-and fails where there is such a place; what seems so is timed again, longer, before it counts.
+Products of every size of a grid, in both dtypes and as forward, dW and dx have them (x W, x^T dout, dout W^T), are
+timed both ways, turn by turn, on one core. It prints where the choice of the kernels (``common/product.h``) costs more
+than 5 %, and fails where there is such a place; what seems so is timed again, longer, before it counts.
 
 `--level` takes another instruction set than the best; for one that is not this processor's own, have OpenBLAS run the
 kernels that it would run there: ``OPENBLAS_CORETYPE=Haswell`` for x86-64-v3, ``Nehalem`` for the baseline.

@@ -1,6 +1,7 @@
 """Products in tiles: right at every size and order, the same bits wherever and however they are computed.
 
-`product` is the kernels' own, without what decides between it and BLAS; what `affine` makes of it is in ``test_affine.py``.
+`product` is the kernels' own, without what decides between it and BLAS; what `affine` makes of it is in
+``test_affine.py``.
 """
 
 import itertools

@@ -186,8 +186,10 @@ static int fl_product_is_ours(const FlProduct *p) {
     const FlRule *rule = &fl_rules[p->is_double];
     const double rows = (double)p->rows, inner = (double)p->inner, columns = (double)p->columns;
     const double in_vain = (double)(fl_lanes(p, p->columns) - p->columns) * rows, turned = p->b_column != 1;
-    if (p->rows == 1 && !turned) return p->columns <= fl_panel(p); /* else b is read in pieces */
-    if (p->rows == 1 || p->columns == 1) return rows * inner * columns <= FL_LARGEST_VECTOR;
+    if (p->rows == 1 || p->columns == 1) { /* of one row b is read in order where that is one panel, else in pieces */
+        const int in_order = p->rows == 1 && !turned && p->columns > 1 && p->columns <= fl_panel(p);
+        return in_order || rows * inner * columns <= FL_LARGEST_VECTOR;
+    }
     if (p->rows <= FL_FEW_ROWS && !turned && inner * columns >= FL_READ_ONCE) return 1;
     if (rows * inner * columns > rule->most) return 0;
     return rule->call + rule->of_y * rows * columns
