@@ -47,8 +47,8 @@ class Found(NamedTuple):
 
 
 def grid() -> list[Product]:
-    shapes = [shape for shape in itertools.product(SIZES, repeat=3) if shape[0] * shape[1] * shape[2] <= LARGEST]
-    return [Product(*shape, kind, dtype) for shape in shapes for kind in ORDERS for dtype in ("float32", "float64")]
+    shapes = [(m, k, n) for m, k, n in itertools.product(SIZES, repeat=3) if m * k * n <= LARGEST]
+    return [Product(m, k, n, kind, dtype) for m, k, n in shapes for kind in ORDERS for dtype in ("float32", "float64")]
 
 
 def measure(level: Any, product: Product, seconds: float) -> Found:

@@ -106,7 +106,7 @@ static int FL_OF_REAL(product)(const FlProduct *p, Py_ssize_t start, Py_ssize_t 
     const int few = p->rows <= FL_FEW_ROWS;
     const int packs = fl_packs(p);
     const Py_ssize_t panel = fl_panel(p);
-    const Py_ssize_t slice = few ? FL_FEW_INNER : FL_INNER;
+    const Py_ssize_t slice = few && (packs || p->y_column == 1) ? FL_FEW_INNER : FL_INNER; /* what is scattered is so once */
     const Py_ssize_t panels = fl_panels(p), block = fl_block(p);
     int bad = 0;
     while (start < stop) { /* what is left of the block that `start` is in */
