@@ -59,7 +59,9 @@ def measure(level: Any, product: Product, seconds: float) -> Found:
 
     draw = cases.Draw(product.dtype)
     operands = draw(product.m, product.k), draw(product.k, product.n)
-    a, b = (np.array(x, order=order) for x, order in zip(operands, ORDERS[product.kind], strict=True))  # type: ignore[call-overload]
+    left, right = ORDERS[product.kind]
+    a = np.asfortranarray(operands[0]) if left == "F" else operands[0]
+    b = np.asfortranarray(operands[1]) if right == "F" else operands[1]
     y, expected = np.empty((product.m, product.n), product.dtype), np.dot(a, b)
     chosen = BLAS if level.product(a, b, y) is None else OURS
     assert level.product(a, b, y, None, False, False, OURS)

@@ -15,9 +15,10 @@
 #include "vectors.h"
 
 /* What a product is of. Steps are in numbers: a[i, k] is at i * a_row + k * a_inner, b[k, j] at k * b_inner +
-   j * b_column, y[i, j] at i * y_row + j * y_column. To the sums is added `bias`, a number a column; or with `accumulate` what y
-   holds. `finish`, where there is one, is called for each part of y as soon as it is there, still in the first cache:
-   `rows` from `row` on of `columns` from `column` on. */
+   j * b_column, y[i, j] at i * y_row + j * y_column. To the sums is added `bias`, a number a column; or with
+   `accumulate` what y holds. `finish`, where there is one, is called for each part of y as soon as it is there, still
+   in the first cache: `rows` from `row` on of `columns` from `column` on, of the product as it is made, whose y_row and
+   y_column say where that is. */
 typedef struct {
     const void *a, *b, *bias;
     void *y;
@@ -150,8 +151,8 @@ static void fl_turn_product(FlProduct *p) {
    has better ways.
 
    Fitted to thousands of products on Zen 4. AVX2 was measured beside OpenBLAS's kernels for Haswell, and what has
-   neither beside those for Nehalem, since these are what such a processor would run. ``bench/products.py`` measures what
-   this choice costs. */
+   neither beside those for Nehalem, since these are what such a processor would run. What this choice costs is measured
+   by ``bench/products.py``. */
 typedef struct {
     double call, in_vain, turned, of_a, of_b, of_y, each, most;
 } FlRule;
@@ -178,7 +179,8 @@ static const FlRule fl_rules[2] = {
 #endif
 enum {
     FL_LARGEST_VECTOR = 1024, /* numbers of a matrix that is multiplied with a vector, which is no work for tiles */
-    FL_READ_ONCE = 1 << 18    /* numbers of b from which on BLAS's copy costs more than the product of a few rows */
+    FL_READ_ONCE = 1 << 19    /* numbers of b from which on BLAS's copy costs more than the product of a few rows; a
+                                 quarter of that where what is turned here is the few rows instead */
 };
 
 /* Whether a product is as quick here as in BLAS. */
@@ -186,12 +188,13 @@ static int fl_product_is_ours(const FlProduct *p) {
     const FlRule *rule = &fl_rules[p->is_double];
     const double rows = (double)p->rows, inner = (double)p->inner, columns = (double)p->columns;
     const double in_vain = (double)(fl_lanes(p, p->columns) - p->columns) * rows, turned = p->b_column != 1;
-    if (p->rows == 1 || p->columns == 1) { /* of one row b is read in order where that is one panel, else in pieces */
+    if (p->rows == 1 || p->columns == 1) { /* b of one panel is read in order, else in pieces */
         const int in_order = p->rows == 1 && !turned && p->columns > 1 && p->columns <= fl_panel(p);
         return in_order || rows * inner * columns <= FL_LARGEST_VECTOR;
     }
-    if (p->rows <= FL_FEW_ROWS && !turned && inner * columns >= FL_READ_ONCE) return 1;
     if (rows * inner * columns > rule->most) return 0;
+    if (p->rows <= FL_FEW_ROWS && !turned && inner * columns >= FL_READ_ONCE) return 1;
+    if (p->y_column != 1 && turned && inner * rows >= FL_READ_ONCE / 4) return 1;
     return rule->call + rule->of_y * rows * columns
         + inner * (rule->in_vain * in_vain + rule->of_a * rows + (rule->of_b + rule->turned * turned) * columns
                    + rule->each * rows * columns) < 0;

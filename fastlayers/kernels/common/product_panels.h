@@ -1,6 +1,6 @@
 /* Panels of a product of FL_REAL: included once for float and once for double, with these set.
 
-   FL_WIDE, FL_NARROW   the kinds of the widest vectors and of those for what is left of a row; the same where there is one
+   FL_WIDE, FL_NARROW   the kinds of the widest vectors, and of those of half the width where FL_HALVES
    FL_LANES             how many numbers the widest have
    FL_MOST_ROWS         how many rows a tile has at most */
 
@@ -34,7 +34,9 @@ FL_INLINE int (*const *FL_OF_REAL(tiles_for)(int few, int *left))(const TILE *) 
 }
 
 /* `inner` rows of `columns` of b, one after the other; by blocks where its columns lie in a row (see `turn`). */
-static void FL_OF_REAL(pack)(const FL_REAL *b, Py_ssize_t b_inner, Py_ssize_t b_column, Py_ssize_t inner, int columns, FL_REAL *packed) {
+static void FL_OF_REAL(pack)(
+    const FL_REAL *b, Py_ssize_t b_inner, Py_ssize_t b_column, Py_ssize_t inner, int columns, FL_REAL *packed
+) {
     const int size = FL_NAMED(FL_TURNED_, FL_REAL);
     Py_ssize_t k = 0;
     int j;
@@ -54,7 +56,9 @@ static void FL_OF_REAL(pack)(const FL_REAL *b, Py_ssize_t b_inner, Py_ssize_t b_
 }
 
 /* A tile to where it belongs, or `adds` to what is there; whether that makes a number that is not finite. */
-static int FL_OF_REAL(scatter)(const FlProduct *p, const FL_REAL *part, Py_ssize_t rows, int columns, FL_REAL *y, int adds) {
+static int FL_OF_REAL(scatter)(
+    const FlProduct *p, const FL_REAL *part, Py_ssize_t rows, int columns, FL_REAL *y, int adds
+) {
     const int size = FL_NAMED(FL_TURNED_, FL_REAL), row = FL_OF_REAL(wide_panel);
     int turned = 0, bad = 0;
     if (!adds && p->y_row == 1 && rows % size == 0) {
@@ -106,7 +110,8 @@ static int FL_OF_REAL(product)(const FlProduct *p, Py_ssize_t start, Py_ssize_t 
     const int few = p->rows <= FL_FEW_ROWS;
     const int packs = fl_packs(p);
     const Py_ssize_t panel = fl_panel(p);
-    const Py_ssize_t slice = few && (packs || p->y_column == 1) ? FL_FEW_INNER : FL_INNER; /* what is scattered is so once */
+    /* a slice of few rows is short, and so read in order; but what is scattered is so once, if there is the room */
+    const Py_ssize_t slice = few && (packs || p->y_column == 1) ? FL_FEW_INNER : FL_INNER;
     const Py_ssize_t panels = fl_panels(p), block = fl_block(p);
     int bad = 0;
     while (start < stop) { /* what is left of the block that `start` is in */

@@ -57,7 +57,8 @@
     }
 #define EACH_ROW(what) what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7)
 
-/* y = a b + add of `rows` rows, `whole` where its last vectors are; whether a number of it is not finite: zero times that is nan, and stays nan in a sum. */
+/* y = a b + add of `rows` rows, `whole` where its last vectors are; whether a number of it is not finite: zero times
+   that is nan, and stays nan in a sum. */
 FL_INLINE int FL_OF(multiply)(const TILE *t, const int rows, const int whole) {
     const FL_REAL *a = t->a, *b = t->b, *add = t->add;
     FL_REAL *y = t->y;

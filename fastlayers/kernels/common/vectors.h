@@ -57,7 +57,7 @@ FL_VECTORS(d4, double, __m256d, _mm256, pd, __mmask8, 0xf)
 enum { FL_FREE_MASKS = 0 };
 #define FL_VECTORS(kind, real, vector, suffix, mask_of)                                                                \
     typedef vector fl_##kind;                                                                                          \
-    typedef struct { __m256i set; int count; } fl_mask_##kind;                                                                                    \
+    typedef struct { __m256i set; int count; } fl_mask_##kind;                                                         \
     FL_INLINE fl_mask_##kind fl_first_##kind(int lanes) {                                                              \
         const fl_mask_##kind first = {mask_of, lanes};                                                                 \
         return first;                                                                                                  \
@@ -67,14 +67,15 @@ enum { FL_FREE_MASKS = 0 };
     FL_INLINE vector fl_load_##kind(const real *p) { return _mm256_loadu_##suffix(p); }                                \
     FL_INLINE vector fl_load_first_##kind(const real *p, fl_mask_##kind first) {                                      \
         return _mm256_maskload_##suffix(p, first.set);                                                                 \
-    } \
+    }                                                                                                                  \
     FL_INLINE void fl_store_##kind(real *p, vector x) { _mm256_storeu_##suffix(p, x); }                                \
     FL_INLINE vector fl_add_##kind(vector x, vector y) { return _mm256_add_##suffix(x, y); }                           \
     FL_INLINE vector fl_multiply_add_##kind(vector x, vector y, vector z) { return _mm256_fmadd_##suffix(x, y, z); }   \
     FL_INLINE int fl_has_nan_##kind(vector x) {                                                                        \
         return _mm256_movemask_##suffix(_mm256_cmp_##suffix(x, x, _CMP_UNORD_Q)) != 0;                                 \
     }
-FL_VECTORS(f8, float, __m256, ps, _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)))
+#define FL_NUMBERS _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)
+FL_VECTORS(f8, float, __m256, ps, _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), FL_NUMBERS))
 FL_VECTORS(d4, double, __m256d, pd, _mm256_cmpgt_epi64(_mm256_set1_epi64x(lanes), _mm256_setr_epi64x(0, 1, 2, 3)))
 /* Fewer than all. A store with a mask takes tens of cycles on many processors. */
 FL_INLINE void fl_store_first_f8(float *p, fl_mask_f8 first, __m256 x) {
