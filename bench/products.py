@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "FASTLAYERS_NUM_THREADS")
 SIZES = (1, 4, 10, 16, 32, 50, 64, 100, 128, 256, 384, 512, 784, 1024, 2048)
 LARGEST = 1 << 30  # multiplications
-ORDERS = {"x W": "CC", "x^T dout": "FC", "dout W^T": "CF"}
+ORDERS = {"x W": ("C", "C"), "x^T dout": ("F", "C"), "dout W^T": ("C", "F")}
 MOST = 1.05
 OURS, BLAS = "ours", "BLAS"
 

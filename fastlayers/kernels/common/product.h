@@ -133,12 +133,13 @@ FL_INLINE Py_ssize_t fl_lanes(const FlProduct *p, Py_ssize_t columns) {
     return (columns + step - 1) / step * step;
 }
 
-/* Make y = a b the product of the transposes, where that leaves fewer lanes in vain, or less to be turned. */
+/* Make y = a b the product of the transposes, where that leaves fewer lanes in vain, or less to be turned: y is turned
+   instead, which is by blocks only where a tile has the rows of one. */
 static void fl_turn_product(FlProduct *p) {
     const FlProduct of = *p;
     const int fills = of.a_row == 1 && of.columns > 1 && of.inner >= FL_WORTH_TURNING
         && 4 * fl_lanes(p, of.columns) * of.rows > 5 * of.columns * fl_lanes(p, of.rows);
-    const int turns_less = of.b_column != 1 && of.a_row != 1 && of.rows >= FL_FEW_ROWS && 2 * of.rows <= of.columns;
+    const int turns_less = FL_MOST_ROWS == FL_TURNED_float && of.b_column != 1 && of.a_row != 1 && of.rows >= FL_FEW_ROWS && 2 * of.rows <= of.columns;
     if (of.bias || !(fills || turns_less)) return;
     p->a = of.b, p->a_row = of.b_column, p->a_inner = of.b_inner, p->rows = of.columns;
     p->b = of.a, p->b_inner = of.a_inner, p->b_column = of.a_row, p->columns = of.rows;
@@ -190,7 +191,8 @@ static int fl_product_is_ours(const FlProduct *p) {
     const double in_vain = (double)(fl_lanes(p, p->columns) - p->columns) * rows, turned = p->b_column != 1;
     if (p->rows == 1 || p->columns == 1) { /* b of one panel is read in order, else in pieces */
         const int in_order = p->rows == 1 && !turned && p->columns > 1 && p->columns <= fl_panel(p);
-        return in_order || rows * inner * columns <= FL_LARGEST_VECTOR;
+        const int of_vectors = p->rows == 1 && p->columns == 1;
+        return in_order || rows * inner * columns <= (of_vectors ? FL_LARGEST_VECTOR / 8 : FL_LARGEST_VECTOR);
     }
     if (rows * inner * columns > rule->most) return 0;
     if (p->rows <= FL_FEW_ROWS && !turned && inner * columns >= FL_READ_ONCE) return 1;
