@@ -139,7 +139,8 @@ static void fl_turn_product(FlProduct *p) {
     const FlProduct of = *p;
     const int fills = of.a_row == 1 && of.columns > 1 && of.inner >= FL_WORTH_TURNING
         && 4 * fl_lanes(p, of.columns) * of.rows > 5 * of.columns * fl_lanes(p, of.rows);
-    const int turns_less = FL_MOST_ROWS == FL_TURNED_float && of.b_column != 1 && of.a_row != 1 && of.rows >= FL_FEW_ROWS && 2 * of.rows <= of.columns;
+    const int turns_less = FL_MOST_ROWS == FL_TURNED_float && of.b_column != 1 && of.a_row != 1
+        && of.rows >= FL_FEW_ROWS && 2 * of.rows <= of.columns;
     if (of.bias || !(fills || turns_less)) return;
     p->a = of.b, p->a_row = of.b_column, p->a_inner = of.b_inner, p->rows = of.columns;
     p->b = of.a, p->b_inner = of.a_inner, p->b_column = of.a_row, p->columns = of.rows;
