@@ -116,7 +116,7 @@ def extension(name: str) -> Extension:
         f"fastlayers.kernels.{name}",
         [f"fastlayers/kernels/{name}.pyx"],
         include_dirs=[np.get_include(), "fastlayers/kernels/common"],
-        depends=["fastlayers/kernels/common/floating_point.h"],
+        depends=[str(header) for header in sorted(Path("fastlayers/kernels/common").glob("*.h"))],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
     )
 

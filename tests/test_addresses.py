@@ -161,9 +161,8 @@ def test_functions(level, name, dtype):
 
 @pytest.mark.parametrize("dtype", kit.FAST)
 def test_affine(level, dtype):
-    """One sample is ours, and with AVX2 small matrices of float32 are."""
-    ours = dtype is np.float32 and level.__name__.endswith(("_v3", "_v4"))
-    shapes = [*((1, n, 9) for n in SIZES), (1, 7, 64), *([(5, 32, 32), (6, 32, 64)] if ours else [])]
+    """One sample is ours, and so are small matrices; ``test_products.py`` has others."""
+    shapes = [*((1, n, 9) for n in SIZES), (1, 7, 64), (5, 8, 16), (5, 32, 32), (6, 32, 64)]
     for rows, inputs, columns in shapes:
         W, b = kit.numbers((inputs, columns), dtype, 2), kit.numbers((columns,), dtype, 3)
         x, dout = kit.numbers((rows, inputs), dtype), kit.numbers((rows, columns), dtype, 1)

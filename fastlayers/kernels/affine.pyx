@@ -1,9 +1,9 @@
-"""The affine transformation: NumPy's own BLAS for the products, loops here for the bias and its gradient.
+"""The affine transformation: products of ours or of NumPy's own BLAS, and loops for the bias and its gradient.
 
 `PyArray_MatrixProduct2` is the C face of ``np.dot``: the same BLAS as the reference, without the cost of
 a Python call. It takes transposed views and writes into the array it is given.
 
-Small matrices are the exception: see ``one_sample.pyx`` and ``product.pyx``.
+Which products are ours, and how, is in ``one_sample.pyx`` and ``product.pyx``.
 
 A narrow row (10 classes) is too short to vectorise, and there are many of them: so the bias is repeated
 into a tile of whole rows, and the sum over the batch runs over a tile's columns and is folded at the end.
@@ -124,18 +124,10 @@ cdef void sum_over_batch_task(const void *of, Py_ssize_t start, Py_ssize_t stop)
             sum_tiles(<const double *> dout + first, <double *> db + first, work.rows, width, work.columns)
 
 
-cdef inline bint is_for_tiles(object x, object W, int typenum) noexcept:
-    """Whether a product of ours may be had for these, if it is small."""
-    return (
-        TILE_ROWS > 0 and typenum == NPY_FLOAT
-        and order_of(x, typenum) & order_of(W, typenum) & NPY_ARRAY_C_CONTIGUOUS != 0
-    )
-
-
 def affine_forward(x, W, b=None, out=None):
     """y of a plain batch or sample, weights and bias; `out` None or an array."""
     cdef int typenum = floating_type(x)
-    cdef int ndim
+    cdef int ndim, order_of_x = 0, order_of_W = 0
     cdef npy_intp[2] of_x
     cdef npy_intp[2] of_W
     cdef npy_intp[2] of_y
@@ -162,9 +154,10 @@ def affine_forward(x, W, b=None, out=None):
     begin(&call)
     work.typenum, work.rows, work.inputs, work.columns = typenum, of_x[0], of_x[1], of_y[1]
     work.b.data = NULL
+    order_of_x = take_shaped(&call, &work.x, x, typenum, EITHER_ORDER, ndim, &of_x[2 - ndim])
+    order_of_W = take_shaped(&call, &work.W, W, typenum, EITHER_ORDER, 2, of_W) if order_of_x else 0
     if not (
-        take_shaped(&call, &work.x, x, typenum, EITHER_ORDER, ndim, &of_x[2 - ndim])
-        and take_shaped(&call, &work.W, W, typenum, EITHER_ORDER, 2, of_W)
+        order_of_W
         and (b is None or take_shaped(&call, &work.b, b, typenum, EITHER_ORDER, 1, &of_W[1]))
         and take_shaped(&call, &work.y, out, typenum, NPY_ARRAY_C_CONTIGUOUS, ndim, &of_y[2 - ndim])
         and is_result(&call)
@@ -176,8 +169,12 @@ def affine_forward(x, W, b=None, out=None):
     else:
         if work.rows * work.inputs * work.columns >= WORTH_PINNING:
             _pinned = pinned(&call)
-        if is_for_tiles(x, W, typenum) and small_forward(
-            work.x.data, work.W.data, work.b.data, work.y.data, work.rows, work.inputs, work.columns
+        if own_product(
+            typenum,
+            matrix(&work.x, order_of_x, work.rows, work.inputs),
+            matrix(&work.W, order_of_W, work.inputs, work.columns),
+            work.b.data,
+            work.y.data,
         ):
             return out
     PyArray_MatrixProduct2(x, W, <ndarray> out)
@@ -193,11 +190,13 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
     cdef npy_intp[2] of_x
     cdef npy_intp[2] of_W
     cdef object dx, dW, db
-    cdef bint with_dx = need_dx, tiled
+    cdef bint with_dx = need_dx
+    cdef int order_of_x = 0, order_of_W = 0
     cdef list _pinned
     cdef tuple operands
     cdef Call call
     cdef AffineGradients work
+    cdef Matrix in_dout
     if order_of(dout, typenum) == 0 or order_of(x, typenum) == 0 or order_of(W, typenum) == 0:
         # Each result has the type of its own operands: that is one for all where it is dout's.
         operands = promoted(dout, x, W)
@@ -228,10 +227,11 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
     begin(&call)
     work.typenum, work.rows, work.columns = typenum, of_dout[0], of_dout[1]
     work.dx.data = NULL
+    order_of_x = take_shaped(&call, &work.x, x, typenum, EITHER_ORDER, 2, of_x)
+    order_of_W = take_shaped(&call, &work.W, W, typenum, EITHER_ORDER, 2, of_W) if order_of_x else 0
     if not (
-        take_shaped(&call, &work.dout, dout, typenum, NPY_ARRAY_C_CONTIGUOUS, 2, of_dout)
-        and take_shaped(&call, &work.x, x, typenum, EITHER_ORDER, 2, of_x)
-        and take_shaped(&call, &work.W, W, typenum, EITHER_ORDER, 2, of_W)
+        order_of_W
+        and take_shaped(&call, &work.dout, dout, typenum, NPY_ARRAY_C_CONTIGUOUS, 2, of_dout)
         and (not with_dx or take_gradient(&call, &work.dx, dx, typenum, 2, of_x))
         and take_gradient(&call, &work.dW, dW, typenum, 2, of_W)
         and take_gradient(&call, &work.db, db, typenum, 1, &of_W[1])
@@ -239,10 +239,14 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
         return NotImplemented
     if work.rows * of_W[0] * of_W[1] >= WORTH_PINNING:
         _pinned = pinned(&call)
-    tiled = is_for_tiles(x, W, typenum)
-    if with_dx and not (tiled and small_dx(work.dout.data, work.W.data, work.dx.data, work.rows, of_W[0], of_W[1])):
+    in_dout = matrix(&work.dout, NPY_ARRAY_C_CONTIGUOUS, work.rows, work.columns)
+    if with_dx and not own_product(
+        typenum, in_dout, turned(matrix(&work.W, order_of_W, of_W[0], of_W[1])), NULL, work.dx.data
+    ):
         PyArray_MatrixProduct2(dout, PyArray_Transpose(<ndarray> W, NULL), <ndarray> dx)
-    if not (tiled and small_dW(work.x.data, work.dout.data, work.dW.data, work.rows, of_W[0], of_W[1])):
+    if not own_product(
+        typenum, turned(matrix(&work.x, order_of_x, work.rows, of_W[0])), in_dout, NULL, work.dW.data
+    ):
         PyArray_MatrixProduct2(PyArray_Transpose(<ndarray> x, NULL), dout, <ndarray> dW)
     if work.columns > 0:
         run(

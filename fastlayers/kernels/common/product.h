@@ -1,0 +1,217 @@
+/* Products of matrices of float and double, for one instruction set: y = a b + what is added, then what finishes it.
+
+   A tile of y stays in registers while the inner dimension goes by (product_tile.h). Tiles stand below each other in
+   panels, as many columns as a tile is wide (product_panels.h). What a panel needs of b is read where it lies if its
+   rows can be read as vectors and are not read often enough to pay for a copy; else it is packed, FL_INNER rows at a
+   time, into memory on the stack. So a product needs no other memory, and asks Python for nothing.
+
+   A number of y is a sum over FL_INNER products at a time, in their order, each added in one rounding where the level
+   has that; and these sums are added in order. So its bits are the same whatever the tile, wherever the matrices lie,
+   and whoever computes it. */
+
+#ifndef FASTLAYERS_PRODUCT_H
+#define FASTLAYERS_PRODUCT_H
+
+#include "vectors.h"
+
+/* What a product is of. Steps are in numbers: a[i, k] is at i * a_row + k * a_inner, b[k, j] at k * b_inner +
+   j * b_column, y[i, j] at i * y_row + j * y_column. To the sums is added `bias`, a number a column; or with
+   `accumulate` what y holds. `finish`, where there is one, is called for each part of y as soon as it is there, still
+   in the first cache: `rows` from `row` on of `columns` from `column` on, of the product as it is made, whose y_row and
+   y_column say where that is. */
+typedef struct {
+    const void *a, *b, *bias;
+    void *y;
+    Py_ssize_t a_row, a_inner, b_inner, b_column, y_row, y_column;
+    Py_ssize_t rows, inner, columns;
+    int is_double;
+    int accumulate;
+    void (*finish)(const void *of, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t column, Py_ssize_t columns);
+    const void *of;
+} FlProduct;
+
+enum {
+    FL_INNER = 384,       /* of the inner dimension at a time */
+    FL_FEW_ROWS = 4,      /* with so few, a panel is wider, and b passes by in slices that are read in order */
+    FL_FEW_INNER = 64,
+    FL_WORTH_TURNING = 32,
+    FL_PACKED_ROWS = 48,  /* from here on a copy of b may pay, */
+    FL_UNPACKED = FL_FREE_MASKS ? 1 << 20 : 1 << 17, /* if it is of more bytes */
+    FL_BLOCK = 128,       /* rows of a that stay in the second cache while panels pass by; more where each is packed, */
+    FL_FEW_PANELS = 8     /* but not so many that there are too few parts for several threads */
+};
+
+#if defined(__GNUC__)
+#define FL_ALIGNED __attribute__((aligned(64)))
+#else
+#define FL_ALIGNED
+#endif
+
+/* The tiles of each type. AVX-512 has 32 registers of either width, others 16. */
+#define FL_TILE_TYPE(real)                                                                                             \
+    typedef struct {                                                                                                   \
+        const real *a, *b, *add;                                                                                       \
+        real *y;                                                                                                       \
+        Py_ssize_t a_row, a_inner, b_row, add_row, y_row, inner;                                                       \
+        int columns;                                                                                                   \
+    } FlTile_##real;
+FL_TILE_TYPE(float)
+FL_TILE_TYPE(double)
+
+#if defined(__AVX512VL__)
+#define FL_MOST_ROWS 8
+#define FL_MOST_COLUMNS 4
+#define FL_HALVES 1
+#define FL_FLOATS f16
+#define FL_HALF_FLOATS f8
+#define FL_DOUBLES d8
+#define FL_HALF_DOUBLES d4
+#define FL_WIDTH 64
+#elif defined(FL_AVX2)
+#define FL_MOST_ROWS 6
+#define FL_MOST_COLUMNS 2
+#define FL_HALVES 0
+#define FL_FLOATS f8
+#define FL_DOUBLES d4
+#define FL_WIDTH 32
+#else
+#define FL_MOST_ROWS 4
+#define FL_MOST_COLUMNS 2
+#define FL_HALVES 0
+#define FL_FLOATS f4
+#define FL_DOUBLES d2
+#define FL_WIDTH 16
+#endif
+
+/* A product's panels, and the rows of a unit, which is these of one panel. */
+FL_INLINE Py_ssize_t fl_panel(const FlProduct *p) {
+    return (p->rows <= FL_FEW_ROWS ? FL_MOST_COLUMNS : 2) * (FL_WIDTH / (p->is_double ? 8 : 4));
+}
+FL_INLINE Py_ssize_t fl_panels(const FlProduct *p) { return (p->columns + fl_panel(p) - 1) / fl_panel(p); }
+FL_INLINE size_t fl_bytes(const FlProduct *p) { return (size_t)p->inner * p->columns * (p->is_double ? 8 : 4); }
+FL_INLINE int fl_packs(const FlProduct *p) {
+    return p->b_column != 1 || (p->rows >= FL_PACKED_ROWS && fl_bytes(p) > FL_UNPACKED);
+}
+FL_INLINE Py_ssize_t fl_block(const FlProduct *p) {
+    if (!fl_packs(p)) return FL_BLOCK;
+    return fl_panels(p) < FL_FEW_PANELS ? 2 * FL_BLOCK : 4 * FL_BLOCK;
+}
+
+#define FL_REAL float
+#define FL_KIND FL_FLOATS
+#define FL_LANES_OF_KIND (FL_WIDTH / 4)
+#include "product_tiles.h"
+#if FL_HALVES
+#define FL_KIND FL_HALF_FLOATS
+#define FL_LANES_OF_KIND (FL_WIDTH / 8)
+#define FL_HALF
+#include "product_tiles.h"
+#endif
+#define FL_LANES (FL_WIDTH / 4)
+#define FL_WIDE FL_FLOATS
+#define FL_NARROW FL_HALF_FLOATS
+#include "product_panels.h"
+
+#define FL_REAL double
+#define FL_KIND FL_DOUBLES
+#define FL_LANES_OF_KIND (FL_WIDTH / 8)
+#include "product_tiles.h"
+#if FL_HALVES
+#define FL_KIND FL_HALF_DOUBLES
+#define FL_LANES_OF_KIND (FL_WIDTH / 16)
+#define FL_HALF
+#include "product_tiles.h"
+#endif
+#define FL_LANES (FL_WIDTH / 8)
+#define FL_WIDE FL_DOUBLES
+#define FL_NARROW FL_HALF_DOUBLES
+#include "product_panels.h"
+
+/* How many lanes that many columns take. */
+FL_INLINE Py_ssize_t fl_lanes(const FlProduct *p, Py_ssize_t columns) {
+    const Py_ssize_t step = FL_WIDTH / (p->is_double ? 8 : 4) / (1 + FL_HALVES);
+    return (columns + step - 1) / step * step;
+}
+
+/* Make y = a b the product of the transposes, where that leaves fewer lanes in vain, or less to be turned: y is turned
+   instead, which is by blocks only where a tile has the rows of one. */
+static void fl_turn_product(FlProduct *p) {
+    const FlProduct of = *p;
+    const int fills = of.a_row == 1 && of.columns > 1 && of.inner >= FL_WORTH_TURNING
+        && 4 * fl_lanes(p, of.columns) * of.rows > 5 * of.columns * fl_lanes(p, of.rows);
+    const int turns_less = FL_MOST_ROWS == FL_TURNED_float && of.b_column != 1 && of.a_row != 1
+        && of.rows >= FL_FEW_ROWS && 2 * of.rows <= of.columns;
+    if (of.bias || !(fills || turns_less)) return;
+    p->a = of.b, p->a_row = of.b_column, p->a_inner = of.b_inner, p->rows = of.columns;
+    p->b = of.a, p->b_inner = of.a_inner, p->b_column = of.a_row, p->columns = of.rows;
+    p->y_row = of.y_column, p->y_column = of.y_row;
+}
+
+/* What a product takes here beyond what it takes in BLAS, in picoseconds: for the call, whose own costs BLAS exceeds;
+   for a multiplication in lanes that are in vain; for each number of b that is turned, of a, of b, and of y; and for
+   each multiplication. With more of these than `most` the matrices are far larger than the second cache, for which BLAS
+   has better ways.
+
+   Fitted to thousands of products on Zen 4. AVX2 was measured beside OpenBLAS's kernels for Haswell, and what has
+   neither beside those for Nehalem, since these are what such a processor would run. What this choice costs is measured
+   by ``bench/products.py``. */
+typedef struct {
+    double call, in_vain, turned, of_a, of_b, of_y, each, most;
+} FlRule;
+#if defined(__AVX512VL__)
+static const FlRule fl_rules[2] = {
+    {-119e3, 11, 60, 3, 29, -56, -7.4, 300e6},
+    {-204e3, 32, 180, 0, 29, 0, -8.3, 130e6},
+};
+#elif defined(FL_AVX2)
+static const FlRule fl_rules[2] = {
+    {-817e3, 5, 3, 0, 0, 52, -0.3, 100e6},
+    {-33e3, 0, 0, 0, 0, 0, -1.7, 50e6},
+};
+#else
+#if defined(__x86_64__) || defined(_M_X64)
+#define FL_MOST 2e6
+#else
+#define FL_MOST 3e4 /* not measured: so little that the call decides */
+#endif
+static const FlRule fl_rules[2] = {
+    {-146e3, 124, 0, 1893, 0, 428, -684, FL_MOST},
+    {-773e3, 0, 58, 0, 0, 186, -2.8, FL_MOST},
+};
+#endif
+enum {
+    FL_LARGEST_VECTOR = 1024, /* numbers of a matrix that is multiplied with a vector, which is no work for tiles */
+    FL_READ_ONCE = 1 << 19    /* numbers of b from which on BLAS's copy costs more than the product of a few rows; a
+                                 quarter of that where what is turned here is the few rows instead */
+};
+
+/* Whether a product is as quick here as in BLAS. */
+static int fl_product_is_ours(const FlProduct *p) {
+    const FlRule *rule = &fl_rules[p->is_double];
+    const double rows = (double)p->rows, inner = (double)p->inner, columns = (double)p->columns;
+    const double in_vain = (double)(fl_lanes(p, p->columns) - p->columns) * rows, turned = p->b_column != 1;
+    if (p->rows == 1 || p->columns == 1) { /* b of one panel is read in order, else in pieces */
+        const int in_order = p->rows == 1 && !turned && p->columns > 1 && p->columns <= fl_panel(p);
+        const int of_vectors = p->rows == 1 && p->columns == 1;
+        return in_order || rows * inner * columns <= (of_vectors ? FL_LARGEST_VECTOR / 8 : FL_LARGEST_VECTOR);
+    }
+    if (rows * inner * columns > rule->most) return 0;
+    if (p->rows <= FL_FEW_ROWS && !turned && inner * columns >= FL_READ_ONCE) return 1;
+    if (p->y_column != 1 && turned && inner * rows >= FL_READ_ONCE / 4) return 1;
+    return rule->call + rule->of_y * rows * columns
+        + inner * (rule->in_vain * in_vain + rule->of_a * rows + (rule->of_b + rule->turned * turned) * columns
+                   + rule->each * rows * columns) < 0;
+}
+
+/* How many units a product has: they may be done in any order, and by several threads. */
+static Py_ssize_t fl_product_units(const FlProduct *p) {
+    const Py_ssize_t panels = fl_panels(p);
+    return panels * ((p->rows + fl_block(p) - 1) / fl_block(p));
+}
+
+/* The units start to stop; whether all their numbers are finite. */
+static int fl_multiply(const FlProduct *p, Py_ssize_t start, Py_ssize_t stop) {
+    return p->is_double ? fl_product_double(p, start, stop) : fl_product_float(p, start, stop);
+}
+
+#endif
