@@ -13,9 +13,16 @@ cdef enum:
     MOST_WORK = 1_000_000  # multiplications; for more the call itself is nothing
 
 
-cdef inline bint is_tiled(int typenum, Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t columns) noexcept:
-    """Whether a kernel of ours does the product, as `affine_forward` has it."""
-    return TILE_ROWS > 0 and typenum == NPY_FLOAT and columns >= LANES and is_worth_it(rows, inputs, columns)
+cdef inline bint multiply_affine(const AffineWork *affine, bint only_ask) except -1:
+    """``y = x W + b`` as `affine_forward` does it, where that is by a kernel of ours: whether it is, and all is finite."""
+    cdef Matrix x, W
+    cdef Product p
+    if affine.rows == 1 and is_small(<object> affine.W.array, affine.typenum):
+        return True if only_ask else run_row(affine)
+    x = matrix(&affine.x, NPY_ARRAY_C_CONTIGUOUS, affine.rows, affine.inputs)
+    W = matrix(&affine.W, NPY_ARRAY_C_CONTIGUOUS, affine.inputs, affine.columns)
+    set_product(&p, affine.typenum, x, W, affine.b.data, affine.y.data)
+    return fl_product_is_ours(&p.of) and (only_ask or multiply(&p))
 
 
 cdef object predict_small(tuple steps, const Held *held, object x, Recycler results):
@@ -62,7 +69,8 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
             if b is not None and take_shaped(&called, &affine.b, b, typenum, EITHER_ORDER, 1, shape) == 0:
                 return None
             affine.typenum, affine.rows, affine.inputs, affine.columns = typenum, rows, width, shape[0]
-            if not (is_small(W, typenum) if rows == 1 else is_tiled(typenum, rows, width, shape[0])):
+            affine.x.data = affine.y.data = NULL
+            if not multiply_affine(affine, True):
                 return None
             width = shape[0]
             if affine.W.size > MOST_WORK // rows:
@@ -92,10 +100,7 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
             target = <char *> PyArray_DATA(<ndarray> y) if i == n - 1 else stretches[source == stretches[0]]
             affine.x.data, affine.y.data = source, target
             width = affine.columns
-            if rows == 1:
-                if not run_row(affine):
-                    return None
-            elif not small_forward(source, affine.W.data, affine.b.data, target, rows, affine.inputs, width):
+            if not multiply_affine(affine, False):
                 return None
         else:
             target = source if source == stretches[1] else stretches[0]
