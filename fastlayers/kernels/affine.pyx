@@ -131,7 +131,7 @@ def affine_forward(x, W, b=None, out=None):
     cdef npy_intp[2] of_x
     cdef npy_intp[2] of_W
     cdef npy_intp[2] of_y
-    cdef list _pinned
+    cdef list pins = None
     cdef tuple operands
     cdef Call call
     cdef AffineWork work
@@ -168,8 +168,9 @@ def affine_forward(x, W, b=None, out=None):
             return out  # else NumPy's product answers, and warns as the user has it
     else:
         if work.rows * work.inputs * work.columns >= WORTH_PINNING:
-            _pinned = pinned(&call)
+            pins = pinned(&call)
         if own_product(
+            NULL if pins is not None else &call,
             typenum,
             matrix(&work.x, order_of_x, work.rows, work.inputs),
             matrix(&work.W, order_of_W, work.inputs, work.columns),
@@ -197,6 +198,7 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
     cdef Call call
     cdef AffineGradients work
     cdef Matrix in_dout
+    cdef const Call *unpinned = &call
     if order_of(dout, typenum) == 0 or order_of(x, typenum) == 0 or order_of(W, typenum) == 0:
         # Each result has the type of its own operands: that is one for all where it is dout's.
         operands = promoted(dout, x, W)
@@ -239,13 +241,14 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
         return NotImplemented
     if work.rows * of_W[0] * of_W[1] >= WORTH_PINNING:
         _pinned = pinned(&call)
+        unpinned = NULL
     in_dout = matrix(&work.dout, NPY_ARRAY_C_CONTIGUOUS, work.rows, work.columns)
     if with_dx and not own_product(
-        typenum, in_dout, turned(matrix(&work.W, order_of_W, of_W[0], of_W[1])), NULL, work.dx.data
+        unpinned, typenum, in_dout, turned(matrix(&work.W, order_of_W, of_W[0], of_W[1])), NULL, work.dx.data
     ):
         PyArray_MatrixProduct2(dout, PyArray_Transpose(<ndarray> W, NULL), <ndarray> dx)
     if not own_product(
-        typenum, turned(matrix(&work.x, order_of_x, work.rows, of_W[0])), in_dout, NULL, work.dW.data
+        unpinned, typenum, turned(matrix(&work.x, order_of_x, work.rows, of_W[0])), in_dout, NULL, work.dW.data
     ):
         PyArray_MatrixProduct2(PyArray_Transpose(<ndarray> x, NULL), dout, <ndarray> dW)
     if work.columns > 0:

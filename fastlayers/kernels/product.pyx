@@ -86,20 +86,22 @@ cdef void multiply_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexc
         fl_write(&p.odd, 1)
 
 
-cdef int multiply(Product *p) except -1:
-    """Do it, whose memory is `pinned`; whether all of the result is finite."""
+cdef int multiply(Product *p, const Call *call) except -1:
+    """Do it; whether all of the result is finite. Its memory is that of `call`, or is `pinned` already: see `run`."""
     cdef Py_ssize_t units = fl_product_units(&p.of)
     cdef Py_ssize_t work = p.of.rows * p.of.inner * p.of.columns * (2 if p.of.is_double else 1)
     if units > 0:
-        run(multiply_task, p, NULL, units, work // (WORTH_A_THREAD * units) + 1)
+        run(multiply_task, p, call, units, work // (WORTH_A_THREAD * units) + 1)
     return not fl_read(&p.odd)
 
 
-cdef int own_product(int typenum, Matrix a, Matrix b, const char *bias, char *y) except -1:
+cdef int own_product(
+    const Call *call, int typenum, Matrix a, Matrix b, const char *bias, char *y
+) except -1:
     """``y = a b + bias`` where that is quicker here; False if it was not done, or is not finite."""
     cdef Product p
     set_product(&p, typenum, a, b, bias, y)
-    return fl_product_is_ours(&p.of) and multiply(&p)
+    return fl_product_is_ours(&p.of) and multiply(&p, call)
 
 
 cdef inline void clear_part(
@@ -157,6 +159,6 @@ def product(a, b, y, bias=None, bint accumulate=False, bint relu=False, by=None)
         p.of.finish, p.of.of = clear_negative, &p.of
     _pinned = pinned(&call)
     if by == "ours" if by is not None else fl_product_is_ours(&p.of):
-        return bool(multiply(&p))
+        return bool(multiply(&p, NULL))
     PyArray_MatrixProduct2(a, b, <ndarray> y)
     return None
