@@ -214,4 +214,20 @@ static int fl_multiply(const FlProduct *p, Py_ssize_t start, Py_ssize_t stop) {
     return p->is_double ? fl_product_double(p, start, stop) : fl_product_float(p, start, stop);
 }
 
+/* One row: fl_row_float and fl_row_double. */
+#define FL_REAL float
+#define FL_KIND FL_FLOATS
+#define FL_LANES_OF_KIND (FL_WIDTH / 4)
+#include "product_row.h"
+#undef FL_REAL
+#undef FL_KIND
+#undef FL_LANES_OF_KIND
+#define FL_REAL double
+#define FL_KIND FL_DOUBLES
+#define FL_LANES_OF_KIND (FL_WIDTH / 8)
+#include "product_row.h"
+#undef FL_REAL
+#undef FL_KIND
+#undef FL_LANES_OF_KIND
+
 #endif

@@ -13,7 +13,7 @@ cdef enum:
     MOST_WORK = 1_000_000  # multiplications; for more the call itself is nothing
 
 
-cdef inline bint multiply_affine(const AffineWork *affine, bint only_ask) except -1:
+cdef inline bint multiply_affine(const AffineWork *affine, const Call *called, bint only_ask) except -1:
     """``y = x W + b`` as `affine_forward` does it, where that is by a kernel of ours: whether it is, and all is finite."""
     cdef Matrix x, W
     cdef Product p
@@ -22,7 +22,7 @@ cdef inline bint multiply_affine(const AffineWork *affine, bint only_ask) except
     x = matrix(&affine.x, NPY_ARRAY_C_CONTIGUOUS, affine.rows, affine.inputs)
     W = matrix(&affine.W, NPY_ARRAY_C_CONTIGUOUS, affine.inputs, affine.columns)
     set_product(&p, affine.typenum, x, W, affine.b.data, affine.y.data)
-    return fl_product_is_ours(&p.of) and (only_ask or multiply(&p))
+    return fl_product_is_ours(&p.of) and (only_ask or multiply(&p, called))
 
 
 cdef object predict_small(tuple steps, const Held *held, object x, Recycler results):
@@ -70,7 +70,7 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
                 return None
             affine.typenum, affine.rows, affine.inputs, affine.columns = typenum, rows, width, shape[0]
             affine.x.data = affine.y.data = NULL
-            if not multiply_affine(affine, True):
+            if not multiply_affine(affine, &called, True):
                 return None
             width = shape[0]
             if affine.W.size > MOST_WORK // rows:
@@ -100,7 +100,7 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
             target = <char *> PyArray_DATA(<ndarray> y) if i == n - 1 else stretches[source == stretches[0]]
             affine.x.data, affine.y.data = source, target
             width = affine.columns
-            if not multiply_affine(affine, False):
+            if not multiply_affine(affine, &called, False):
                 return None
         else:
             target = source if source == stretches[1] else stretches[0]
