@@ -14,18 +14,8 @@ cdef inline floating sigmoid_formula(floating x, floating _option, floating low,
     return <floating> 1 / multiply_add(less_1 + <floating> 1, scale, <floating> 1)
 
 
-cdef inline floating sigmoid_slope(
-    floating dout, floating y, floating _option, floating _low, floating _high
-) noexcept nogil:
-    return dout * y * (<floating> 1 - y)
-
-
 cdef void sigmoid_forward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     map_task(work, start, stop, sigmoid_formula, sigmoid_formula)
-
-
-cdef void sigmoid_backward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    slope_task(work, start, stop, sigmoid_slope, sigmoid_slope)
 
 
 declare("sigmoid_forward", sigmoid_forward_task)
@@ -34,6 +24,16 @@ declare("sigmoid_forward", sigmoid_forward_task)
 def sigmoid_forward(x, out=None):
     """y of a plain array; `out` None or an array."""
     return elementwise(sigmoid_forward_task, x, 0, out, 4)
+
+
+cdef inline floating sigmoid_slope(
+    floating dout, floating y, floating _option, floating _low, floating _high
+) noexcept nogil:
+    return dout * y * (<floating> 1 - y)
+
+
+cdef void sigmoid_backward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    slope_task(work, start, stop, sigmoid_slope, sigmoid_slope)
 
 
 def sigmoid_backward(dout, y, out=None):

@@ -73,12 +73,11 @@ class Stack(Declared):
     def forward(self, x: ArrayLike) -> Array:
         """The last layer's output, in training: each layer keeps what its backward needs."""
         y: Any = self._program.forward(backend.kernels, self.layers, x)
-        if y is NotImplemented:
-            y = self._in_new_program("forward", x)
-        if y is NotImplemented:
-            y = as_input(self.layers, x)
-            for layer in self.layers:
-                y = layer.forward(y)
+        if y is not NotImplemented or (y := self._in_new_program("forward", x)) is not NotImplemented:
+            return y  # type: ignore[no-any-return]
+        y = as_input(self.layers, x)
+        for layer in self.layers:
+            y = layer.forward(y)
         return y  # type: ignore[no-any-return]  # a user's layer may give anything
 
     def predict(self, x: ArrayLike) -> Array:

@@ -14,7 +14,7 @@ cdef enum:
 
 
 cdef inline bint multiply_affine(const AffineWork *affine, const Call *called, bint only_ask) except -1:
-    """``y = x W + b`` as `affine_forward` does it, where that is by a kernel of ours: whether it is, and all is finite."""
+    """``y = x W + b`` as in `affine_forward`, where that is by a kernel of ours; whether it is, and all is finite."""
     cdef Matrix x, W
     cdef Product p
     if affine.rows == 1 and is_small(<object> affine.W.array, affine.typenum):

@@ -138,13 +138,12 @@ cdef class Program:
             let_go(&held)
 
     def update(self, kernels, layers, optimizer, grads):
-        """The optimizer's update of all parameters; True when done."""
+        """The optimizer's update of all parameters; None when done."""
         cdef Held held
         try:
-            if not self.hold(&held, kernels, layers):
-                return NotImplemented
-            self.run_update(optimizer, params_of(&held), grads)
-            return True
+            if self.hold(&held, kernels, layers):
+                return self.run_update(optimizer, params_of(&held), grads)
+            return NotImplemented
         finally:
             let_go(&held)
 
@@ -222,7 +221,7 @@ cdef class Program:
         self.go_backward(held, dout, first_param(held))
         return value
 
-    cdef int run_update(self, object optimizer, list params, list grads) except -1:
+    cdef object run_update(self, object optimizer, list params, list grads):
         """``optimizer.update(params, grads)``, by its class's rule where it has one and this object no other method."""
         cdef object own, rule
         if type(optimizer) is not self.rule_of or version_of(self.rule_of) != self.rule_version:
@@ -233,9 +232,9 @@ cdef class Program:
         if rule is not None:
             own = attributes_of(optimizer)
             if "update" not in own and update_by(<UpdateStep?> rule, own, optimizer, params, grads):
-                return 0
+                return None
         optimizer.update(params, grads)
-        return 0
+        return None
 
     cdef object loss_of(self, object y, object t, object sample_weight):
         cdef Arguments arguments

@@ -1,15 +1,6 @@
 """An optimizer's rule as part of a program: its class says by which kernel it runs, and what that is given."""
 
 
-cdef list without_none(list found):
-    """The list itself where all are there."""
-    cdef object one
-    for one in found:
-        if one is None:
-            return [one for one in found if one is not None]
-    return found
-
-
 @cython.final
 cdef class UpdateStep:
     """How optimizers of one class update.
