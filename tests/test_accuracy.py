@@ -34,6 +34,12 @@ def with_targets(x, labels):
     return fl.softmax_cross_entropy(x, (np.arange(x.shape[1]) == labels[:, np.newaxis]).astype(x.dtype))
 
 
+def side_by_side(x, t):
+    """The loss of a row, as one of 32."""
+    loss, dx = fl.softmax_cross_entropy(np.tile(x, (32, 1)), np.tile(t, (32, 1)), reduction="sum")
+    return loss / 32, dx[-1]
+
+
 # Every exponent, and random points
 
 
@@ -109,6 +115,14 @@ def test_loss_of_one_hot_targets(implementation, dtype, classes):
 @CLASSES
 def test_loss_of_soft_targets(implementation, dtype, classes):
     off, gradient_off = points.soft_target_errors(fl.softmax_cross_entropy, dtype, classes)
+    assert_within(LIMIT, off)
+    assert_within(SOFTMAX_LIMIT, gradient_off)
+
+
+@DTYPES
+@SHORT
+def test_loss_of_soft_targets_side_by_side(implementation, dtype, classes):
+    off, gradient_off = points.soft_target_errors(side_by_side, dtype, classes)
     assert_within(LIMIT, off)
     assert_within(SOFTMAX_LIMIT, gradient_off)
 

@@ -281,30 +281,44 @@ def test_bad_input(bad):
     bad.check()
 
 
+def narrow_targets(kind, rows, classes, dtype):
+    """Targets of a kind, and the options that go with it."""
+    labels = np.arange(rows) % classes
+    return {
+        "labels": (labels, {}),
+        "targets": (soft_targets((rows, classes), dtype), {}),
+        "weighted targets": (soft_targets((rows, classes), dtype), {"weight": np.arange(1, classes + 1, dtype=dtype)}),
+        "smoothed labels": (labels, {"label_smoothing": 0.1}),
+    }[kind]
+
+
 @pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize("classes", [1, 2, 3, 10, 30, 31, 32, 33])
-def test_many_narrow_rows_and_few(implementation, dtype, classes):
+@pytest.mark.parametrize("kind", ["labels", "targets", "weighted targets", "smoothed labels"])
+def test_many_narrow_rows_and_few(implementation, dtype, classes, kind):
     """Rows of fewer than 32 classes are done 32 at a time; each comes out as if it were alone, beside odd ones too."""
     eps = float(np.finfo(dtype).eps)
     for rows in (1, 15, 16, 17, 31, 32, 33, 64, 100, 300):
         x = kit.numbers((rows, classes), dtype) * 3
         x[rows // 2, classes // 2] = 60
-        labels = np.arange(rows) % classes
-        loss, dx = fl.softmax_cross_entropy(x, labels)
-        alone = [fl.softmax_cross_entropy(x[[row]], labels[[row]]) for row in range(rows)]
+        t, options = narrow_targets(kind, rows, classes, dtype)
+        loss, dx = fl.softmax_cross_entropy(x, t, **options)
+        alone = [fl.softmax_cross_entropy(x[[row]], t[[row]], **options) for row in range(rows)]
         assert loss == pytest.approx(math.fsum(row_loss for row_loss, _ in alone) / rows, rel=4 * eps, abs=0)
         apart = np.concatenate([row_dx for _, row_dx in alone])
-        subnormal = rows * float(np.finfo(dtype).tiny)
-        np.testing.assert_allclose(dx * rows, apart, rtol=8 * eps, atol=subnormal)
-        assert loss == pytest.approx(expected_loss(x, labels)[0], rel=4 * eps, abs=1e-18)
+        # A gradient of targets is a difference of terms as large as these.
+        terms = 0 if kind == "labels" else eps * 4 * max(1, np.max(t)) * max(options.get("weight", [1]))
+        np.testing.assert_allclose(dx * rows, apart, rtol=8 * eps, atol=rows * float(np.finfo(dtype).tiny) + terms)
+        if not options:
+            assert loss == pytest.approx(expected_loss(x, t)[0], rel=4 * eps, abs=1e-18)
         in_place = x.copy()
-        again, _ = fl.softmax_cross_entropy(in_place, labels, out=in_place)
+        again, _ = fl.softmax_cross_entropy(in_place, t, out=in_place, **options)
         assert again == loss
         np.testing.assert_array_equal(in_place, dx)
         odd = x.copy()
         odd[0], odd[-1, -1] = -np.inf, np.nan
         odd_rows = {0, rows - 1}
-        odd_loss, odd_dx = fl.softmax_cross_entropy(odd, labels)
+        odd_loss, odd_dx = fl.softmax_cross_entropy(odd, t, **options)
         assert np.isnan(odd_loss)
         for row in range(rows):
             if row in odd_rows:

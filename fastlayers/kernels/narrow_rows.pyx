@@ -3,8 +3,8 @@
 Ten classes are the common case, and ten numbers are too few for a vector: row by row, the scalar ends of
 every loop, the divisions and the logarithm cost more than the exponentials. So up to LANES rows are turned
 into columns first; then every step runs over LANES rows at once, in the same order as `softmax_row` does.
+What the rows are held against is turned likewise, see `common/narrow_targets.pyx`.
 """
-
 
 cdef inline void scale_rows(
     const floating *e, const floating *scale, floating *result, Py_ssize_t rows, Py_ssize_t n
@@ -25,10 +25,13 @@ cdef inline void scale_rows(
 
 
 cdef double narrow_rows(
-    const LossWork *work, const floating *x, Py_ssize_t first, floating *y, floating *dx, int rows
+    const LossWork *work, const floating *x, const floating *t, Py_ssize_t first, floating *y, floating *dx, int rows
 ) noexcept nogil:
     """Up to LANES rows of fewer than LANES classes; returns the sum of their losses, 0 where no dx is asked for."""
-    cdef floating[LANES * LANES] e
+    cdef floating[LANES * LANES] e  # a column for each class
+    cdef floating[LANES * LANES] q  # what each row gives to its classes; then dx
+    cdef NarrowSpread spread
+    cdef double[LANES] sum_of_q
     cdef floating[LANES] top
     cdef floating[LANES] which
     cdef floating[LANES] shift
@@ -36,26 +39,26 @@ cdef double narrow_rows(
     cdef floating[LANES] low
     cdef floating[LANES] scale
     cdef floating[LANES] largest_y
-    cdef int[LANES] largest_at
     cdef double[LANES] e_top
     cdef double[LANES] e_lost
     cdef double[LANES] others
     cdef double[LANES] others_lost
     cdef double[LANES] total
+    cdef double[LANES] divided_by
     cdef double[LANES] divisor
     cdef double[LANES] loss
+    cdef double[LANES] of_label
     cdef double[LANES] weight
     cdef Py_ssize_t[LANES] label
+    cdef int[LANES] largest_at
+    cdef bint is_spread = t != NULL or work.base != 0
+    # Whether rows may count other than 1; spread, the classes' weights are in each row's own.
+    cdef bint counts = work.sample_weights.data != NULL or work.ignores or (work.weights.data != NULL and not is_spread)
     cdef Py_ssize_t n = work.columns, j, lane
     cdef floating *column
     cdef floating place, value
-    cdef double rest, sum_of_losses = 0, lost = 0
-    for lane in range(rows):
-        for j in range(n):
-            e[j * LANES + lane] = x[lane * n + j]
-    for lane in range(rows, LANES):
-        for j in range(n):
-            e[j * LANES + lane] = 0
+    cdef double sum_of_losses = 0, lost = 0
+    to_columns(x, &e[0], rows, n)
     for lane in range(LANES):
         top[lane] = <floating> -INFINITY
         which[lane] = 0
@@ -66,10 +69,22 @@ cdef double narrow_rows(
         for lane in range(LANES):
             which[lane] = place if column[lane] > top[lane] else which[lane]
             top[lane] = column[lane] if column[lane] > top[lane] else top[lane]
-    if dx != NULL:  # read before anything is written: dx may be x itself
-        for lane in range(rows):
-            label[lane] = checked_label(work, first + lane)
-            loss[lane] = <double> top[lane] - <double> x[lane * n + label[lane]]
+    for lane in range(LANES):
+        largest_at[lane] = <int> which[lane]
+    if dx != NULL:
+        if t == NULL:
+            for lane in range(rows):
+                label[lane] = checked_label(work, first + lane)
+        if is_spread:
+            spread_columns(work, t, &label[0], &q[0], rows)
+            spread_of_columns(&e[0], &q[0], &top[0], &which[0], &spread, n)
+            for lane in range(LANES):
+                sum_of_q[lane] = spread.rest[lane] + spread.top[lane]
+        else:
+            for lane in range(LANES):
+                sum_of_q[lane] = 1
+            for lane in range(rows):
+                spread.gap[lane] = <double> top[lane] - <double> e[label[lane] * LANES + lane]
     for lane in range(LANES):
         exp_frame(top[lane], &shift[lane], &bias[lane], &low[lane])
         e_top[lane] = exp_of_top(top[lane], shift[lane], bias[lane], &e_lost[lane])
@@ -87,37 +102,55 @@ cdef double narrow_rows(
     for lane in range(LANES):
         others[lane] += others_lost[lane]
         total[lane] = e_top[lane] + (e_lost[lane] + others[lane])
+    if dx != NULL:
+        for lane in range(LANES):
+            divided_by[lane] = work.divisor
+        if counts:
+            for lane in range(LANES):
+                weight[lane] = 1
+            for lane in range(rows):
+                weight[lane] = weight_of_row(work, first + lane, -1 if is_spread else label[lane])
+            for lane in range(LANES):
+                divided_by[lane] = work.divisor / weight[lane]
+        for lane in range(LANES):
+            divisor[lane] = total[lane] * divided_by[lane]
+        if t == NULL:
+            for lane in range(rows):
+                j = label[lane] * LANES + lane
+                if is_spread:
+                    of_label[lane] = e[j] * sum_of_q[lane] - q[j] * total[lane]
+                else:
+                    of_label[lane] = 0 - (others[lane] if label[lane] == largest_at[lane] else total[lane] - e[j])
+        if is_spread:
+            spread_gradient_of_columns(&e[0], &divisor[0], &divided_by[0], &sum_of_q[0], &q[0], n)
+        for lane in range(LANES):
+            scale[lane] = <floating> (1 if is_spread else 1 / divisor[lane])
+        scale_rows(&q[0] if is_spread else &e[0], &scale[0], dx, rows, n)
+        if t == NULL:
+            for lane in range(rows):
+                dx[lane * n + label[lane]] = <floating> (of_label[lane] / divisor[lane])
+        if is_spread:
+            for lane in range(rows):
+                dx[lane * n + largest_at[lane]] = <floating> (
+                    (spread.rest[lane] * e_top[lane] - spread.top[lane] * others[lane]) / divisor[lane]
+                )
     if y != NULL:
         for lane in range(LANES):
             largest_y[lane] = probability_of_top(e_top[lane], others[lane], total[lane], &scale[lane])
-            largest_at[lane] = <int> which[lane]
         if n > 1:
-            scale_rows(e, scale, y, rows, n)
+            scale_rows(&e[0], &scale[0], y, rows, n)
         for lane in range(rows):
             y[lane * n + largest_at[lane]] = largest_y[lane]
     if dx == NULL:
         return 0
-    for lane in range(LANES):
-        divisor[lane] = total[lane] * work.divisor
-    if is_weighted(work):
-        for lane in range(rows):
-            weight[lane] = weight_of_row(work, first + lane, label[lane])
-            divisor[lane] = total[lane] * (work.divisor / weight[lane])
-    for lane in range(LANES):
-        scale[lane] = <floating> (1 / divisor[lane])
-    scale_rows(e, scale, dx, rows, n)
-    for lane in range(rows):
-        j = label[lane]
-        rest = 0 - (others[lane] if which[lane] == <floating> j else total[lane] - e[j * LANES + lane])
-        dx[lane * n + j] = <floating> (rest / divisor[lane])
     for lane in range(LANES):
         others[lane] /= e_top[lane]
         if floating is double:
             others[lane] -= others[lane] * (e_lost[lane] / e_top[lane])
         others[lane] = log_1p(others[lane])
     for lane in range(rows):
-        loss[lane] += others[lane]
-    if is_weighted(work):
+        loss[lane] = spread.gap[lane] + sum_of_q[lane] * others[lane]
+    if counts:
         for lane in range(rows):
             loss[lane] *= weight[lane]
             if is_ignored(work, first + lane):

@@ -170,7 +170,7 @@ cdef double rows_loop(
     cdef Py_ssize_t row, offset
     cdef double total = 0, lost = 0
     cdef int few
-    if work.columns < LANES and work.label_type != SOFT_TARGETS and work.base == 0:
+    if work.columns < LANES:
         while stop - start >= ENOUGH_ROWS:
             few = <int> min(LANES, stop - start)
             offset = start * work.columns
@@ -180,6 +180,7 @@ cdef double rows_loop(
                 narrow_rows(
                     work,
                     x + offset,
+                    t + offset if t != NULL else NULL,
                     start,
                     y + offset if y != NULL else NULL,
                     dx + offset if dx != NULL else NULL,

@@ -109,12 +109,16 @@ cdef inline bint has_finite_sums(const LossWork *work, double divisor) noexcept 
     return not odd and divisor - divisor == 0
 
 
+cdef inline floating weighted(floating target, const floating *weights, Py_ssize_t j) noexcept nogil:
+    """What class j is given times its weight, where it has one."""
+    return target if weights == NULL else target * weights[j]
+
+
 cdef inline floating target_of(
     const floating *t, const floating *weights, floating keep, floating base, Py_ssize_t j
 ) noexcept nogil:
     """q_j, but for what a label adds to its own class."""
-    cdef floating target = base if t == NULL else multiply_add(keep, t[j], base)
-    return target if weights == NULL else target * weights[j]
+    return weighted(base if t == NULL else multiply_add(keep, t[j], base), weights, j)
 
 
 cdef inline bint is_as_given(const LossWork *work, const floating *t) noexcept nogil:
@@ -148,7 +152,7 @@ cdef Spread spread_of(
         for j in range(width):
             q[j] = target_of(t, weights, keep, base, start + j)
         if start <= label < start + width:
-            q[label - start] += keep if weights == NULL else keep * weights[label]
+            q[label - start] += weighted(keep, weights, label)
         if start <= top < start + width:
             sums.top = q[top - start]
             q[top - start] = 0
@@ -176,5 +180,5 @@ cdef void spread_gradient(
     for j in range(work.columns):
         dx[j] = multiply_add(e[j], scale, -(target_of(t, weights, keep, base, j) * share))
     if label >= 0:
-        target = target_of(t, weights, keep, base, label) + (keep if weights == NULL else keep * weights[label])
+        target = target_of(t, weights, keep, base, label) + weighted(keep, weights, label)
         dx[label] = <floating> ((e_label * weight - target * total) / (total * rows))
