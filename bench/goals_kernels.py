@@ -4,8 +4,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import peers
 from goals import Bound, Calls, PerElement, Race, Source, Sweep, case, checked, copy_of
+from goals_loss import LOSS
 
 import fastlayers
 from fastlayers import reference
@@ -83,36 +83,6 @@ MEMORY = (
         lambda: {"sigmoid_forward": checked("sigmoid_forward", (128, 1024))},
         (PerElement(128 * 1024, most=0.30, ours="sigmoid_forward"),),
     ),
-)
-
-
-# 3. The loss and its gradient
-
-
-def loss(size: cases.Shape, dtype: str) -> Calls:
-    ours = checked("loss, labels", size, dtype)
-    x, t = ours.args
-    calls: Calls = {"np.copyto": copy_of(x), "softmax_cross_entropy": ours}
-    if peers.available("torch"):
-        calls["PyTorch"] = peers.pytorch_loss(x, t)
-    return calls
-
-
-def loss_race(size: cases.Shape, dtype: str, *bounds: tuple[str, float | None, float | None]) -> Race:
-    return Race(
-        3,
-        f"{size[0]}x{size[1]} {dtype}",
-        partial(loss, size, dtype),
-        tuple(Bound(peer, most, least, "softmax_cross_entropy") for peer, most, least in bounds),
-        nbytes=size[0] * size[1] * np.dtype(dtype).itemsize,
-    )
-
-
-LOSS = (
-    loss_race((512, 32000), "float32", ("np.copyto", 1.6, None), ("PyTorch", None, 6)),
-    loss_race((512, 32000), "float64", ("np.copyto", 2.0, None)),
-    loss_race((128, 1000), "float32", ("PyTorch", None, 3)),
-    *(loss_race(size, "float32", ("PyTorch", None, 8)) for size in ((100, 10), (32, 100), (1, 1000))),
 )
 
 

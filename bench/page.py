@@ -29,7 +29,8 @@ TITLES = {
 NOTES = {
     1: "Results' arrays are given (`out=`), apart from the layer's.",
     2: "Results' arrays are given; the yardstick copies one array of that size into memory that is there already.",
-    3: "Loss and gradient in one call, with the gradient's array given; PyTorch's `cross_entropy` and its backward.",
+    3: "Loss and gradient in one call, with the gradient's array given; PyTorch's `cross_entropy` and its backward. "
+    "The layer keeps its probabilities too.",
     4: "`np.dot` is the product alone; NumPy adds the bias, or takes three calls backward. In a sweep no `out=` is.",
     5: "Layers find memory for their results by themselves.",
     6: "Forward, loss, backward and SGD; losses are compared before anything is timed.",

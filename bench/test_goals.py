@@ -11,6 +11,7 @@ import pytest
 from goals import Bound, Line, PerElement, Race, Sweep, digits
 from goals_dtypes import AND_A_PASS, DTYPES, ONE_DTYPE
 from goals_kernels import KERNELS
+from goals_loss import LABELS, WEIGHTED
 from goals_machine import MACHINE
 from goals_networks import NETWORKS, TRAINING
 from test_kernels import LARGEST_UNTIMED
@@ -61,6 +62,7 @@ def test_every_goal_is_measured_and_named() -> None:
     assert {goal.goal for goal in (*KERNELS, *NETWORKS, *DTYPES, *MACHINE)} == set(page.TITLES) == set(page.NOTES)
     # a bound on a peer that no one measures would be reported as not installed
     known = {"np.negative", "np.copyto", "np.dot", "NumPy", ONE_DTYPE, AND_A_PASS, *predictions.PREDICTIONS}
+    known |= {LABELS, WEIGHTED}
     known |= {bound.peer for race in TRAINING for bound in race.bounds}
     for race in RACES:
         assert {bound.peer for bound in race.bounds if isinstance(bound, Bound)} <= known, race.what
