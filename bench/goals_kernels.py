@@ -9,7 +9,7 @@ from goals_loss import LOSS
 
 import fastlayers
 from fastlayers import reference
-from fastlayers.command import cases
+from fastlayers.command import cases, measured
 from fastlayers.command.agreement import check
 
 MATRIX = (4096, 4096)
@@ -38,7 +38,9 @@ def layer_loop(layer: Any, shape: cases.Shape) -> Source:
     pure = getattr(reference, type(layer).__name__)()
     expected = pure.forward(x), pure.backward(dout)
     terms = 0, np.abs(dout)  # an ulp of the sigmoid's y is one of 1, and dx is dout * y * (1 - y)
-    check(type(layer).__name__, (layer.forward(x), layer.backward(dout)), expected, cases.TOLERANCE["float32"], terms)
+    check(
+        type(layer).__name__, (layer.forward(x), layer.backward(dout)), expected, measured.TOLERANCE["float32"], terms
+    )
     return Source("layer.forward(x); layer.backward(dout)", {"layer": layer, "x": x, "dout": dout})
 
 
