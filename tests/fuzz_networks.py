@@ -36,6 +36,7 @@ def call_network(caller, r, name, owner):
     x, t = any_form(r, arena, numbers(r, (4, widths[0]), dtype)), any_form(r, arena, labels(r, (4, widths[-1])))
     optimizer = anything(r) if chance(r, 10) else getattr(owner, r.choice([*families.OPTIMIZERS]))()
     caller.attempt(f"{prefix}.params", lambda: network.params)
+    caller.attempt(f"{prefix}.compiled", lambda: network.compiled)
     caller.attempt(f"{prefix}.predict", network.predict, x)
     y = caller.attempt(f"{prefix}.forward", network.forward, x)
     dout = anything(r) if y is None or chance(r, 5) else place(r, arena, numbers(r, np.shape(y), dtype))

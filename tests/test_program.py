@@ -112,6 +112,18 @@ def test_the_same_bits_as_layer_by_layer(compiled, seed, monkeypatch):
             kit.assert_same(a, b)
 
 
+def test_a_layer_that_stands_in_two_places(compiled, monkeypatch):
+    found = []
+    for fuses in (True, False):
+        monkeypatch.setattr(backend, "fuses", fuses)
+        net = network(np.random.default_rng(0), (4, 4, 4, 3), [fl.Tanh])
+        net.layers[2:4] = net.layers[:2]
+        loss, grads = net.gradient(X, T)
+        found.append([loss, *grads, net.train_step(X, T, fl.SGD(0.1)), *net.params, net.predict(X)])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("loss", [fl.SoftmaxWithLoss, fl.SigmoidWithLoss, fl.MeanSquaredError])
 @pytest.mark.parametrize("activation", fl.layers.ACTIVATIONS.values())
 def test_no_layer_is_asked_in_python(compiled, activation, loss):
