@@ -5,6 +5,8 @@ Every test that asks for `implementation` runs over the reference and the best l
 others', a sample runs in which each value comes once (`sampling`); with ``--all`` every one.
 """
 
+import functools
+import inspect
 import sys
 
 import kit
@@ -26,6 +28,7 @@ FIXTURES_FOR_ONE = {"no_switching", "settings_put_back", "layer", "model", "fold
 
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="every case of every test, on every instruction set")
+    parser.addoption("--rest", action="store_true", help="of --all, what a run without it has not done already")
 
 
 def pytest_configure(config):
@@ -48,7 +51,12 @@ def pytest_generate_tests(metafunc):
 
 def runs_all(config):
     """Whether nothing is left out: who names a test, or picks cases by a word, means all that fits."""
-    return config.option.all or bool(config.option.keyword) or any("::" in argument for argument in config.args)
+    return (
+        config.option.all
+        or config.option.rest
+        or bool(config.option.keyword)
+        or any("::" in argument for argument in config.args)
+    )
 
 
 @pytest.hookimpl(trylast=True)
@@ -56,10 +64,18 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if used := MODULES_FOR_ONE & {*vars(item.module)} | FIXTURES_FOR_ONE & {*item.fixturenames}:
             item.add_marker(pytest.mark.thread_unsafe(reason=f"uses {', '.join(sorted(used))}"))
-    if not runs_all(config):
+    if not runs_all(config) or config.option.rest:
         chosen = sampling.sample(items)
+        if config.option.rest:
+            chosen = {item for item in items if item not in chosen or does_less_when_short(item.module)}
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = [item for item in items if item in chosen]
+
+
+@functools.cache
+def does_less_when_short(module):
+    """Whether the cases of a module are not the same in a short run: of fewer points, calls or examples."""
+    return any(word in inspect.getsource(module) for word in ("kit.SHORT", "hypothesis"))
 
 
 @pytest.fixture
