@@ -279,6 +279,14 @@ def test_a_class_that_changes_is_seen(compiled, monkeypatch):
     monkeypatch.undo()
 
 
+def test_a_loss_whose_class_changes_is_seen(compiled, monkeypatch):
+    net, forward = network(np.random.default_rng(0)), fl.SoftmaxWithLoss.forward
+    net.gradient(X, T)
+    before = net.gradient(X, T)[0]  # of a program that stays
+    monkeypatch.setattr(fl.SoftmaxWithLoss, "forward", lambda self, x, t: 2 * forward(self, x, t))
+    assert net.gradient(X, T)[0] == 2 * before
+
+
 def test_another_backend_is_seen(compiled):
     net = network(np.random.default_rng(0))
     net.predict(X)

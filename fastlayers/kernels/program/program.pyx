@@ -53,6 +53,7 @@ cdef class Program:
     cdef object loss_kernel
     cdef tuple loss_options
     cdef type loss_kind
+    cdef unsigned int loss_version
     cdef Py_ssize_t loss_attributes
     cdef object prepare
     cdef Recycler results
@@ -70,7 +71,7 @@ cdef class Program:
         if len(self.steps) > MOST_STEPS or params > MOST_PARAMS:
             raise ValueError(f"{len(self.steps)} layers with {params} parameters are too many for a program")
         self.loss, self.loss_kernel, self.loss_options = loss, loss_kernel, tuple(loss_options)
-        self.loss_kind = type(loss)
+        self.loss_kind, self.loss_version = type(loss), version_of(type(loss))
         self.loss_attributes = -1 if loss_kernel is None else PyDict_Size(attributes_of(loss))
         if len(self.loss_options) + 3 > MOST_ARGUMENTS:
             raise ValueError(f"{self.loss_kind.__name__} has {len(self.loss_options)} options, too many for a program")
@@ -161,7 +162,11 @@ cdef class Program:
     cdef bint has_loss(self, object loss) except -1:
         if loss is None or loss is not self.loss or type(loss) is not self.loss_kind:
             return False
-        return self.loss_kernel is None or PyDict_Size(attributes_of(loss)) == self.loss_attributes
+        if self.loss_kernel is None:
+            return True
+        if version_of(self.loss_kind) != self.loss_version:
+            return False
+        return PyDict_Size(attributes_of(loss)) == self.loss_attributes
 
     cdef object prepared(self, const Held *held, list layers, object x):
         """x in the dtype of the parameters."""
