@@ -37,6 +37,12 @@ class Declared(Described):
     # The gradients that `grads` has handed out, by their parameter's name.
     _handed_out: Mapping[str, Array] = {}
 
+    def _set_options(self, **given: Any) -> None:
+        """Set options; one that is its class's default is left to the class, where a step need not read it again."""
+        for name, value in given.items():
+            if value is not getattr(type(self), name):
+                setattr(self, name, value)
+
     @property
     def params(self) -> list[Array]:
         """The parameters, in order: the arrays themselves."""

@@ -19,10 +19,40 @@ cdef inline Py_ssize_t first_param(const Held *held) noexcept:
     return held.params
 
 
-cdef list params_of(const Held *held):
+cdef tuple params_of(const Held *held):
     """The parameters that are there."""
+    return collected(held, held.param)
+
+
+cdef tuple collected(const Held *held, PyObject *const *those):
+    """Those of the parameters that are there."""
+    cdef Py_ssize_t i, n = 0
+    cdef tuple found
+    for i in range(held.params):
+        n += held.param[i] != <PyObject *> None
+    found, n = PyTuple_New(n), 0
+    for i in range(held.params):
+        if held.param[i] != <PyObject *> None:
+            Py_INCREF(<object> those[i])
+            PyTuple_SET_ITEM(found, n, <object> those[i])
+            n += 1
+    return found
+
+
+cdef const SmallNetwork *small_network_of(object kernels, tuple steps, int *places) except? NULL:
+    """What the kernels have for a small network of these steps, with the place of each; NULL where they are none."""
+    cdef const SmallNetwork *found
+    cdef Step step
     cdef Py_ssize_t i
-    return [<object> held.param[i] for i in range(held.params) if held.param[i] != <PyObject *> None]
+    if not 0 < len(steps) <= MOST_SMALL:
+        return NULL
+    found = <const SmallNetwork *> PyCapsule_GetPointer(kernels.small_network, "fastlayers.small_network")
+    for i in range(len(steps)):
+        step = <Step> steps[i]
+        places[i] = AN_AFFINE if step.kept == AFFINE else found.place_of(step.entry)
+        if places[i] < AN_AFFINE or step.kept != AFFINE and len(step.params) > 0:
+            return NULL
+    return found
 
 
 @cython.final
@@ -49,9 +79,15 @@ cdef class Program:
 
     cdef object kernels
     cdef tuple steps
+    cdef bint distinct  # whether no layer stands in it twice
+    cdef const SmallNetwork *small  # NULL where it is none
+    cdef int places[MOST_SMALL]
     cdef object loss
     cdef object loss_kernel
-    cdef tuple loss_options
+    cdef object loss_memory
+    cdef tuple loss_options  # names of attributes, and
+    cdef tuple loss_defaults  # in place of one that it does not have, its class's
+    cdef Py_ssize_t sample_weight  # its place among these
     cdef type loss_kind
     cdef unsigned int loss_version
     cdef Py_ssize_t loss_attributes
@@ -68,11 +104,20 @@ cdef class Program:
         self.results = Recycler()
         for step in self.steps:
             params += len(step.params)
+        self.distinct = len({id(step.layer) for step in steps}) == len(self.steps)
+        self.small = small_network_of(kernels, self.steps, self.places)
         if len(self.steps) > MOST_STEPS or params > MOST_PARAMS:
             raise ValueError(f"{len(self.steps)} layers with {params} parameters are too many for a program")
         self.loss, self.loss_kernel, self.loss_options = loss, loss_kernel, tuple(loss_options)
         self.loss_kind, self.loss_version = type(loss), version_of(type(loss))
-        self.loss_attributes = -1 if loss_kernel is None else PyDict_Size(attributes_of(loss))
+        self.loss_attributes = -1
+        if loss_kernel is not None:
+            self.loss_attributes = PyDict_Size(attributes_of(loss))
+            self.loss_memory = get(attributes_of(loss), "_memory")
+            self.sample_weight = self.loss_options.index("sample_weight") if "sample_weight" in loss_options else -1
+            own = attributes_of(loss)
+            self.loss_options = tuple([name if name in own else None for name in loss_options])
+            self.loss_defaults = tuple([getattr(self.loss_kind, name, None) for name in loss_options])
         if len(self.loss_options) + 3 > MOST_ARGUMENTS:
             raise ValueError(f"{self.loss_kind.__name__} has {len(self.loss_options)} options, too many for a program")
 
@@ -86,9 +131,10 @@ cdef class Program:
             if not self.hold(&held, kernels, layers):
                 return NotImplemented
             x = self.prepared(&held, layers, x)
-            y = predict_small(self.steps, &held, x, self.results)
-            if y is not None:
-                return y
+            if self.small != NULL:
+                y = self.predict_small(&held, x)
+                if y is not None:
+                    return y
             for i in range(held.steps):
                 step = <Step> self.steps[i]
                 x = step.go_predict(<object> held.attributes[i], x, &held.param[at])
@@ -96,6 +142,18 @@ cdef class Program:
             return x
         finally:
             let_go(&held)
+
+    cdef object predict_small(self, const Held *held, object x):
+        """What they make of a small x, in one piece; None where it is not small."""
+        cdef SmallLayer[MOST_SMALL] layers
+        cdef Py_ssize_t i, at = 0
+        for i in range(held.steps):
+            layers[i].place = self.places[i]
+            if self.places[i] == AN_AFFINE:
+                layers[i].W = held.param[at]
+                layers[i].b = held.param[at + 1]
+                at += 2
+        return self.small.predict(layers, held.steps, x, self.results)
 
     def forward(self, kernels, layers, x):
         """What the layers make of x in training."""
@@ -122,7 +180,7 @@ cdef class Program:
             if not self.hold(&held, kernels, layers) or not self.has_loss(loss):
                 return NotImplemented
             value = self.backpropagate(&held, layers, x, t, sample_weight)
-            return value, self.grads(&held)
+            return value, list(self.grads(&held))
         finally:
             let_go(&held)
 
@@ -143,7 +201,7 @@ cdef class Program:
         cdef Held held
         try:
             if self.hold(&held, kernels, layers):
-                return self.run_update(optimizer, params_of(&held), grads)
+                return self.run_update(optimizer, params_of(&held), tuple(grads))
             return NotImplemented
         finally:
             let_go(&held)
@@ -152,6 +210,7 @@ cdef class Program:
         """Hold what the call is about, if all is as it was when this was made."""
         cdef Py_ssize_t i, n = len(self.steps)
         held.steps = held.params = 0
+        held.dout = NULL
         if kernels is not self.kernels or type(layers) is not list or len(<list> layers) != n:
             return False
         for i in range(n):
@@ -185,7 +244,9 @@ cdef class Program:
         x = self.prepared(held, layers, x)
         for i in range(held.steps):
             step = <Step> self.steps[i]
-            x = step.go_forward(<object> held.attributes[i], x, &held.param[at])
+            x = step.go_forward(<object> held.attributes[i], x, &held.param[at], &held.kept[i])
+            if not self.distinct:
+                let_go_of(&held.kept[i])  # its layer will have what the last of its forwards has kept
             at += len(step.params)
         return x
 
@@ -198,35 +259,35 @@ cdef class Program:
                 break
             step = <Step> self.steps[i]
             at -= len(step.params)
-            dout = step.go_backward(<object> held.attributes[i], dout, &held.param[at], at > first)
+            dout = step.go_backward(
+                <object> held.attributes[i], dout, &held.param[at], &held.grad[at], &held.kept[i], at > first
+            )
         return dout if first < 0 else None
 
-    cdef list grads(self, const Held *held):
+    cdef tuple grads(self, Held *held):
         """The gradient of each parameter that is there."""
-        cdef list found = []
         cdef Py_ssize_t i, at = 0
         cdef Step step
         cdef object grad, own
         for i in range(held.steps):
             step = <Step> self.steps[i]
-            own = <object> held.attributes[i]
             for name in step.grads:
-                if held.param[at] != <PyObject *> None:
+                if held.param[at] != <PyObject *> None and (held.grad[at] == NULL or not self.distinct):
+                    own = <object> held.attributes[i]
                     grad = get(own, name)
                     # What was handed out the next backward writes into.
-                    found.append(grad.copy() if get(own, "_handed_out") else grad)
+                    hold_on(&held.grad[at], grad.copy() if get(own, "_handed_out") else grad)
                 at += 1
-        return found
+        return collected(held, held.grad)
 
     cdef object backpropagate(self, Held *held, list layers, object x, object t, object sample_weight):
         """The loss; its gradients are left in the layers."""
-        cdef object value = self.loss_of(self.go_forward(held, layers, x), t, sample_weight)
-        # No layer writes to what the loss keeps: it need not be the copy that a user is given.
-        cdef object dout = self.loss.backward() if self.loss_kernel is None else get(attributes_of(self.loss), "_dx")
+        cdef object value = self.loss_of(held, self.go_forward(held, layers, x), t, sample_weight)
+        cdef object dout = self.loss.backward() if held.dout == NULL else <object> held.dout
         self.go_backward(held, dout, first_param(held))
         return value
 
-    cdef object run_update(self, object optimizer, list params, list grads):
+    cdef object run_update(self, object optimizer, tuple params, tuple grads):
         """``optimizer.update(params, grads)``, by its class's rule where it has one and this object no other method."""
         cdef object own, rule
         if type(optimizer) is not self.rule_of or version_of(self.rule_of) != self.rule_version:
@@ -238,31 +299,41 @@ cdef class Program:
             own = attributes_of(optimizer)
             if "update" not in own and update_by(<UpdateStep?> rule, own, optimizer, params, grads):
                 return None
-        optimizer.update(params, grads)
+        optimizer.update(list(params), list(grads))
         return None
 
-    cdef object loss_of(self, object y, object t, object sample_weight):
+    cdef object loss_of(self, Held *held, object y, object t, object sample_weight):
+        """The loss; its gradient, where the kernel has made it, is then in `held`.
+
+        No layer writes to what the loss keeps: it need not be the copy that a user is given.
+        """
         cdef Arguments arguments
-        cdef object own, memory, result, value
+        cdef object own, result, value
         cdef list _held = []
+        cdef Py_ssize_t i
         if self.loss_kernel is not None:
             own = attributes_of(self.loss)
-            memory = get(own, "_memory")
             arguments.count = 0
             give(&arguments, y)
             give(&arguments, t)
-            give(&arguments, memory)
-            for name in self.loss_options:
-                value = sample_weight if name == "sample_weight" else get(own, name)
-                _held.append(value)
-                give(&arguments, value)
+            give(&arguments, self.loss_memory)
+            for i in range(len(self.loss_options)):
+                if i == self.sample_weight:
+                    give(&arguments, sample_weight)
+                elif self.loss_options[i] is None:
+                    give(&arguments, <object> PyTuple_GET_ITEM(self.loss_defaults, i))
+                else:
+                    value = get(own, self.loss_options[i])
+                    _held.append(value)
+                    give(&arguments, value)
             result = call(self.loss_kernel, &arguments)
             if result is not NotImplemented:
                 value = part(result, 0)
                 put(own, "loss", value)
                 put(own, "y", part(result, 1) if len(<tuple> result) > 2 else y)
-                put(own, "_dx", part(result, len(<tuple> result) - 1))
                 put(own, "t", t)
+                hold_on(&held.dout, part(result, len(<tuple> result) - 1))
+                put(own, "_dx", <object> held.dout)
                 return value
         if sample_weight is None:
             return self.loss.forward(y, t)

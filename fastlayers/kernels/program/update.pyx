@@ -23,7 +23,7 @@ cdef class UpdateStep:
             raise ValueError(f"{len(self.factors)} numbers are too many for the rule of a program")
 
 
-cdef bint update_by(UpdateStep rule, object own, object optimizer, list params, list grads) except -1:
+cdef bint update_by(UpdateStep rule, object own, object optimizer, tuple params, tuple grads) except -1:
     """Update by the rule's kernel; False where the rate is a schedule, or the kernel has declined."""
     cdef Arguments arguments
     cdef object lr = get(own, "lr"), value, state

@@ -5,8 +5,11 @@ than the kernel. Here there is one array for all, the result. A network takes pa
 kernel of one array and no option; a batch, whose products are done by a kernel of ours.
 """
 
+from cpython.pycapsule cimport PyCapsule_New
+
+from fastlayers.kernels.common.small_network cimport AN_AFFINE, MOST_SMALL, SmallLayer, SmallNetwork
+
 cdef enum:
-    MOST_SMALL = 16  # layers
     LITTLE = 4096  # bytes, which a thread's stack has for each of two
     LITTLE_STRETCHES = 1024  # numbers of eight bytes in both
     MOST_BYTES = 1 << 15  # of the numbers between two layers
@@ -25,13 +28,12 @@ cdef inline bint multiply_affine(const AffineWork *affine, const Call *called, b
     return fl_product_is_ours(&p.of) and (only_ask or multiply(&p, called))
 
 
-cdef object predict_small(tuple steps, const Held *held, object x, Recycler results):
+cdef object predict_small(const SmallLayer *layers, Py_ssize_t n, object x, Recycler results):
     """What the layers make of x; None where it is not small, or a result is not finite, of which NumPy may warn."""
     cdef AffineWork[MOST_SMALL] works
     cdef MapWork map
     cdef Call called
-    cdef Step step
-    cdef Py_ssize_t i, at = 0, n = len(steps), rows, width, size, most = 0, work = 0
+    cdef Py_ssize_t i, rows, width, size, most = 0, work = 0
     cdef int typenum = floating_type(x), ndim
     cdef npy_intp[2] shape
     cdef AffineWork *affine
@@ -56,9 +58,8 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
     if map.x.size == 0:
         return None
     for i in range(n):
-        step = <Step> steps[i]
-        if step.kept == AFFINE:
-            W, b = <object> held.param[at], <object> held.param[at + 1]
+        if layers[i].place == AN_AFFINE:
+            W, b = <object> layers[i].W, <object> layers[i].b
             affine = &works[i]
             if W is None or take(&called, &affine.W, W, typenum, NPY_ARRAY_C_CONTIGUOUS) == 0:
                 return None
@@ -76,9 +77,6 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
             if affine.W.size > MOST_WORK // rows:
                 return None
             work += affine.W.size * rows
-        elif step.place < 0 or len(step.params) > 0:
-            return None
-        at += len(step.params)
         most = max(most, width)
     if width == 0 or work > MOST_WORK or most > MOST_BYTES // size // rows:
         return None
@@ -94,8 +92,7 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
     width = map.x.size // rows
     map.typenum, map.option = typenum, 0
     for i in range(n):
-        step = <Step> steps[i]
-        if step.kept == AFFINE:
+        if layers[i].place == AN_AFFINE:
             affine = &works[i]
             target = <char *> PyArray_DATA(<ndarray> y) if i == n - 1 else stretches[source == stretches[0]]
             affine.x.data, affine.y.data = source, target
@@ -107,6 +104,15 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
             if i == n - 1:
                 target = <char *> PyArray_DATA(<ndarray> y)
             map.x.data, map.y.data = source, target
-            maps[step.place](&map, 0, rows * width)
+            maps[layers[i].place](&map, 0, rows * width)
         source = target
     return y
+
+
+cdef int place_of(object entry) except? -3:
+    return places.get(entry, -2)
+
+
+cdef SmallNetwork of_this_level
+of_this_level.predict, of_this_level.place_of = predict_small, place_of
+small_network = PyCapsule_New(&of_this_level, "fastlayers.small_network", NULL)
