@@ -16,21 +16,19 @@ cdef enum:
     MOST_WORK = 1_000_000  # multiplications; for more the call itself is nothing
 
 
-cdef inline bint multiply_affine(const AffineWork *affine, const Call *called, bint only_ask) except -1:
-    """``y = x W + b`` as in `affine_forward`, where that is by a kernel of ours; whether it is, and all is finite."""
-    cdef Matrix x, W
-    cdef Product p
-    if affine.rows == 1 and is_small(<object> affine.W.array, affine.typenum):
-        return True if only_ask else run_row(affine)
-    x = matrix(&affine.x, NPY_ARRAY_C_CONTIGUOUS, affine.rows, affine.inputs)
-    W = matrix(&affine.W, NPY_ARRAY_C_CONTIGUOUS, affine.inputs, affine.columns)
-    set_product(&p, affine.typenum, x, W, affine.b.data, affine.y.data)
-    return fl_product_is_ours(&p.of) and (only_ask or multiply(&p, called))
+cdef inline bint set_affine(Product *p, const AffineWork *affine) noexcept nogil:
+    """Make it the product ``x W + b``; whether a kernel of ours does that."""
+    cdef Matrix x = matrix(&affine.x, NPY_ARRAY_C_CONTIGUOUS, affine.rows, affine.inputs)
+    cdef Matrix W = matrix(&affine.W, NPY_ARRAY_C_CONTIGUOUS, affine.inputs, affine.columns)
+    set_product(p, affine.typenum, x, W, affine.b.data, affine.y.data)
+    return fl_product_is_ours(&p.of)
 
 
 cdef object predict_small(const SmallLayer *layers, Py_ssize_t n, object x, Recycler results):
     """What the layers make of x; None where it is not small, or a result is not finite, of which NumPy may warn."""
     cdef AffineWork[MOST_SMALL] works
+    cdef bint[MOST_SMALL] by_row
+    cdef Product product
     cdef MapWork map
     cdef Call called
     cdef Py_ssize_t i, rows, width, size, most = 0, work = 0
@@ -71,7 +69,8 @@ cdef object predict_small(const SmallLayer *layers, Py_ssize_t n, object x, Recy
                 return None
             affine.typenum, affine.rows, affine.inputs, affine.columns = typenum, rows, width, shape[0]
             affine.x.data = affine.y.data = NULL
-            if not multiply_affine(affine, &called, True):
+            by_row[i] = rows == 1 and is_small(W, typenum)
+            if not by_row[i] and not set_affine(&product, affine):
                 return None
             width = shape[0]
             if affine.W.size > MOST_WORK // rows:
@@ -97,7 +96,10 @@ cdef object predict_small(const SmallLayer *layers, Py_ssize_t n, object x, Recy
             target = <char *> PyArray_DATA(<ndarray> y) if i == n - 1 else stretches[source == stretches[0]]
             affine.x.data, affine.y.data = source, target
             width = affine.columns
-            if not multiply_affine(affine, &called, False):
+            if by_row[i]:
+                if not run_row(affine):
+                    return None
+            elif not set_affine(&product, affine) or not multiply(&product, &called):
                 return None
         else:
             target = source if source == stretches[1] else stretches[0]

@@ -112,7 +112,7 @@ cdef class Program:
         self.loss_kind, self.loss_version = type(loss), version_of(type(loss))
         self.loss_attributes = -1
         if loss_kernel is not None:
-            self.loss_attributes = PyDict_Size(attributes_of(loss))
+            self.loss_attributes = PyDict_GET_SIZE(attributes_of(loss))
             self.loss_memory = get(attributes_of(loss), "_memory")
             self.sample_weight = self.loss_options.index("sample_weight") if "sample_weight" in loss_options else -1
             own = attributes_of(loss)
@@ -130,11 +130,11 @@ cdef class Program:
         try:
             if not self.hold(&held, kernels, layers):
                 return NotImplemented
-            x = self.prepared(&held, layers, x)
             if self.small != NULL:
                 y = self.predict_small(&held, x)
                 if y is not None:
                     return y
+            x = self.prepared(&held, layers, x)
             for i in range(held.steps):
                 step = <Step> self.steps[i]
                 x = step.go_predict(<object> held.attributes[i], x, &held.param[at])
@@ -225,7 +225,7 @@ cdef class Program:
             return True
         if version_of(self.loss_kind) != self.loss_version:
             return False
-        return PyDict_Size(attributes_of(loss)) == self.loss_attributes
+        return PyDict_GET_SIZE(attributes_of(loss)) == self.loss_attributes
 
     cdef object prepared(self, const Held *held, list layers, object x):
         """x in the dtype of the parameters."""

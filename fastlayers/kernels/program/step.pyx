@@ -19,7 +19,7 @@ cdef extern from "Python.h":
     void Py_XDECREF(PyObject *)
     object PyObject_Vectorcall(object callable, PyObject *const *arguments, size_t count, PyObject *names)
     int PyDict_SetItem(object, object, object) except -1
-    Py_ssize_t PyDict_Size(object) except -1
+    Py_ssize_t PyDict_GET_SIZE(object)
 
 cdef extern from * nogil:
     """
@@ -168,7 +168,7 @@ cdef class Step:
         cdef object memory = get(attributes_of(layer), "_memory")
         self.layer, self.kind = layer, type(layer)
         self.version = version_of(self.kind)
-        self.attributes = PyDict_Size(attributes_of(layer))
+        self.attributes = PyDict_GET_SIZE(attributes_of(layer))
         self.reshapes, self.hands_out = "_x_shape" in attributes_of(layer), "_handed_out" in attributes_of(layer)
         kinds = {None: OF_ITS_OWN, "mask": MASK, "out": OUTPUT, "x": INPUT, "affine": AFFINE}
         self.kept = kinds[kept]
@@ -196,7 +196,7 @@ cdef class Step:
         held.attributes[held.steps] = attributes
         held.kept[held.steps] = NULL
         held.steps += 1
-        if PyDict_Size(<object> attributes) != self.attributes:
+        if PyDict_GET_SIZE(<object> attributes) != self.attributes:
             return False
         for name in self.params:
             held.grad[held.params] = NULL
