@@ -10,6 +10,9 @@ from fastlayers.kernels.common.small_network cimport AN_AFFINE, MOST_SMALL, Smal
 
 import_array()
 
+include "program/held.pyx"
 include "program/step.pyx"
+include "program/small.pyx"
+include "program/loss.pyx"
 include "program/update.pyx"
 include "program/program.pyx"

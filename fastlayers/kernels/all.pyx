@@ -45,4 +45,4 @@ include "optimizers.pyx"
 include "small_network.pyx"
 
 # A network as one call asks a level's kernels, and is of no level itself.
-from fastlayers.kernels._program import Program, Step, UpdateStep
+from fastlayers.kernels._program import LossStep, Program, Step, UpdateStep  # no-cython-lint

@@ -1,4 +1,4 @@
-"""Kernels of one array, without options, that a small network may run where it has the memory: by their entry's name."""
+"""Kernels of one array, without options, which a small network runs where it has memory: by their entry's name."""
 
 cdef enum:
     MOST_MAPS = 32

@@ -10,51 +10,6 @@ for itself, so that one which was reshaped or made read-only since is what it wo
 """
 
 
-cdef inline Py_ssize_t first_param(const Held *held) noexcept:
-    """The place of the first parameter that is there."""
-    cdef Py_ssize_t i
-    for i in range(held.params):
-        if held.param[i] != <PyObject *> None:
-            return i
-    return held.params
-
-
-cdef tuple params_of(const Held *held):
-    """The parameters that are there."""
-    return collected(held, held.param)
-
-
-cdef tuple collected(const Held *held, PyObject *const *those):
-    """Those of the parameters that are there."""
-    cdef Py_ssize_t i, n = 0
-    cdef tuple found
-    for i in range(held.params):
-        n += held.param[i] != <PyObject *> None
-    found, n = PyTuple_New(n), 0
-    for i in range(held.params):
-        if held.param[i] != <PyObject *> None:
-            Py_INCREF(<object> those[i])
-            PyTuple_SET_ITEM(found, n, <object> those[i])
-            n += 1
-    return found
-
-
-cdef const SmallNetwork *small_network_of(object kernels, tuple steps, int *places) except? NULL:
-    """What the kernels have for a small network of these steps, with the place of each; NULL where they are none."""
-    cdef const SmallNetwork *found
-    cdef Step step
-    cdef Py_ssize_t i
-    if not 0 < len(steps) <= MOST_SMALL:
-        return NULL
-    found = <const SmallNetwork *> PyCapsule_GetPointer(kernels.small_network, "fastlayers.small_network")
-    for i in range(len(steps)):
-        step = <Step> steps[i]
-        places[i] = AN_AFFINE if step.kept == AFFINE else found.place_of(step.entry)
-        if places[i] < AN_AFFINE or step.kept != AFFINE and len(step.params) > 0:
-            return NULL
-    return found
-
-
 @cython.final
 cdef class Program:
     """Layers and perhaps a loss, as one call.
@@ -67,12 +22,7 @@ cdef class Program:
     kernels : module
         The compiled level in use.
     steps : sequence of Step
-    loss : object or None
-        The loss layer.
-    loss_kernel : callable or None
-        Its kernel; None where its methods are to be called.
-    loss_options : sequence of str
-        The attributes that the kernel is given after scores, targets and memory; "sample_weight" is the call's.
+    loss : LossStep
     prepare : callable
         Of layers and x: x as the first layer is to be given it, where it is not of the dtype of all parameters.
     """
@@ -82,44 +32,24 @@ cdef class Program:
     cdef bint distinct  # whether no layer stands in it twice
     cdef const SmallNetwork *small  # NULL where it is none
     cdef int places[MOST_SMALL]
-    cdef object loss
-    cdef object loss_kernel
-    cdef object loss_memory
-    cdef tuple loss_options  # names of attributes, and
-    cdef tuple loss_defaults  # in place of one that it does not have, its class's
-    cdef Py_ssize_t sample_weight  # its place among these
-    cdef type loss_kind
-    cdef unsigned int loss_version
-    cdef Py_ssize_t loss_attributes
+    cdef LossStep loss
     cdef object prepare
     cdef Recycler results
     cdef type rule_of  # the class of optimizer that was last asked for its rule
     cdef unsigned int rule_version
     cdef object rule
 
-    def __cinit__(self, kernels, steps, loss, loss_kernel, loss_options, prepare):
+    def __cinit__(self, kernels, steps, LossStep loss not None, prepare):
         cdef Step step  # anything else in its place is a TypeError
         cdef Py_ssize_t params = 0
-        self.kernels, self.steps, self.prepare = kernels, tuple(steps), prepare
+        self.kernels, self.steps, self.loss, self.prepare = kernels, tuple(steps), loss, prepare
         self.results = Recycler()
         for step in self.steps:
             params += len(step.params)
-        self.distinct = len({id(step.layer) for step in steps}) == len(self.steps)
-        self.small = small_network_of(kernels, self.steps, self.places)
         if len(self.steps) > MOST_STEPS or params > MOST_PARAMS:
             raise ValueError(f"{len(self.steps)} layers with {params} parameters are too many for a program")
-        self.loss, self.loss_kernel, self.loss_options = loss, loss_kernel, tuple(loss_options)
-        self.loss_kind, self.loss_version = type(loss), version_of(type(loss))
-        self.loss_attributes = -1
-        if loss_kernel is not None:
-            self.loss_attributes = PyDict_GET_SIZE(attributes_of(loss))
-            self.loss_memory = get(attributes_of(loss), "_memory")
-            self.sample_weight = self.loss_options.index("sample_weight") if "sample_weight" in loss_options else -1
-            own = attributes_of(loss)
-            self.loss_options = tuple([name if name in own else None for name in loss_options])
-            self.loss_defaults = tuple([getattr(self.loss_kind, name, None) for name in loss_options])
-        if len(self.loss_options) + 3 > MOST_ARGUMENTS:
-            raise ValueError(f"{self.loss_kind.__name__} has {len(self.loss_options)} options, too many for a program")
+        self.distinct = len({id(step.layer) for step in self.steps}) == len(self.steps)
+        self.small = small_network_of(kernels, self.steps, self.places)
 
     def predict(self, kernels, layers, x):
         """What the layers make of x, with nothing kept."""
@@ -131,7 +61,7 @@ cdef class Program:
             if not self.hold(&held, kernels, layers):
                 return NotImplemented
             if self.small != NULL:
-                y = self.predict_small(&held, x)
+                y = predict_small(self.small, self.places, &held, x, self.results)
                 if y is not None:
                     return y
             x = self.prepared(&held, layers, x)
@@ -142,18 +72,6 @@ cdef class Program:
             return x
         finally:
             let_go(&held)
-
-    cdef object predict_small(self, const Held *held, object x):
-        """What they make of a small x, in one piece; None where it is not small."""
-        cdef SmallLayer[MOST_SMALL] layers
-        cdef Py_ssize_t i, at = 0
-        for i in range(held.steps):
-            layers[i].place = self.places[i]
-            if self.places[i] == AN_AFFINE:
-                layers[i].W = held.param[at]
-                layers[i].b = held.param[at + 1]
-                at += 2
-        return self.small.predict(layers, held.steps, x, self.results)
 
     def forward(self, kernels, layers, x):
         """What the layers make of x in training."""
@@ -177,7 +95,7 @@ cdef class Program:
         """The loss, and the gradient with respect to each parameter."""
         cdef Held held
         try:
-            if not self.hold(&held, kernels, layers) or not self.has_loss(loss):
+            if not self.hold(&held, kernels, layers) or not self.loss.is_of(loss):
                 return NotImplemented
             value = self.backpropagate(&held, layers, x, t, sample_weight)
             return value, list(self.grads(&held))
@@ -188,7 +106,7 @@ cdef class Program:
         """The loss before the optimizer's update, which is done."""
         cdef Held held
         try:
-            if not self.hold(&held, kernels, layers) or not self.has_loss(loss):
+            if not self.hold(&held, kernels, layers) or not self.loss.is_of(loss):
                 return NotImplemented
             value = self.backpropagate(&held, layers, x, t, sample_weight)
             self.run_update(optimizer, params_of(&held), self.grads(&held))
@@ -217,15 +135,6 @@ cdef class Program:
             if not (<Step> self.steps[i]).hold((<list> layers)[i], held):
                 return False
         return True
-
-    cdef bint has_loss(self, object loss) except -1:
-        if loss is None or loss is not self.loss or type(loss) is not self.loss_kind:
-            return False
-        if self.loss_kernel is None:
-            return True
-        if version_of(self.loss_kind) != self.loss_version:
-            return False
-        return PyDict_GET_SIZE(attributes_of(loss)) == self.loss_attributes
 
     cdef object prepared(self, const Held *held, list layers, object x):
         """x in the dtype of the parameters."""
@@ -282,8 +191,8 @@ cdef class Program:
 
     cdef object backpropagate(self, Held *held, list layers, object x, object t, object sample_weight):
         """The loss; its gradients are left in the layers."""
-        cdef object value = self.loss_of(held, self.go_forward(held, layers, x), t, sample_weight)
-        cdef object dout = self.loss.backward() if held.dout == NULL else <object> held.dout
+        cdef object value = self.loss.go(held, self.go_forward(held, layers, x), t, sample_weight)
+        cdef object dout = self.loss.loss.backward() if held.dout == NULL else <object> held.dout
         self.go_backward(held, dout, first_param(held))
         return value
 
@@ -297,44 +206,7 @@ cdef class Program:
         rule = self.rule
         if rule is not None:
             own = attributes_of(optimizer)
-            if "update" not in own and update_by(<UpdateStep?> rule, own, optimizer, params, grads):
+            if "update" not in own and update_by(<UpdateStep?> rule, own, params, grads):
                 return None
         optimizer.update(list(params), list(grads))
         return None
-
-    cdef object loss_of(self, Held *held, object y, object t, object sample_weight):
-        """The loss; its gradient, where the kernel has made it, is then in `held`.
-
-        No layer writes to what the loss keeps: it need not be the copy that a user is given.
-        """
-        cdef Arguments arguments
-        cdef object own, result, value
-        cdef list _held = []
-        cdef Py_ssize_t i
-        if self.loss_kernel is not None:
-            own = attributes_of(self.loss)
-            arguments.count = 0
-            give(&arguments, y)
-            give(&arguments, t)
-            give(&arguments, self.loss_memory)
-            for i in range(len(self.loss_options)):
-                if i == self.sample_weight:
-                    give(&arguments, sample_weight)
-                elif self.loss_options[i] is None:
-                    give(&arguments, <object> PyTuple_GET_ITEM(self.loss_defaults, i))
-                else:
-                    value = get(own, self.loss_options[i])
-                    _held.append(value)
-                    give(&arguments, value)
-            result = call(self.loss_kernel, &arguments)
-            if result is not NotImplemented:
-                value = part(result, 0)
-                put(own, "loss", value)
-                put(own, "y", part(result, 1) if len(<tuple> result) > 2 else y)
-                put(own, "t", t)
-                hold_on(&held.dout, part(result, len(<tuple> result) - 1))
-                put(own, "_dx", <object> held.dout)
-                return value
-        if sample_weight is None:
-            return self.loss.forward(y, t)
-        return self.loss.forward(y, t, sample_weight=sample_weight)
