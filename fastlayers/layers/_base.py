@@ -40,7 +40,8 @@ class Declared(Described):
     def _set_options(self, **given: Any) -> None:
         """Set options; one that is its class's default is left to the class, where a step need not read it again."""
         for name, value in given.items():
-            if value is not getattr(type(self), name):
+            default = getattr(type(self), name)
+            if value is not default and (type(value) is not type(default) or value != default):
                 setattr(self, name, value)
 
     @property
