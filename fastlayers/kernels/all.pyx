@@ -43,6 +43,7 @@ include "gradients.pyx"
 include "adam.pyx"
 include "optimizers.pyx"
 include "small_network.pyx"
+include "rows.pyx"
 
 # A network as one call asks a level's kernels, and is of no level itself.
 from fastlayers.kernels._program import LossStep, Program, Step, UpdateStep  # no-cython-lint

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._core import backend
 from .._core.types import Array
 from .arguments import Samples
 
@@ -50,5 +51,11 @@ def rows_of(batch: int, order: Array | None, batch_size: int, samples: int, part
 def _gathered(array: Array | None, order: Array | None, which: slice) -> Any:
     if array is None:
         return None
-    part = array[which] if order is None else array.take(order[which], axis=0)
+    if order is None:
+        part = array[which]
+    else:
+        rows = order[which]
+        part = np.empty((len(rows), *array.shape[1:]), array.dtype)
+        if backend.kernels.take_rows(array, rows, part) is NotImplemented:
+            part = array.take(rows, axis=0)
     return np.require(part, part.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])

@@ -17,6 +17,7 @@ from numpy cimport (
     NPY_FLOAT,
     NPY_FLOAT16,
     NPY_INT,
+    NPY_INT64,
     NPY_LONG,
     NPY_LONGLONG,
     NPY_SHORT,
