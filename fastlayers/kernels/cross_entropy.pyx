@@ -109,12 +109,12 @@ cdef object losses_of(LossWork *work, Call *call):
     cdef npy_intp rows = work.rows
     cdef ndarray row_losses
     if work.reduction != EACH:
-        return softmax_rows(work, call)
+        return softmax_rows(softmax_task, work, call)
     row_losses = new_array(None, 1, &rows, work.typenum, False)
     take(call, &work.row_losses, row_losses, work.typenum, EITHER_ORDER)
     if work.columns == 0:
         memset(work.row_losses.data, 0, work.row_losses.end - work.row_losses.data)
-    softmax_rows(work, call)
+    softmax_rows(softmax_task, work, call)
     return row_losses
 
 
@@ -165,3 +165,24 @@ def softmax_with_loss(
         x, t, array_of_layer(out, 0, x), array_of_layer(out, 1, x), weight, sample_weight, ignore_index,
         label_smoothing, reduction,
     )
+
+
+def softmax_gradient(
+    y, t, out=None, weight=None, sample_weight=None, ignore_index=None, label_smoothing=0.0, reduction="mean"
+):
+    """The dx of `softmax_with_loss`, of plain probabilities and labels; `out` None or the layer's recycler for dx."""
+    cdef tuple others
+    cdef object dx = array_for(out, y)
+    cdef Call call
+    cdef LossWork work
+    if not prepare(&call, &work, y, t, weight, sample_weight, ignore_index, label_smoothing, reduction):
+        others = in_type_of_scores(y, t, weight, sample_weight)
+        if others is None:
+            return NotImplemented
+        return softmax_gradient(y, others[0], dx, others[1], others[2], ignore_index, label_smoothing, reduction)
+    if work.label_type == SOFT_TARGETS or work.base != 0:
+        return NotImplemented
+    if not take_as_x(&call, &work, &work.dx, dx, y) or not is_result(&call):
+        return NotImplemented
+    softmax_rows(gradients_task, &work, &call)
+    return dx

@@ -220,10 +220,10 @@ cdef class Program:
 
     cdef object backpropagate(self, Held *held, list layers, object x, object t, object sample_weight):
         """The loss; its gradients are left in the layers."""
-        cdef object value = self.loss_of(self.go_forward(held, layers, x), t, sample_weight)
-        # No layer writes to what the loss keeps: it need not be the copy that a user is given.
-        cdef object dout = self.loss.backward() if self.loss_kernel is None else get(attributes_of(self.loss), "_dx")
-        self.go_backward(held, dout, first_param(held))
+        cdef object value, dx
+        value, dx = self.loss_of(self.go_forward(held, layers, x), t, sample_weight)
+        # No layer writes to dx: the loss has it still, to hand out.
+        self.go_backward(held, self.loss.backward() if dx is None else dx, first_param(held))
         return value
 
     cdef object run_update(self, object optimizer, list params, list grads):
@@ -241,29 +241,32 @@ cdef class Program:
         optimizer.update(params, grads)
         return None
 
-    cdef object loss_of(self, object y, object t, object sample_weight):
+    cdef tuple loss_of(self, object y, object t, object sample_weight):
+        """The loss, and its gradient where the kernel has given it."""
         cdef Arguments arguments
-        cdef object own, memory, result, value
-        cdef list _held = []
+        cdef object own, memory, result, value, dx
+        cdef list beside
         if self.loss_kernel is not None:
             own = attributes_of(self.loss)
             memory = get(own, "_memory")
+            beside = []
             arguments.count = 0
             give(&arguments, y)
             give(&arguments, t)
             give(&arguments, memory)
             for name in self.loss_options:
                 value = sample_weight if name == "sample_weight" else get(own, name)
-                _held.append(value)
+                beside.append(value)
                 give(&arguments, value)
             result = call(self.loss_kernel, &arguments)
             if result is not NotImplemented:
-                value = part(result, 0)
+                value, dx = part(result, 0), part(result, len(<tuple> result) - 1)
                 put(own, "loss", value)
                 put(own, "y", part(result, 1) if len(<tuple> result) > 2 else y)
-                put(own, "_dx", part(result, len(<tuple> result) - 1))
+                put(own, "_dx", [dx])
+                put(own, "_beside", tuple(beside))
                 put(own, "t", t)
-                return value
+                return value, dx
         if sample_weight is None:
-            return self.loss.forward(y, t)
-        return self.loss.forward(y, t, sample_weight=sample_weight)
+            return self.loss.forward(y, t), None
+        return self.loss.forward(y, t, sample_weight=sample_weight), None
