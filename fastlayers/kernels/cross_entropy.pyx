@@ -165,24 +165,3 @@ def softmax_with_loss(
         x, t, array_of_layer(out, 0, x), array_of_layer(out, 1, x), weight, sample_weight, ignore_index,
         label_smoothing, reduction,
     )
-
-
-def softmax_gradient(
-    y, t, out=None, weight=None, sample_weight=None, ignore_index=None, label_smoothing=0.0, reduction="mean"
-):
-    """The dx of `softmax_with_loss`, of plain probabilities and labels; `out` None or the layer's recycler for dx."""
-    cdef tuple others
-    cdef object dx = array_for(out, y)
-    cdef Call call
-    cdef LossWork work
-    if not prepare(&call, &work, y, t, weight, sample_weight, ignore_index, label_smoothing, reduction):
-        others = in_type_of_scores(y, t, weight, sample_weight)
-        if others is None:
-            return NotImplemented
-        return softmax_gradient(y, others[0], dx, others[1], others[2], ignore_index, label_smoothing, reduction)
-    if work.label_type == SOFT_TARGETS or work.base != 0:
-        return NotImplemented
-    if not take_as_x(&call, &work, &work.dx, dx, y) or not is_result(&call):
-        return NotImplemented
-    softmax_rows(gradients_task, &work, &call)
-    return dx

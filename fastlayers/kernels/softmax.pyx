@@ -4,7 +4,7 @@ A row is read a chunk at a time, which is looked through for the maximum, then e
 Exp is taken over a power of two near exp(max) instead of exp(max), see `exp_frame`: it divides out again.
 The largest entry is kept apart from the sum of the others, so that a dominating class loses no digits:
 the loss is (max - x_t) + log1p(others / e_top).
-The gradient for a label is made of the probabilities as they are kept, so that a layer can make it of them again.
+The gradient for a label is made of the probabilities, see `softmax_gradient.pyx`.
 A NaN, or +inf, or -inf alone, makes e_top or `others` NaN, which then reaches the whole row.
 y and dx are NULL where they are not asked for.
 """
@@ -41,41 +41,6 @@ cdef inline floating probability_of_top(double e_top, double others, double tota
     cdef floating quotient = <floating> (e_top * inverse if floating is float else e_top / total)
     scale[0] = <floating> inverse
     return quotient if 2 * others < e_top else <floating> e_top * scale[0]
-
-
-cdef inline bint dominates(floating y) noexcept nogil:
-    """Whether a probability is so large that 1 - y would lose digits of it."""
-    return y > <floating> 0.5
-
-
-cdef double all_others(const floating *e, floating scale, Py_ssize_t label, Py_ssize_t n) noexcept nogil:
-    """The sum of the probabilities e_j scale of all classes but the label's."""
-    cdef floating[CHUNK] y
-    cdef double[LANES] sums
-    cdef double[LANES] lost
-    cdef Py_ssize_t start = 0, width, j
-    cdef int lane
-    for lane in range(LANES):
-        sums[lane] = lost[lane] = 0
-    while start < n:
-        width = min(CHUNK, n - start)
-        for j in range(width):
-            y[j] = e[start + j] * scale
-        if start <= label < start + width:
-            y[label - start] = 0
-        if n < LANES:
-            return sum_of(&y[0], n)
-        add_to_lanes(&y[0], width, sums, lost)
-        start += width
-    return sum_of_lanes(sums, lost, floating is double)
-
-
-cdef floating gradient_of_label(
-    const floating *e, floating scale, floating y_label, Py_ssize_t label, double rows, Py_ssize_t n
-) noexcept nogil:
-    """(y_label - 1) / rows; of a label that dominates 1 - y is the sum of the others, of which no digit is lost."""
-    cdef double rest = all_others(e, scale, label, n) if dominates(y_label) else 1 - <double> y_label
-    return <floating> ((0 - rest) / rows)
 
 
 cdef inline void scale_twice(
@@ -252,36 +217,12 @@ cdef double rows_loop(
     return exact(total, lost)
 
 
-cdef double gradients_loop(
-    const LossWork *work, const floating *y, const floating *_t, floating *_y, floating *dx, Py_ssize_t start,
-    Py_ssize_t stop,
-) noexcept nogil:
-    """The gradients of rows of probabilities y against labels, as `rows_loop` has them; returns no loss."""
-    cdef Py_ssize_t row, offset, n = work.columns
-    cdef long long label
-    cdef double rows
-    for row in range(start, stop):
-        offset = row * n
-        label = checked_label(work, row)
-        if is_ignored(work, row):
-            memset(dx + offset, 0, n * sizeof(floating))
-            continue
-        rows = work.divisor / weight_of_row(work, row, label)
-        scale_row(y + offset, <floating> (1 / rows), dx + offset, n)
-        dx[offset + label] = gradient_of_label(y + offset, 1, y[offset + label], label, rows, n)
-    return 0
-
-
 cdef inline Py_ssize_t start_of_rows(const LossWork *work, Py_ssize_t block) noexcept nogil:
     return work.rows // work.blocks * block + min(block, work.rows % work.blocks)
 
 
 cdef void softmax_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     losses_task(work, start, stop, start_of_rows, rows_loop, rows_loop)
-
-
-cdef void gradients_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    losses_task(work, start, stop, start_of_rows, gradients_loop, gradients_loop)
 
 
 cdef double softmax_rows(Task task, LossWork *work, const Call *call) except? -1:
