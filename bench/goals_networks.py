@@ -54,6 +54,38 @@ TRAINING = tuple(
 )
 
 
+def own_loop(network: cases.Network, dtype: str, dtype_of_x: str) -> Calls:
+    """The gradient by layers that are called one by one, with weights of one dtype and images of another."""
+    parameters, x, labels = network.data(dtype)
+    x, t = x.astype(dtype_of_x), np.eye(network.widths[-1])[labels]
+    pairs = {
+        name: peers.by_hand(owner, parameters, x, t) for name, owner in ((OURS, fastlayers), (NAMES["book"], peers))
+    }
+    for _, gradient in pairs.values():
+        gradient()
+    for ours, books in zip(*(affines for affines, _ in pairs.values()), strict=True):
+        scale = np.abs(books.dW).max()
+        np.testing.assert_allclose(ours.dW, books.dW, rtol=LOSS_TOLERANCE, atol=LOSS_TOLERANCE * scale)
+    return {name: cases.Call(gradient, (), {}) for name, (_, gradient) in pairs.items()}
+
+
+OWN_LOOP = tuple(
+    Race(
+        6,
+        f"gradient by hand {network.label(network.widths)}, {dtype} weights, {dtype_of_x} x",
+        partial(own_loop, network, dtype, dtype_of_x),
+        (Bound(NAMES["book"], least=least),),
+        seconds=4.0,
+    )
+    for network in (cases.Network((784, 50, 10), 100),)
+    for dtype, dtype_of_x, least in (
+        ("float64", "float32", 1.3),
+        ("float64", "float64", 1.3),
+        ("float32", "float32", 2.0),
+    )
+)
+
+
 # 10. A prediction
 
 
@@ -95,4 +127,4 @@ PREDICTION = tuple(
     for network, than_onnx, than_pytorch in PREDICTION_LIMITS
 )
 
-NETWORKS = (*TRAINING, *PREDICTION)
+NETWORKS = (*TRAINING, *OWN_LOOP, *PREDICTION)

@@ -6,6 +6,7 @@ many threads as we do, where they can be told.
 """
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -86,14 +87,16 @@ class SoftmaxWithLoss:
         return (self.y - self.t) / batch_size
 
 
-def book(network: Network, dtype: str) -> Step:
-    parameters, x, labels = network.data(dtype)
-    t = np.eye(network.widths[-1], dtype=dtype)[labels]  # one-hot, as the book's load_mnist gives it
-    affines = [Affine(W, b) for W, b in parameters]
-    layers = [layer for affine in affines for layer in (affine, Relu())][:-1]
-    last_layer = SoftmaxWithLoss()
+def by_hand(owner: Any, parameters: Any, x: Any, t: Any) -> tuple[list[Any], Step]:
+    """The affine layers, and a step that leaves their gradients in them, as the book's `TwoLayerNet.gradient` does.
 
-    def step() -> float:
+    dx of the first layer is computed too. `owner` has the layers.
+    """
+    affines = [owner.Affine(W, b) for W, b in parameters]
+    layers = [layer for affine in affines for layer in (affine, owner.Relu())][:-1]
+    last_layer = owner.SoftmaxWithLoss()
+
+    def gradient() -> float:
         y = x
         for layer in layers:
             y = layer.forward(y)
@@ -101,10 +104,22 @@ def book(network: Network, dtype: str) -> Step:
         dout = last_layer.backward(1)
         for layer in reversed(layers):
             dout = layer.backward(dout)
+        return float(loss)
+
+    return affines, gradient
+
+
+def book(network: Network, dtype: str) -> Step:
+    parameters, x, labels = network.data(dtype)
+    t = np.eye(network.widths[-1], dtype=dtype)[labels]  # one-hot, as the book's load_mnist gives it
+    affines, gradient = by_hand(sys.modules[__name__], parameters, x, t)
+
+    def step() -> float:
+        loss = gradient()
         for affine in affines:
             affine.W -= LEARNING_RATE * affine.dW
             affine.b -= LEARNING_RATE * affine.db
-        return float(loss)
+        return loss
 
     return step
 

@@ -9,6 +9,8 @@ import kit
 import numpy as np
 from strategies import any_dtype, any_form, any_shape, anything, chance, numbers
 
+import fastlayers as fl
+
 
 def elementwise(r, *, comparable=False, count, second=None):
     """So many arrays of one shape, mostly of one dtype; the `second` of a dtype of its own."""
@@ -37,6 +39,12 @@ def scores(r, *, comparable=False):
         t = numbers(r, shape, any_dtype(r) if chance(r, 40) else x.dtype, specials=[np.nan] if comparable else None)
         return [x, np.abs(t) if comparable else t]
     return [x, labels(r, shape)]
+
+
+def probabilities(r, *, comparable=False):
+    """Probabilities, and labels or targets."""
+    x, t = scores(r, comparable=comparable)
+    return [fl.reference.softmax(x, axis=min(1, x.ndim - 1)) if x.ndim else x, t]
 
 
 def loss_options(r, arena, args, *, comparable):

@@ -111,6 +111,7 @@ LABELS = np.arange(64) * 7
 LOSS_OPTIONS = {
     "softmax_cross_entropy": ({}, {"label_smoothing": 0.1}, {"reduction": "none"}),
     "softmax_with_loss": ({}, {"label_smoothing": 0.1}),
+    "softmax_gradient": ({}, {"reduction": "none"}),
     "mean_squared_error": ({}, {"reduction": "none"}),
     "sigmoid_cross_entropy": ({}, {"reduction": "none"}),
     "sigmoid_with_loss": ({},),
@@ -143,7 +144,8 @@ def calls(name, dtype):
         if name.startswith("softmax_"):
             for weights in (weighted, {**weighted, "weight": np.abs(kit.numbers(shape[1:], dtype)) + 1}):
                 yield args, weights
-            yield (args[0], np.abs(kit.numbers(shape, dtype, 4))), {}
+            if name != "softmax_gradient":  # whose kernel is for labels
+                yield (args[0], np.abs(kit.numbers(shape, dtype, 4))), {}
         elif name in LOSS_OPTIONS:
             yield args, weighted
             yield (args[0], (args[1] > 0).astype(dtype)), {}

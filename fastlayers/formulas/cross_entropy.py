@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._core.types import Array
-from ._sums import exp_below, reduced, sum_of_row, without_y
+from ._sums import exp_below, reduced, sum_of_row, wider, without_y
 
 # The notebook's guard against log(0).
 LOG_GUARD = 1e-7
@@ -41,8 +43,7 @@ def softmax_with_loss(
     Source: Saitoh, section 5.6.3 and appendix A.
 
     The largest entry is kept apart from the sum of the others. When the right class dominates, its
-    probability is 1 within rounding: ``log(1)`` and ``1 - 1`` would lose the loss and the gradient,
-    ``log1p(others)`` and ``-others`` keep every digit.
+    probability is 1 within rounding: ``log(1)`` would lose the loss, ``log1p(others)`` keeps every digit.
     """
     n, classes = x.shape
     with np.errstate(all="ignore"):
@@ -58,23 +59,57 @@ def softmax_with_loss(
         others = one * sum_of_row(e)[:, 0]
         e[rows, top] = one
         total = one + others
-        y = e / total[:, np.newaxis]
+        y = (e / total[:, np.newaxis]).astype(x.dtype)
 
         log_sum = np.log1p(others)[:, np.newaxis]  # log sum_j exp(x_j - max)
         losses = np.where(q == 0, 0, q * (log_sum - shifted)).sum(axis=1, dtype=np.float64)
         losses += 0 * others  # a row that has no probabilities has no loss, whatever its targets
-
-        dx = y * q.sum(axis=1, keepdims=True) - q
-        rest = q.copy()
-        rest[rows, top] = 0
-        dx[rows, top] = (rest.sum(axis=1) - q[rows, top] * others) / total
-        dx /= divisor
         if ignore_index is not None:
-            losses[t == ignore_index] = dx[t == ignore_index] = 0
-        return reduced(losses, divisor, reduction, x.dtype), y.astype(x.dtype), dx.astype(x.dtype)
+            losses[t == ignore_index] = 0
+        return reduced(losses, divisor, reduction, x.dtype), y, _gradient(y, q, divisor, t, ignore_index)
 
 
 softmax_cross_entropy = without_y(softmax_with_loss, "softmax_cross_entropy")
+
+
+def softmax_gradient(
+    y: Array,
+    t: Array,
+    weight: Array | None = None,
+    sample_weight: Array | None = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> Array:
+    """The gradient ``dx`` that `softmax_with_loss` gives with the probabilities y, of these."""
+    with np.errstate(all="ignore"):
+        q, counts = _class_weights(y, t, weight, sample_weight, ignore_index, label_smoothing)
+        divisor = counts.sum(dtype=np.float64) if reduction == "mean" else 1
+        return _gradient(y, q, divisor, t, ignore_index) if y.shape[1] else y.copy()
+
+
+def _gradient(y: Array, q: Array, divisor: Any, t: Array, ignore_index: int | None) -> Array:
+    """``(y_c sum(q) - q_c) / divisor``.
+
+    Where one class dominates, ``1 - y`` would lose digits that the sum of all other probabilities has.
+    """
+    rows = np.flatnonzero(y.max(axis=1) > 0.5)
+    top = y[rows].argmax(axis=1)
+    others = _sum_of_others(y[rows], top).astype(q.dtype)
+    dx = y * q.sum(axis=1, keepdims=True) - q
+    dx[rows, top] = _sum_of_others(q[rows], top).astype(q.dtype) * y[rows, top] - q[rows, top] * others
+    dx /= divisor
+    if ignore_index is not None:
+        dx[t == ignore_index] = 0
+    gradient: Array = dx.astype(y.dtype)
+    return gradient
+
+
+def _sum_of_others(a: Array, columns: Array) -> Array:
+    """The sum of each row but for what it has in its column."""
+    a[np.arange(len(a)), columns] = 0
+    total: Array = a.sum(axis=1, dtype=wider(a))
+    return total
 
 
 def _class_weights(

@@ -24,6 +24,7 @@ masked entries, which stand for no number.
 
 from .affine import affine_backward, affine_forward
 from .cross_entropy import cross_entropy_error, softmax_cross_entropy
+from .cross_entropy import softmax_gradient as softmax_gradient  # what the layer calls
 from .cross_entropy import softmax_with_loss as softmax_with_loss  # what the layer calls
 from .dropout import dropout_backward, dropout_forward
 from .elu import elu_backward, elu_forward

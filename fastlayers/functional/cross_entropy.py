@@ -10,13 +10,14 @@ from .._core import backend
 from .._core.arguments import (
     floating,
 )
+from .._core.memory import Recycler
 from .._core.results import Out, deliver, deliver_one
 from .._core.rows import Rows
 from .._core.targets import scores_and_targets
 from .._core.types import MEAN, NO_SMOOTHING, Array, OneOut, Outs, Reduction, Run
 from ..formulas import cross_entropy as formulas
 
-__all__ = ["cross_entropy_error", "softmax_cross_entropy", "softmax_with_loss"]
+__all__ = ["cross_entropy_error", "softmax_cross_entropy", "softmax_gradient", "softmax_with_loss"]
 
 
 def cross_entropy_error(y: ArrayLike, t: ArrayLike) -> float:
@@ -217,3 +218,26 @@ def _softmax_with_loss(
     loss, y, dx = run(formulas.softmax_with_loss, **rows.arguments(t, *by_place, **options))
     y, dx = deliver((rows.restored(y), rows.restored(dx)), out, ("y", "dx"))
     return rows.loss(loss), y, dx
+
+
+def softmax_gradient(
+    y: ArrayLike,
+    t: ArrayLike,
+    out: OneOut | Recycler = None,
+    weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = NO_SMOOTHING,
+    reduction: Reduction = MEAN,
+) -> Array:
+    """The ``dx`` that `softmax_with_loss` gives with probabilities y; of labels that are not smoothed, to the bit."""
+    options = weight, sample_weight, ignore_index, label_smoothing, reduction
+    result = backend.kernels.softmax_gradient(y, t, out, *options)
+    return _softmax_gradient(backend.run, y, t, out, *options) if result is NotImplemented else result
+
+
+def _softmax_gradient(run: Run, y: ArrayLike, t: ArrayLike, out: Out = None, *by_place: Any, **options: Any) -> Array:
+    rows = Rows(y)
+    arguments = rows.arguments(t, *by_place, **options)
+    dx = run(formulas.softmax_gradient, arguments.pop("x"), **arguments)
+    return deliver_one(rows.restored(dx), out, "dx")

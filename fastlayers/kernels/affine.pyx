@@ -243,14 +243,15 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
         _pinned = pinned(&call)
         unpinned = NULL
     in_dout = matrix(&work.dout, NPY_ARRAY_C_CONTIGUOUS, work.rows, work.columns)
-    if with_dx and not own_product(
-        unpinned, typenum, in_dout, turned(matrix(&work.W, order_of_W, of_W[0], of_W[1])), NULL, work.dx.data
-    ):
-        PyArray_MatrixProduct2(dout, PyArray_Transpose(<ndarray> W, NULL), <ndarray> dx)
+    # dW first: x, which forward has read, may be in a cache still, where dx would take its place.
     if not own_product(
         unpinned, typenum, turned(matrix(&work.x, order_of_x, work.rows, of_W[0])), in_dout, NULL, work.dW.data
     ):
         PyArray_MatrixProduct2(PyArray_Transpose(<ndarray> x, NULL), dout, <ndarray> dW)
+    if with_dx and not own_product(
+        unpinned, typenum, in_dout, turned(matrix(&work.W, order_of_W, of_W[0], of_W[1])), NULL, work.dx.data
+    ):
+        PyArray_MatrixProduct2(dout, PyArray_Transpose(<ndarray> W, NULL), <ndarray> dx)
     if work.columns > 0:
         run(
             sum_over_batch_task, &work, &call, (work.columns + TILE - 1) // TILE,

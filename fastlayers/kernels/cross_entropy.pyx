@@ -109,12 +109,12 @@ cdef object losses_of(LossWork *work, Call *call):
     cdef npy_intp rows = work.rows
     cdef ndarray row_losses
     if work.reduction != EACH:
-        return softmax_rows(work, call)
+        return softmax_rows(softmax_task, work, call)
     row_losses = new_array(None, 1, &rows, work.typenum, False)
     take(call, &work.row_losses, row_losses, work.typenum, EITHER_ORDER)
     if work.columns == 0:
         memset(work.row_losses.data, 0, work.row_losses.end - work.row_losses.data)
-    softmax_rows(work, call)
+    softmax_rows(softmax_task, work, call)
     return row_losses
 
 

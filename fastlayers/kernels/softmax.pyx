@@ -3,7 +3,8 @@
 A row is read a chunk at a time, which is looked through for the maximum, then exp and sum; the scale follows.
 Exp is taken over a power of two near exp(max) instead of exp(max), see `exp_frame`: it divides out again.
 The largest entry is kept apart from the sum of the others, so that a dominating class loses no digits:
-the loss is (max - x_t) + log1p(others / e_top), its gradient there -others / total (see `_reference`).
+the loss is (max - x_t) + log1p(others / e_top).
+The gradient for a label is made of the probabilities, see `softmax_gradient.pyx`.
 A NaN, or +inf, or -inf alone, makes e_top or `others` NaN, which then reaches the whole row.
 y and dx are NULL where they are not asked for.
 """
@@ -42,6 +43,28 @@ cdef inline floating probability_of_top(double e_top, double others, double tota
     return quotient if 2 * others < e_top else <floating> e_top * scale[0]
 
 
+cdef inline void scale_twice(
+    floating *e, floating scale, floating share, floating *dx, Py_ssize_t n
+) noexcept nogil:
+    """e times scale in its place, and that times share into dx, or in its place too where dx is e.
+
+    A long row starts as in `scale_row`.
+    """
+    cdef Py_ssize_t j, head = 0
+    if dx == e:
+        for j in range(n):
+            dx[j] = dx[j] * scale * share
+        return
+    if n >= 2 * CHUNK:
+        head = (64 - <Py_ssize_t> (<size_t> dx % 64)) // <Py_ssize_t> sizeof(floating)
+    for j in range(head):
+        e[j] = e[j] * scale
+        dx[j] = e[j] * share
+    for j in range(head, n):
+        e[j] = e[j] * scale
+        dx[j] = e[j] * share
+
+
 cdef double softmax_row(
     const LossWork *work,
     const floating *x,
@@ -63,13 +86,13 @@ cdef double softmax_row(
     cdef floating *e = dx if y == NULL else y
     cdef bint is_spread = t != NULL or (label >= 0 and work.base != 0)
     cdef Spread q
-    cdef double gap = 0, weight = 1, rest
-    cdef double total, divisor, others, e_top, e_lost, ratio
+    cdef double gap = 0, weight = 1
+    cdef double total, others, e_top, e_lost, ratio
     cdef double[LANES] sums
     cdef double[LANES] lost
     cdef int lane
     cdef floating x_top = <floating> -INFINITY, x_label = 0
-    cdef floating scale, limit, shift, bias, low, largest_y
+    cdef floating scale, share, limit, shift, bias, low, largest_y, of_label
     # What the input holds is read before anything is written: dx may be x itself.
     if is_spread or e == x:
         known = n
@@ -107,20 +130,22 @@ cdef double softmax_row(
     others = sum_of_lanes(sums, lost, floating is double) if n >= LANES else sum_of(e, n)
     e[top] = <floating> e_top
     total = e_top + (e_lost + others)
-    divisor = total * rows
 
-    if dx != NULL:
-        if is_spread:
-            spread_gradient(work, e, t, label, dx, weight, total, rows)
-            dx[top] = <floating> ((q.rest * e_top - q.top * others) / divisor)
-        else:
-            scale = <floating> (1 / divisor)
-            rest = 0 - (others if label == top else total - e[label])
-            scale_row(e, scale, dx, n)
-            dx[label] = <floating> (rest / divisor)
-    if y != NULL:
-        largest_y = probability_of_top(e_top, others, total, &scale)
+    if dx != NULL and is_spread:
+        spread_gradient(work, e, t, label, dx, weight, total, rows)
+        dx[top] = <floating> ((q.rest * e_top - q.top * others) / (total * rows))
+    largest_y = probability_of_top(e_top, others, total, &scale)
+    if dx != NULL and not is_spread:
+        share = <floating> (1 / rows)
+        of_label = gradient_of_label(
+            e, scale, largest_y if label == top else e[label] * scale, label, rows, n
+        )
+        scale_twice(e, scale, share, dx, n)
+        dx[top] = largest_y * share
+        dx[label] = of_label
+    elif y != NULL:
         scale_row(e, scale, y, n)
+    if y != NULL:
         y[top] = largest_y
     if label >= 0 and not is_spread:
         gap = <double> x_top - <double> x_label
@@ -136,12 +161,11 @@ cdef double one_row(
     """One row by its place; returns its weighted loss."""
     cdef Py_ssize_t offset = row * work.columns
     cdef long long label = -1
-    cdef double weight = 1, result
+    cdef double weight, result
     if work.label_type >= 0:
         label = checked_label(work, row)
-    if work.sample_weights.data != NULL or work.weights.data != NULL:
-        # Smoothed, the classes' weights are in each row's own.
-        weight = weight_of_row(work, row, label if work.base == 0 else -1)
+    # Smoothed, the classes' weights are in each row's own.
+    weight = weight_of_row(work, row, label if work.base == 0 else -1)
     result = softmax_row(
         work,
         x + offset,
@@ -201,7 +225,7 @@ cdef void softmax_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noex
     losses_task(work, start, stop, start_of_rows, rows_loop, rows_loop)
 
 
-cdef double softmax_rows(LossWork *work, const Call *call) except? -1:
+cdef double softmax_rows(Task task, LossWork *work, const Call *call) except? -1:
     """Every row; returns the sum of the losses over what they are divided by."""
     cdef double[MAX_BLOCKS] losses
     cdef double total = 0, lost = 0
@@ -209,7 +233,7 @@ cdef double softmax_rows(LossWork *work, const Call *call) except? -1:
     if work.rows > 0 and work.columns > 0:
         work.block_losses = losses
         work.blocks = min(MAX_BLOCKS, (work.rows + LANES - 1) // LANES if work.columns < LANES else work.rows)
-        run(softmax_task, work, call, work.blocks, max(work.rows // work.blocks * work.columns, 1) * 8)
+        run(task, work, call, work.blocks, max(work.rows // work.blocks * work.columns, 1) * 8)
         for block in range(work.blocks):
             add_exactly(&total, &lost, losses[block])
     return exact(total, lost) / work.divisor
@@ -236,5 +260,5 @@ def softmax(x, axis=-1, out=None):
         return NotImplemented
     work.columns = PyArray_DIM(<ndarray> out, ndim - 1)
     work.rows = work.x.size // work.columns if work.columns > 0 else 0
-    softmax_rows(&work, &call)
+    softmax_rows(softmax_task, &work, &call)
     return out

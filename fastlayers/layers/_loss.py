@@ -16,35 +16,58 @@ from ._base import Declared, no_forward
 
 
 class Loss(Declared):
-    """What the losses share: the gradient is computed with the loss, and handed out in copies."""
+    """What the losses share: the gradient is computed with the loss, and backward hands it out.
+
+    No two calls hand out one array. A copy for each would be another pass over memory: so the first hands out forward's
+    array itself, and one that comes after it, which is rare, computes the gradient again. Where that would not give the
+    same bits, the gradient is kept and copied.
+    """
 
     options: ClassVar[Mapping[str, Option]] = {"reduction": REDUCTION}
     _forward: ClassVar[Callable[..., Any]]
-    _copies: Recycler | None = None  # of dx, for backward
+    _copies: Recycler | None = None  # of a dx that is kept, for backward
     _given: ClassVar[tuple[str, ...]] = ("sample_weight", "reduction")  # to the kernel after arrays and memory
     _axis: ClassVar[int]  # of dx, which several losses may lack
     # The default, for a subclass whose own __init__ does not call this one's too.
     reduction: Reduction = MEAN
+    # dx of the last forward until it is handed out, in a list: of two threads, one takes it out.
+    _dx: list[Array] | None = None
+    _beside: tuple[Any, ...] = ()  # what `_given` names, of the last forward
 
     def __init__(self, reduction: Reduction) -> None:
         self._set_options(reduction=reduction)
         self.loss: Any = None
         self.y: Array | None = None
         self.t: ArrayLike | None = None
-        self._dx: Array | None = None
+        self._dx = None
+        self._beside = ()
         self._copies = recycler()
 
     def backward(self, dout: ArrayLike = 1) -> Array:
         """dx, of x's shape and dtype, times `dout`: a number, or of the loss's shape. RuntimeError before forward."""
-        if self._dx is None:
+        kept = self._dx
+        if kept is None:
             raise no_forward(self)
-        # Each call hands out a copy, so no one holds what another may write to.
-        dx = np.empty_like(self._dx) if self._copies is None else self._copies.like(self._dx)
-        if type(dout) is int and dout == 1:
-            np.copyto(dx, self._dx)
+        dx: Array
+        if self._keeps_dx(kept):
+            dx = np.empty_like(kept[0]) if self._copies is None else self._copies.like(kept[0])
+            np.copyto(dx, kept[0])
         else:
-            np.multiply(self._dx, _gradient_of_loss(dout, self.loss, dx.ndim, self._axis), out=dx)
+            try:
+                dx = kept.pop()
+            except IndexError:
+                dx = self._dx_again()
+        if type(dout) is not int or dout != 1:
+            np.multiply(dx, _gradient_of_loss(dout, self.loss, dx.ndim, self._axis), out=dx)
         return dx
+
+    def _keeps_dx(self, kept: list[Array]) -> bool:
+        """Whether the gradient, if computed again, might not be the same to the bit."""
+        return False
+
+    def _dx_again(self) -> Array:
+        """The gradient of what y and t hold now."""
+        raise NotImplementedError
 
 
 def _gradient_of_loss(dout: Any, loss: Any, ndim: int, axis: int) -> Any:

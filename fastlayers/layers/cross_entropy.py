@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.memory import recycler
 from .._core.options import CLASS_WEIGHTS, FRACTION, INTEGER, Option
-from .._core.types import MEAN, NO_SMOOTHING, Reduction
-from ..functional.cross_entropy import softmax_with_loss
+from .._core.types import MEAN, NO_SMOOTHING, Array, Reduction
+from ..functional.cross_entropy import softmax_gradient, softmax_with_loss
 from ._loss import Loss
 
 
@@ -50,6 +51,9 @@ class SoftmaxWithLoss(Loss):
     :math:`\partial L / \partial x_{nk} = (y_{nk} - t_{nk}) / N`. What the options make of it is told at the function.
     Saitoh, *Deep Learning from Scratch*, section 5.6.3 and appendix A.
 
+    With labels that are not smoothed, the first backward hands out what forward has computed, and a second computes it
+    again, of what `y` and `t` then hold. With targets or smoothing all hand out copies of forward's.
+
     Examples
     --------
     >>> import numpy as np
@@ -74,6 +78,7 @@ class SoftmaxWithLoss(Loss):
         **Loss.options,
     }
     _forward = staticmethod(softmax_with_loss)
+    _gradient = staticmethod(softmax_gradient)
     _given = ("weight", "sample_weight", "ignore_index", "label_smoothing", "reduction")
     _axis: ClassVar[int] = 1
     _memory: Any = None  # of y, dx
@@ -95,16 +100,19 @@ class SoftmaxWithLoss(Loss):
 
     def forward(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of scores x against labels or targets t: a float, or with ``reduction="none"`` an array."""
+        weight, ignored, smoothing, reduction = self.weight, self.ignore_index, self.label_smoothing, self.reduction
         # By place, which is faster than by name.
-        loss, self.y, self._dx = self._forward(
-            x,
-            t,
-            self._memory,
-            self.weight,
-            sample_weight,
-            self.ignore_index,
-            self.label_smoothing,
-            self.reduction,
-        )
-        self.loss, self.t = loss, t
+        loss, self.y, dx = self._forward(x, t, self._memory, weight, sample_weight, ignored, smoothing, reduction)
+        self.loss, self.t, self._dx = loss, t, [dx]
+        self._beside = weight, sample_weight, ignored, smoothing, reduction
         return loss
+
+    def _keeps_dx(self, kept: list[Array]) -> bool:
+        t, smoothing = self.t, self._beside[3]
+        ndim = t.ndim if type(t) is np.ndarray else np.ndim(t)  # type: ignore[arg-type]
+        return bool(kept) and (smoothing or ndim == kept[0].ndim)
+
+    def _dx_again(self) -> Array:
+        y: Any = self.y
+        t: Any = self.t
+        return self._gradient(y, t, self._memory[1], *self._beside)

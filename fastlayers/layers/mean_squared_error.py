@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.memory import recycler
-from .._core.types import MEAN, Reduction
+from .._core.types import MEAN, Array, Reduction
 from ..functional.mean_squared_error import mean_squared_error
 from ._loss import Loss
 
@@ -42,6 +42,8 @@ class MeanSquaredError(Loss):
     :math:`\partial L / \partial y = 2 (y - t) / n`. The book's function is half the sum of the squares.
     Saitoh, *Deep Learning from Scratch*, section 4.2.1.
 
+    The first backward hands out what forward has computed; a second computes it again, of what `y` and `t` then hold.
+
     Examples
     --------
     >>> layer = MeanSquaredError()
@@ -62,6 +64,13 @@ class MeanSquaredError(Loss):
 
     def forward(self, y: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of outputs y against targets t: a float, or with ``reduction="none"`` an array."""
-        loss, self._dx = self._forward(y, t, sample_weight=sample_weight, reduction=self.reduction, out=self._memory)
+        reduction = self.reduction
+        loss, dx = self._forward(y, t, sample_weight=sample_weight, reduction=reduction, out=self._memory)
         self.loss, self.y, self.t = loss, np.asarray(y), t
+        self._dx, self._beside = [dx], (sample_weight, reduction)
         return loss
+
+    def _dx_again(self) -> Array:
+        sample_weight, reduction = self._beside
+        dx: Array = self._forward(self.y, self.t, sample_weight=sample_weight, reduction=reduction, out=self._memory)[1]
+        return dx

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.memory import recycler
-from .._core.types import MEAN, Reduction
+from .._core.types import MEAN, Array, Reduction
 from ..functional.sigmoid_cross_entropy import logits_and_sides, sigmoid_with_loss
 from ._loss import Loss
 
@@ -55,9 +55,12 @@ class SigmoidWithLoss(Loss):
 
     def forward(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of logits x against targets t: a float, or with ``reduction="none"`` an array."""
-        loss, self.y, self._dx = self._forward(x, t, self._memory, sample_weight, self.reduction)
-        self.loss, self.t = loss, t
+        loss, self.y, dx = self._forward(x, t, self._memory, sample_weight, self.reduction)
+        self.loss, self.t, self._dx = loss, t, [dx]
         return loss
+
+    def _keeps_dx(self, kept: list[Array]) -> bool:
+        return True  # a y that is rounded to 1 has lost it
 
     @staticmethod
     def accuracy(x: ArrayLike, t: ArrayLike) -> float:

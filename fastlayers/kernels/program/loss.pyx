@@ -22,6 +22,7 @@ cdef class LossStep:
     cdef object memory
     cdef tuple options  # names, of those that are its own, and
     cdef tuple defaults  # what its class has for each
+    cdef bint is_plain  # whether all are the class's
     cdef Py_ssize_t sample_weight  # its place among these
 
     def __cinit__(self, loss, kernel=None, options=()):
@@ -32,8 +33,9 @@ cdef class LossStep:
         own = attributes_of(loss)
         self.attributes, self.memory = PyDict_GET_SIZE(own), get(own, "_memory")
         self.sample_weight = options.index("sample_weight") if "sample_weight" in options else -1
-        self.options = tuple([name if name in own else None for name in options])
+        self.options = tuple([name if name in own and name != "sample_weight" else None for name in options])
         self.defaults = tuple([getattr(self.kind, name, None) for name in options])
+        self.is_plain = all(name is None for name in self.options)
         if len(self.options) + 3 > MOST_ARGUMENTS:
             raise ValueError(f"{self.kind.__name__} has {len(self.options)} options, too many for a program")
 
@@ -45,38 +47,46 @@ cdef class LossStep:
             return True
         return version_of(self.kind) == self.version and PyDict_GET_SIZE(attributes_of(loss)) == self.attributes
 
+    cdef inline tuple given(self, object own, object sample_weight):
+        """What the kernel is given beside arrays and memory."""
+        cdef list found = []
+        cdef Py_ssize_t i
+        if self.is_plain and sample_weight is None:
+            return self.defaults
+        for i in range(len(self.options)):
+            if i == self.sample_weight:
+                found.append(sample_weight)
+            else:
+                found.append(self.defaults[i] if self.options[i] is None else get(own, self.options[i]))
+        return tuple(found)
+
     cdef object go(self, Held *held, object y, object t, object sample_weight):
         """The loss; its gradient, where the kernel has made it, is then in `held`.
 
-        No layer writes to what the loss keeps: it need not be the copy that a user is given.
+        No layer writes to it: the loss has it still, to hand out.
         """
         cdef Arguments arguments
         cdef object own, result, value
-        cdef list _held = []
+        cdef tuple beside
         cdef Py_ssize_t i
         if self.kernel is not None:
             own = attributes_of(self.loss)
+            beside = self.given(own, sample_weight)
             arguments.count = 0
             give(&arguments, y)
             give(&arguments, t)
             give(&arguments, self.memory)
-            for i in range(len(self.options)):
-                if i == self.sample_weight:
-                    give(&arguments, sample_weight)
-                elif self.options[i] is None:
-                    give(&arguments, <object> PyTuple_GET_ITEM(self.defaults, i))
-                else:
-                    value = get(own, self.options[i])
-                    _held.append(value)
-                    give(&arguments, value)
+            for i in range(len(beside)):
+                give(&arguments, <object> PyTuple_GET_ITEM(beside, i))
             result = call(self.kernel, &arguments)
             if result is not NotImplemented:
                 value = part(result, 0)
+                hold_on(&held.dout, part(result, len(<tuple> result) - 1))
                 put(own, "loss", value)
                 put(own, "y", part(result, 1) if len(<tuple> result) > 2 else y)
+                put(own, "_dx", [<object> held.dout])
+                put(own, "_beside", beside)
                 put(own, "t", t)
-                hold_on(&held.dout, part(result, len(<tuple> result) - 1))
-                put(own, "_dx", <object> held.dout)
                 return value
         if sample_weight is None:
             return self.loss.forward(y, t)
