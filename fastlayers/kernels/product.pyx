@@ -37,7 +37,7 @@ cdef extern from "product.h" nogil:
     bint fl_multiply(const FlProduct *p, Py_ssize_t start, Py_ssize_t stop)
 
 cdef enum:
-    WORTH_A_THREAD = 3  # multiplications in float32 that cost as much as one number of ReLU
+    WORTH_A_THREAD = 6  # multiplications in float32 that cost as much as one number of ReLU
 
 # A product, and whether a number of its result was found that is not finite.
 cdef struct Product:

@@ -10,7 +10,7 @@ cdef enum:
     # (releasing it costs as much as 2,000 elements), below the second one thread is faster than two,
     # below the third than two of which one must be woken.
     WORTH_RELEASING = 20_000
-    WORTH_SPLITTING = 60_000
+    WORTH_SPLITTING = 120_000
     WORTH_WAKING = 600_000
     WORTH_A_PIECE = 20_000
 
