@@ -182,7 +182,7 @@ class BuildKernels(build_ext):
 
 def extensions() -> list[Extension]:
     """The extensions as C; optional unless they are required."""
-    sources = [extension(name) for name in ["_cpu", "_memory", *modules()]]
+    sources = [extension(name) for name in ["_cpu", "_memory", "_program", *modules()]]
     built: list[Extension] = cythonize(sources, compiler_directives=DIRECTIVES)
     for ext in built:
         ext.optional = not REQUIRE_KERNELS  # cythonize() drops it from what it is given

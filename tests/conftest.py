@@ -102,6 +102,12 @@ def level(request):
 
 
 @pytest.fixture
+def compiled(level, monkeypatch):
+    """A level is what networks run on."""
+    monkeypatch.setattr(backend, "kernels", level)
+
+
+@pytest.fixture
 def no_switching():
     """A thread keeps the GIL until it gives it up: so another one runs when a kernel has released it."""
     interval = sys.getswitchinterval()

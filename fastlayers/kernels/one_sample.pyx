@@ -31,9 +31,10 @@ cdef struct AffineWork:
 
 cdef inline bint is_small(object W, int typenum) noexcept:
     """Whether the product with W is quicker here than in BLAS."""
+    cdef Py_ssize_t inputs = PyArray_DIM(<ndarray> W, 0), columns = PyArray_DIM(<ndarray> W, 1)
     return (
-        PyArray_NBYTES(<ndarray> W) <= ROW_IS_FASTER
-        and PyArray_DIM(<ndarray> W, 0) <= LONGEST_ROW and PyArray_DIM(<ndarray> W, 1) <= LONGEST_ROW
+        inputs <= LONGEST_ROW and columns <= LONGEST_ROW
+        and inputs * columns * PyArray_ITEMSIZE(<ndarray> W) <= ROW_IS_FASTER
         and order_of(W, typenum) & NPY_ARRAY_C_CONTIGUOUS != 0
     )
 

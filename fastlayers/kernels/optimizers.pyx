@@ -58,7 +58,9 @@ cdef void momentum_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexc
 
 
 cdef inline tuple held(object arrays):
-    """A list's arrays as they are at this moment; None for anything but a list."""
+    """A list's arrays as they are at this moment, or a tuple itself; None for anything else."""
+    if PyTuple_CheckExact(arrays):
+        return <tuple> arrays
     return PyList_AsTuple(arrays) if PyList_CheckExact(arrays) else None
 
 

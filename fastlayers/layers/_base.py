@@ -37,6 +37,13 @@ class Declared(Described):
     # The gradients that `grads` has handed out, by their parameter's name.
     _handed_out: Mapping[str, Array] = {}
 
+    def _set_options(self, **given: Any) -> None:
+        """Set options; one that is its class's default is left to the class, where a step need not read it again."""
+        for name, value in given.items():
+            default = getattr(type(self), name)
+            if value is not default and (type(value) is not type(default) or value != default):
+                setattr(self, name, value)
+
     @property
     def params(self) -> list[Array]:
         """The parameters, in order: the arrays themselves."""

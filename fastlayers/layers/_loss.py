@@ -27,7 +27,7 @@ class Loss(Declared):
     reduction: Reduction = MEAN
 
     def __init__(self, reduction: Reduction) -> None:
-        self.reduction = reduction
+        self._set_options(reduction=reduction)
         self.loss: Any = None
         self.y: Array | None = None
         self.t: ArrayLike | None = None

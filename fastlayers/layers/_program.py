@@ -84,7 +84,7 @@ def program_of(stack: Any, loss: Any, prepare: Callable[..., Any]) -> Any:
         return Declining(reason, kernels, [*layers])
     steps = [_step(kernels, layer) for layer in layers]
     entry = _entry(kernels, type(loss)._forward) if _is_own(loss) and _overridden(loss) is None else None
-    return kernels.Program(kernels, steps, loss, entry, type(loss)._given if entry else (), prepare)
+    return kernels.Program(kernels, steps, kernels.LossStep(loss, entry, type(loss)._given if entry else ()), prepare)
 
 
 def reason_against(stack: Any) -> str | None:

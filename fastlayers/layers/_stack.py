@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -50,10 +50,16 @@ class Stack(Declared):
     _asked: list[Any] | None = None
     _found: list[tuple[int, Any, str, str]] | None = None
 
-    _program: Any = NOT_MADE  # the layers as one call
+    _program: Any  # the layers as one call
 
     # The gradients that `grads` has handed out, of users' layers that set new ones at each backward.
     _kept: tuple[tuple[Any, str, Array], ...] = ()
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """An object that has no program yet, whether or not a subclass's ``__init__`` calls this class's."""
+        stack = super().__new__(cls)
+        object.__setattr__(stack, "_program", NOT_MADE)  # its own: what a class has as well is slower to read
+        return stack
 
     def __init__(self, layers: Iterable[Any]) -> None:
         self.layers = list(layers)

@@ -76,6 +76,7 @@ class Affine(LayerBase):
     _backward: ClassVar[Callable[..., tuple[Array | None, Array, Array]]] = staticmethod(affine_backward)
     _memory: Any = None  # of y
     _gradients: Any = None  # of dx, dW, db
+    _x_shape: tuple[int, ...] = ()  # of the last x, where one of more than two axes was given
 
     def __init__(self, W: ArrayLike, b: ArrayLike | None = None) -> None:
         weights = np.asanyarray(W)
@@ -86,7 +87,6 @@ class Affine(LayerBase):
         self.x: Array | None = None
         self.dW: Array | None = None
         self.db: Array | None = None
-        self._x_shape: tuple[int, ...] = ()
         self._memory = recycler()
         self._gradients = recycler(), recycler(), recycler()
 
@@ -98,7 +98,9 @@ class Affine(LayerBase):
         if len(shape) > 2:
             x = x.reshape(shape[0], math.prod(shape[1:]))
         y = self._forward(x, self.W, self.b, out=self._memory)
-        self.x, self._x_shape = x, shape
+        self.x = x
+        if len(shape) > 2 or self._x_shape:
+            self._x_shape = shape
         return y
 
     def predict(self, x: ArrayLike) -> Array:

@@ -90,9 +90,7 @@ class SoftmaxWithLoss(Loss):
         reduction: Reduction = MEAN,
     ) -> None:
         super().__init__(reduction)
-        self.weight = weight
-        self.ignore_index = ignore_index
-        self.label_smoothing = label_smoothing
+        self._set_options(weight=weight, ignore_index=ignore_index, label_smoothing=label_smoothing)
         self._memory = recycler(), recycler()
 
     def forward(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:

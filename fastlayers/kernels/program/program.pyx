@@ -10,21 +10,6 @@ for itself, so that one which was reshaped or made read-only since is what it wo
 """
 
 
-cdef inline Py_ssize_t first_param(const Held *held) noexcept:
-    """The place of the first parameter that is there."""
-    cdef Py_ssize_t i
-    for i in range(held.params):
-        if held.param[i] != <PyObject *> None:
-            return i
-    return held.params
-
-
-cdef list params_of(const Held *held):
-    """The parameters that are there."""
-    cdef Py_ssize_t i
-    return [<object> held.param[i] for i in range(held.params) if held.param[i] != <PyObject *> None]
-
-
 @cython.final
 cdef class Program:
     """Layers and perhaps a loss, as one call.
@@ -37,44 +22,34 @@ cdef class Program:
     kernels : module
         The compiled level in use.
     steps : sequence of Step
-    loss : object or None
-        The loss layer.
-    loss_kernel : callable or None
-        Its kernel; None where its methods are to be called.
-    loss_options : sequence of str
-        The attributes that the kernel is given after scores, targets and memory; "sample_weight" is the call's.
+    loss : LossStep
     prepare : callable
         Of layers and x: x as the first layer is to be given it, where it is not of the dtype of all parameters.
     """
 
     cdef object kernels
     cdef tuple steps
-    cdef object loss
-    cdef object loss_kernel
-    cdef tuple loss_options
-    cdef type loss_kind
-    cdef unsigned int loss_version
-    cdef Py_ssize_t loss_attributes
+    cdef bint distinct  # whether no layer stands in it twice
+    cdef const SmallNetwork *small  # NULL where it is none
+    cdef int places[MOST_SMALL]
+    cdef LossStep loss
     cdef object prepare
     cdef Recycler results
     cdef type rule_of  # the class of optimizer that was last asked for its rule
     cdef unsigned int rule_version
     cdef object rule
 
-    def __cinit__(self, kernels, steps, loss, loss_kernel, loss_options, prepare):
+    def __cinit__(self, kernels, steps, LossStep loss not None, prepare):
         cdef Step step  # anything else in its place is a TypeError
         cdef Py_ssize_t params = 0
-        self.kernels, self.steps, self.prepare = kernels, tuple(steps), prepare
+        self.kernels, self.steps, self.loss, self.prepare = kernels, tuple(steps), loss, prepare
         self.results = Recycler()
         for step in self.steps:
             params += len(step.params)
         if len(self.steps) > MOST_STEPS or params > MOST_PARAMS:
             raise ValueError(f"{len(self.steps)} layers with {params} parameters are too many for a program")
-        self.loss, self.loss_kernel, self.loss_options = loss, loss_kernel, tuple(loss_options)
-        self.loss_kind, self.loss_version = type(loss), version_of(type(loss))
-        self.loss_attributes = -1 if loss_kernel is None else PyDict_Size(attributes_of(loss))
-        if len(self.loss_options) + 3 > MOST_ARGUMENTS:
-            raise ValueError(f"{self.loss_kind.__name__} has {len(self.loss_options)} options, too many for a program")
+        self.distinct = len({id(step.layer) for step in self.steps}) == len(self.steps)
+        self.small = small_network_of(kernels, self.steps, self.places)
 
     def predict(self, kernels, layers, x):
         """What the layers make of x, with nothing kept."""
@@ -85,10 +60,11 @@ cdef class Program:
         try:
             if not self.hold(&held, kernels, layers):
                 return NotImplemented
+            if self.small != NULL:
+                y = predict_small(self.small, self.places, &held, x, self.results)
+                if y is not None:
+                    return y
             x = self.prepared(&held, layers, x)
-            y = predict_small(self.steps, &held, x, self.results)
-            if y is not None:
-                return y
             for i in range(held.steps):
                 step = <Step> self.steps[i]
                 x = step.go_predict(<object> held.attributes[i], x, &held.param[at])
@@ -119,10 +95,10 @@ cdef class Program:
         """The loss, and the gradient with respect to each parameter."""
         cdef Held held
         try:
-            if not self.hold(&held, kernels, layers) or not self.has_loss(loss):
+            if not self.hold(&held, kernels, layers) or not self.loss.is_of(loss):
                 return NotImplemented
             value = self.backpropagate(&held, layers, x, t, sample_weight)
-            return value, self.grads(&held)
+            return value, list(self.grads(&held))
         finally:
             let_go(&held)
 
@@ -130,7 +106,7 @@ cdef class Program:
         """The loss before the optimizer's update, which is done."""
         cdef Held held
         try:
-            if not self.hold(&held, kernels, layers) or not self.has_loss(loss):
+            if not self.hold(&held, kernels, layers) or not self.loss.is_of(loss):
                 return NotImplemented
             value = self.backpropagate(&held, layers, x, t, sample_weight)
             self.run_update(optimizer, params_of(&held), self.grads(&held))
@@ -143,7 +119,7 @@ cdef class Program:
         cdef Held held
         try:
             if self.hold(&held, kernels, layers):
-                return self.run_update(optimizer, params_of(&held), grads)
+                return self.run_update(optimizer, params_of(&held), tuple(grads))
             return NotImplemented
         finally:
             let_go(&held)
@@ -152,21 +128,13 @@ cdef class Program:
         """Hold what the call is about, if all is as it was when this was made."""
         cdef Py_ssize_t i, n = len(self.steps)
         held.steps = held.params = 0
+        held.dout = NULL
         if kernels is not self.kernels or type(layers) is not list or len(<list> layers) != n:
             return False
         for i in range(n):
             if not (<Step> self.steps[i]).hold((<list> layers)[i], held):
                 return False
         return True
-
-    cdef bint has_loss(self, object loss) except -1:
-        if loss is None or loss is not self.loss or type(loss) is not self.loss_kind:
-            return False
-        if self.loss_kernel is None:
-            return True
-        if version_of(self.loss_kind) != self.loss_version:
-            return False
-        return PyDict_Size(attributes_of(loss)) == self.loss_attributes
 
     cdef object prepared(self, const Held *held, list layers, object x):
         """x in the dtype of the parameters."""
@@ -185,7 +153,9 @@ cdef class Program:
         x = self.prepared(held, layers, x)
         for i in range(held.steps):
             step = <Step> self.steps[i]
-            x = step.go_forward(<object> held.attributes[i], x, &held.param[at])
+            x = step.go_forward(<object> held.attributes[i], x, &held.param[at], &held.kept[i])
+            if not self.distinct:
+                let_go_of(&held.kept[i])  # its layer will have what the last of its forwards has kept
             at += len(step.params)
         return x
 
@@ -198,35 +168,35 @@ cdef class Program:
                 break
             step = <Step> self.steps[i]
             at -= len(step.params)
-            dout = step.go_backward(<object> held.attributes[i], dout, &held.param[at], at > first)
+            dout = step.go_backward(
+                <object> held.attributes[i], dout, &held.param[at], &held.grad[at], &held.kept[i], at > first
+            )
         return dout if first < 0 else None
 
-    cdef list grads(self, const Held *held):
+    cdef tuple grads(self, Held *held):
         """The gradient of each parameter that is there."""
-        cdef list found = []
         cdef Py_ssize_t i, at = 0
         cdef Step step
         cdef object grad, own
         for i in range(held.steps):
             step = <Step> self.steps[i]
-            own = <object> held.attributes[i]
             for name in step.grads:
-                if held.param[at] != <PyObject *> None:
+                if held.param[at] != <PyObject *> None and (held.grad[at] == NULL or not self.distinct):
+                    own = <object> held.attributes[i]
                     grad = get(own, name)
                     # What was handed out the next backward writes into.
-                    found.append(grad.copy() if get(own, "_handed_out") else grad)
+                    hold_on(&held.grad[at], grad.copy() if get(own, "_handed_out") else grad)
                 at += 1
-        return found
+        return collected(held, held.grad)
 
     cdef object backpropagate(self, Held *held, list layers, object x, object t, object sample_weight):
         """The loss; its gradients are left in the layers."""
-        cdef object value = self.loss_of(self.go_forward(held, layers, x), t, sample_weight)
-        # No layer writes to what the loss keeps: it need not be the copy that a user is given.
-        cdef object dout = self.loss.backward() if self.loss_kernel is None else get(attributes_of(self.loss), "_dx")
+        cdef object value = self.loss.go(held, self.go_forward(held, layers, x), t, sample_weight)
+        cdef object dout = self.loss.loss.backward() if held.dout == NULL else <object> held.dout
         self.go_backward(held, dout, first_param(held))
         return value
 
-    cdef object run_update(self, object optimizer, list params, list grads):
+    cdef object run_update(self, object optimizer, tuple params, tuple grads):
         """``optimizer.update(params, grads)``, by its class's rule where it has one and this object no other method."""
         cdef object own, rule
         if type(optimizer) is not self.rule_of or version_of(self.rule_of) != self.rule_version:
@@ -236,34 +206,7 @@ cdef class Program:
         rule = self.rule
         if rule is not None:
             own = attributes_of(optimizer)
-            if "update" not in own and update_by(<UpdateStep?> rule, own, optimizer, params, grads):
+            if "update" not in own and update_by(<UpdateStep?> rule, own, params, grads):
                 return None
-        optimizer.update(params, grads)
+        optimizer.update(list(params), list(grads))
         return None
-
-    cdef object loss_of(self, object y, object t, object sample_weight):
-        cdef Arguments arguments
-        cdef object own, memory, result, value
-        cdef list _held = []
-        if self.loss_kernel is not None:
-            own = attributes_of(self.loss)
-            memory = get(own, "_memory")
-            arguments.count = 0
-            give(&arguments, y)
-            give(&arguments, t)
-            give(&arguments, memory)
-            for name in self.loss_options:
-                value = sample_weight if name == "sample_weight" else get(own, name)
-                _held.append(value)
-                give(&arguments, value)
-            result = call(self.loss_kernel, &arguments)
-            if result is not NotImplemented:
-                value = part(result, 0)
-                put(own, "loss", value)
-                put(own, "y", part(result, 1) if len(<tuple> result) > 2 else y)
-                put(own, "_dx", part(result, len(<tuple> result) - 1))
-                put(own, "t", t)
-                return value
-        if sample_weight is None:
-            return self.loss.forward(y, t)
-        return self.loss.forward(y, t, sample_weight=sample_weight)

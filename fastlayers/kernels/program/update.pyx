@@ -10,44 +10,66 @@ cdef class UpdateStep:
     kernel : callable
         Given lists of parameters and gradients, a list of each state, the rate, and what else the rule takes.
     states, factors : sequence of str
-        The attributes with dictionaries of states, and with the numbers after the rate.
+        The attributes with dictionaries of states, and with the numbers after the rate, of which "_t" is one more than
+        the updates that were done.
+    defaults : sequence
+        Of each of these numbers what the class has, for an object that has none of its own.
     """
 
     cdef object kernel
     cdef tuple states
     cdef tuple factors
+    cdef tuple defaults
+    cdef Py_ssize_t t  # its place among the factors, or -1
 
-    def __cinit__(self, kernel, states, factors):
-        self.kernel, self.states, self.factors = kernel, tuple(states), tuple(factors)
+    def __cinit__(self, kernel, states, factors, defaults):
+        self.kernel, self.states, self.factors, self.defaults = kernel, tuple(states), tuple(factors), tuple(defaults)
         if 3 + len(self.states) + len(self.factors) > MOST_ARGUMENTS:
             raise ValueError(f"{len(self.factors)} numbers are too many for the rule of a program")
+        self.t = self.factors.index("_t") if "_t" in self.factors else -1
+        if len(self.defaults) != len(self.factors):
+            raise ValueError(f"{len(self.defaults)} defaults do not go with {len(self.factors)} numbers")
 
 
-cdef bint update_by(UpdateStep rule, object own, object optimizer, list params, list grads) except -1:
-    """Update by the rule's kernel; False where the rate is a schedule, or the kernel has declined."""
-    cdef Arguments arguments
-    cdef object lr = get(own, "lr"), value, state
-    cdef list held = [], found
+cdef tuple of_each(dict state, Py_ssize_t params):
+    """A state's array of each parameter, None where there is none yet."""
+    cdef tuple found = PyTuple_New(params)
+    cdef object array
     cdef Py_ssize_t i
-    if type(lr) is not float:
+    for i in range(params):
+        array = get(state, i)
+        Py_INCREF(array)
+        PyTuple_SET_ITEM(found, i, array)
+    return found
+
+
+cdef bint update_by(UpdateStep rule, object own, tuple params, tuple grads) except -1:
+    """Update by the rule's kernel; False where that is its method's affair, as where the rate is a schedule."""
+    cdef Arguments arguments
+    cdef object lr = get(own, "lr"), next_t = get(own, "t"), value
+    cdef list held = []
+    cdef Py_ssize_t i
+    if type(lr) is not float or type(next_t) is not int:
         return False
+    next_t += 1
     arguments.count = 0
     give(&arguments, params)
     give(&arguments, grads)
     for name in rule.states:
-        state, found = get(own, name), []
-        for i in range(len(params)):
-            found.append(get(<dict?> state, i))
-        held.append(found)
-        give(&arguments, found)
-    give(&arguments, lr)
-    for name in rule.factors:
         value = get(own, name)
-        if value is None:  # not the instance's own, or none
-            value = getattr(optimizer, name)
+        if type(value) is not dict:
+            return False
+        value = of_each(value, len(params))
+        held.append(value)
+        give(&arguments, value)
+    give(&arguments, lr)
+    for i in range(len(rule.factors)):
+        value = next_t if i == rule.t else get(own, rule.factors[i])
+        if value is None and rule.defaults[i] is not None and rule.factors[i] not in own:
+            value = rule.defaults[i]
         held.append(value)
         give(&arguments, value)
     if call(rule.kernel, &arguments) is NotImplemented:
         return False
-    put(own, "t", get(own, "t") + 1)
+    put(own, "t", next_t)
     return True

@@ -5,33 +5,33 @@ than the kernel. Here there is one array for all, the result. A network takes pa
 kernel of one array and no option; a batch, whose products are done by a kernel of ours.
 """
 
+from cpython.pycapsule cimport PyCapsule_New
+
+from fastlayers.kernels.common.small_network cimport AN_AFFINE, MOST_SMALL, SmallLayer, SmallNetwork
+
 cdef enum:
-    MOST_SMALL = 16  # layers
     LITTLE = 4096  # bytes, which a thread's stack has for each of two
     LITTLE_STRETCHES = 1024  # numbers of eight bytes in both
     MOST_BYTES = 1 << 15  # of the numbers between two layers
     MOST_WORK = 1_000_000  # multiplications; for more the call itself is nothing
 
 
-cdef inline bint multiply_affine(const AffineWork *affine, const Call *called, bint only_ask) except -1:
-    """``y = x W + b`` as in `affine_forward`, where that is by a kernel of ours; whether it is, and all is finite."""
-    cdef Matrix x, W
-    cdef Product p
-    if affine.rows == 1 and is_small(<object> affine.W.array, affine.typenum):
-        return True if only_ask else run_row(affine)
-    x = matrix(&affine.x, NPY_ARRAY_C_CONTIGUOUS, affine.rows, affine.inputs)
-    W = matrix(&affine.W, NPY_ARRAY_C_CONTIGUOUS, affine.inputs, affine.columns)
-    set_product(&p, affine.typenum, x, W, affine.b.data, affine.y.data)
-    return fl_product_is_ours(&p.of) and (only_ask or multiply(&p, called))
+cdef inline bint set_affine(Product *p, const AffineWork *affine) noexcept nogil:
+    """Make it the product ``x W + b``; whether a kernel of ours does that."""
+    cdef Matrix x = matrix(&affine.x, NPY_ARRAY_C_CONTIGUOUS, affine.rows, affine.inputs)
+    cdef Matrix W = matrix(&affine.W, NPY_ARRAY_C_CONTIGUOUS, affine.inputs, affine.columns)
+    set_product(p, affine.typenum, x, W, affine.b.data, affine.y.data)
+    return fl_product_is_ours(&p.of)
 
 
-cdef object predict_small(tuple steps, const Held *held, object x, Recycler results):
+cdef object predict_small(const SmallLayer *layers, Py_ssize_t n, object x, Recycler results):
     """What the layers make of x; None where it is not small, or a result is not finite, of which NumPy may warn."""
     cdef AffineWork[MOST_SMALL] works
+    cdef bint[MOST_SMALL] by_row
+    cdef Product product
     cdef MapWork map
     cdef Call called
-    cdef Step step
-    cdef Py_ssize_t i, at = 0, n = len(steps), rows, width, size, most = 0, work = 0
+    cdef Py_ssize_t i, rows, width, size, most = 0, work = 0
     cdef int typenum = floating_type(x), ndim
     cdef npy_intp[2] shape
     cdef AffineWork *affine
@@ -56,9 +56,8 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
     if map.x.size == 0:
         return None
     for i in range(n):
-        step = <Step> steps[i]
-        if step.kept == AFFINE:
-            W, b = <object> held.param[at], <object> held.param[at + 1]
+        if layers[i].place == AN_AFFINE:
+            W, b = <object> layers[i].W, <object> layers[i].b
             affine = &works[i]
             if W is None or take(&called, &affine.W, W, typenum, NPY_ARRAY_C_CONTIGUOUS) == 0:
                 return None
@@ -70,15 +69,13 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
                 return None
             affine.typenum, affine.rows, affine.inputs, affine.columns = typenum, rows, width, shape[0]
             affine.x.data = affine.y.data = NULL
-            if not multiply_affine(affine, &called, True):
+            by_row[i] = rows == 1 and is_small(W, typenum)
+            if not by_row[i] and not set_affine(&product, affine):
                 return None
             width = shape[0]
             if affine.W.size > MOST_WORK // rows:
                 return None
             work += affine.W.size * rows
-        elif step.place < 0 or len(step.params) > 0:
-            return None
-        at += len(step.params)
         most = max(most, width)
     if width == 0 or work > MOST_WORK or most > MOST_BYTES // size // rows:
         return None
@@ -94,19 +91,30 @@ cdef object predict_small(tuple steps, const Held *held, object x, Recycler resu
     width = map.x.size // rows
     map.typenum, map.option = typenum, 0
     for i in range(n):
-        step = <Step> steps[i]
-        if step.kept == AFFINE:
+        if layers[i].place == AN_AFFINE:
             affine = &works[i]
             target = <char *> PyArray_DATA(<ndarray> y) if i == n - 1 else stretches[source == stretches[0]]
             affine.x.data, affine.y.data = source, target
             width = affine.columns
-            if not multiply_affine(affine, &called, False):
+            if by_row[i]:
+                if not run_row(affine):
+                    return None
+            elif not set_affine(&product, affine) or not multiply(&product, &called):
                 return None
         else:
             target = source if source == stretches[1] else stretches[0]
             if i == n - 1:
                 target = <char *> PyArray_DATA(<ndarray> y)
             map.x.data, map.y.data = source, target
-            maps[step.place](&map, 0, rows * width)
+            maps[layers[i].place](&map, 0, rows * width)
         source = target
     return y
+
+
+cdef int place_of(object entry) except? -3:
+    return places.get(entry, -2)
+
+
+cdef SmallNetwork of_this_level
+of_this_level.predict, of_this_level.place_of = predict_small, place_of
+small_network = PyCapsule_New(&of_this_level, "fastlayers.small_network", NULL)

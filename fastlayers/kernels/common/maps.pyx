@@ -1,4 +1,4 @@
-"""Kernels of one array, without options, that a program may run where it has the memory: by the name of their entry."""
+"""Kernels of one array, without options, which a small network runs where it has memory: by their entry's name."""
 
 cdef enum:
     MOST_MAPS = 32
