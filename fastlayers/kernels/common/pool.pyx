@@ -10,10 +10,10 @@ for a thread to wake up, only for pieces that another thread has begun: so a bus
 the pool is at work for another Python thread, the caller runs its job by itself: more callers than cores do not
 make more threads. Workers touch no Python object.
 
-To wake a thread that sleeps costs the caller microseconds, and it comes tens of them later. So a worker looks out for the
-next job for a while before it sleeps, and one of 10 us is worth sharing with those that are awake. Now and then
-it gives way to what else would run on its core; if something did, it sleeps at once, and is left asleep for a while by
-all but the largest jobs.
+To wake a thread that sleeps costs the caller microseconds, and it comes tens of them later. So a worker looks out
+for the next job for a while before it sleeps, and one of 10 us is worth sharing with those that are awake. Now and
+then it gives way to what else would run on its core; if something did, it sleeps at once, and is left asleep for a
+while by all but the largest jobs.
 """
 
 import os
