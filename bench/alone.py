@@ -9,13 +9,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 TIMEOUT = 300.0
 FORK_TIMEOUT = 20.0
-CLASSES, BATCH = 10, 64
 
 
 # The parent's side
@@ -41,10 +40,10 @@ class Worker:
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, env={**os.environ, **env}, stdin=pipe, stdout=pipe, text=True)
 
-    def time(self, width: int, seconds: float) -> float:
+    def time(self, widths: Sequence[int], batch: int, seconds: float) -> float:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(json.dumps([width, seconds]), file=self._process.stdin, flush=True)
+        print(json.dumps([widths, batch, seconds]), file=self._process.stdin, flush=True)
         answer: float = json.loads(self._process.stdout.readline())
         return answer
 
@@ -124,8 +123,11 @@ def allocations(steps: int) -> dict[str, float]:
     return {"peak": peak - before, "left": after - before}
 
 
-def threads(sizes: list[int], pace: float) -> dict[str, Any]:
-    """Kernels on one thread and on two: the times, and whether all results were the same to the bit."""
+def threads(sizes: dict[str, list[int]], pace: float) -> dict[str, Any]:
+    """Kernels on one thread and on two: the times, and whether all results were the same to the bit.
+
+    `sizes` are numbers of elements for the name of each kernel.
+    """
     from functools import partial
 
     import growth
@@ -146,8 +148,8 @@ def threads(sizes: list[int], pace: float) -> dict[str, Any]:
         return {OURS: OnThreads(call, 2), "one thread": OnThreads(call, 1)}
 
     calls = {}
-    for name in ("sigmoid_forward", "loss, labels"):
-        for n in sizes:
+    for name in sizes:
+        for n in sizes[name]:
             where = f"{growth.TITLES[name]} of {n:,}"
             calls[where] = partial(one_and_two, where, name, n)
     times = Sweep(7, "", calls, Bound("one thread"), 0.8).measure(pace).times[""]
@@ -155,18 +157,19 @@ def threads(sizes: list[int], pace: float) -> dict[str, Any]:
 
 
 def training() -> None:
-    """Time a step for each line of the input, ``[width, seconds]``: the `Worker`'s other end."""
+    """Time a step for each line of the input, ``[widths, batch, seconds]``: the `Worker`'s other end."""
     from goals import timed
 
     import fastlayers
     from fastlayers.command import cases
 
-    calls: dict[int, cases.Call] = {}
+    calls: dict[tuple[int, ...], cases.Call] = {}
     for line in sys.stdin:
-        width, seconds = json.loads(line)
-        if width not in calls:
-            calls[width] = cases.Network((64, width, width, CLASSES), BATCH).step(fastlayers, "float32")
-        print(timed({"step": calls[width]}, seconds)["step"], flush=True)
+        widths, batch, seconds = json.loads(line)
+        network = (*widths, batch)
+        if network not in calls:
+            calls[network] = cases.Network(tuple(widths), batch).step(fastlayers, "float32")
+        print(timed({"step": calls[network]}, seconds)["step"], flush=True)
 
 
 def level(largest: float, pace: float) -> dict[str, Any]:

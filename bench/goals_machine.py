@@ -36,9 +36,15 @@ def allocations(pace: float) -> Outcome:
 
 # 7. Two threads
 
+# What two threads gain at least, of a kernel's elements and of a training step's widths at a batch.
+KERNELS = {
+    "sigmoid_forward": {131_072: 1.5, 10**6: 1.7, 1_048_576: 1.8},
+    "relu_forward": {131_072: 1.5, 1_048_576: 1.8},
+    "loss, labels": {128_000: 1.7, 10**6: 1.7},
+}
+STEPS = {((784, 256, 128, 10), 32): 1.5, ((784, 512, 512, 10), 128): 1.8}
 WIDTHS = (32, 45, 46, 64, 96, 128)
-MILLION = 10**6
-SIZES = (10**3, 3 * 10**3, 10**4, 3 * 10**4, 10**5, 3 * 10**5, MILLION, 3 * MILLION, 10**7)
+SIZES = (10**3, 3 * 10**3, 10**4, 3 * 10**4, 6 * 10**4, 10**5, 3 * 10**5, 10**6, 3 * 10**6, 10**7)
 # "Never slower": below some size one thread does it all whatever is asked for, and two equal calls differ by this.
 NOISE = 0.97
 TURNS = 8
@@ -52,11 +58,12 @@ def threads(pace: float) -> Outcome:
 
 def kernel_threads(pace: float) -> list[Line]:
     env = {"FASTLAYERS_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
-    found = ask("threads", env=env, cores=cores(), sizes=SIZES, pace=pace)
+    sizes = {name: sorted({*SIZES, *least}) for name, least in KERNELS.items()}
+    found = ask("threads", env=env, cores=cores(), sizes=sizes, pace=pace)
     times, said = found["times"], "the same to the bit" if found["same"] else "different"
-    million = [where for where in times if where.endswith(f" {MILLION:,}")]
+    asked = [(f"{growth.TITLES[name]} of {n:,}", least) for name, of in KERNELS.items() for n, least in of.items()]
     return [
-        *(Bound("one thread", least=1.7).line(7, f"two threads, {where}", times[where]) for where in million),
+        *(Bound("one thread", least=least).line(7, f"two threads, {where}", times[where]) for where, least in asked),
         Bound("one thread", least=NOISE).least_line(7, "two threads", times),
         Line(7, "results of one and of two threads", said, "", "", "", "the same", found["same"]),
     ]
@@ -64,14 +71,19 @@ def kernel_threads(pace: float) -> list[Line]:
 
 def training_threads(pace: float) -> list[Line]:
     """Two processes take turns: BLAS settles its threads as it starts, and spins for a while after its work."""
-    best = {width: {OURS: float("inf"), "one thread": float("inf")} for width in WIDTHS}
+    small = {f"w = {width}": ((64, width, width, 10), 64) for width in WIDTHS}
+    best = {network: {OURS: float("inf"), "one thread": float("inf")} for network in (*STEPS, *small.values())}
     with Worker(1, cores()) as one, Worker(2, cores()) as two:
-        for width in WIDTHS:
+        for network, times in best.items():
             for _ in range(TURNS):
                 for name, worker in (("one thread", one), (OURS, two)):
-                    best[width][name] = min(best[width][name], worker.time(width, 0.1 * pace))
-    races = {f"w = {width}": times for width, times in best.items()}
-    return [Bound("one thread", least=NOISE).least_line(7, "two threads, training step 64-w-w-10 @64", races)]
+                    times[name] = min(times[name], worker.time(*network, 0.1 * pace))
+    races = {where: best[network] for where, network in small.items()}
+    what = {network: f"two threads, training step {cases.Network(*network).label(network[0])}" for network in STEPS}
+    return [
+        *(Bound("one thread", least=least).line(7, what[network], best[network]) for network, least in STEPS.items()),
+        Bound("one thread", least=NOISE).least_line(7, "two threads, training step 64-w-w-10 @64", races),
+    ]
 
 
 def fork() -> Line:

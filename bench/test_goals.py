@@ -53,9 +53,9 @@ def test_measurements_in_a_process_of_their_own() -> None:
     assert alone.ask("memory", name="relu_forward", n=10**5)["traced"] < 10**5
     assert alone.ask("allocations", steps=3)["peak"] < 10**5
     assert alone.ask("fork")[:4] in ("", "done")
-    assert alone.ask("threads", sizes=[1000], pace=0.0)["same"]
+    assert alone.ask("threads", sizes={"relu_forward": [1000]}, pace=0.0)["same"]
     with alone.Worker(1, {0}) as worker:
-        assert worker.time(8, 0.0) > 0
+        assert worker.time((64, 8, 8, 10), 64, 0.0) > 0
 
 
 def test_every_goal_is_measured_and_named() -> None:

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import sys
 import threading
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -119,6 +120,26 @@ def fork_after_threaded_work():
     assert answers() == expected
 
 
+def fork_while_workers_look_out():
+    """They do so for 100 us after a call."""
+    expected, x = answers(), np.zeros(400_000, np.float32)
+    for _ in range(6):
+        fl.sigmoid_forward(x, out=x)
+        check_in_child(expected, generations=1)
+    assert answers() == expected
+
+
+def idle_after_threaded_work():
+    """The kernels' threads soon sleep: a process that does nothing uses no processor."""
+    x = np.zeros(400_000, np.float32)
+    fl.set_num_threads(2)
+    for _ in range(5):
+        fl.sigmoid_forward(x, out=x)
+    before = time.process_time()
+    time.sleep(0.5)
+    assert time.process_time() - before < 0.1
+
+
 def fork_in_the_middle_of_a_call():
     """Another thread has the pool: this one has its turn when that one's kernel has released the GIL."""
     expected, done = answers(), threading.Event()
@@ -142,6 +163,8 @@ def fork_in_the_middle_of_a_call():
 
 PROGRAMS = {
     "fork after threaded work": fork_after_threaded_work,
+    "fork while workers look out": fork_while_workers_look_out,
+    "idle after threaded work": idle_after_threaded_work,
     "fork in the middle of a call": fork_in_the_middle_of_a_call,
     **{method: functools.partial(pool_of_processes, method) for method in multiprocessing.get_all_start_methods()},
     **{backend: functools.partial(pool_of_joblib, backend) for backend in ("loky", "threading")},

@@ -33,9 +33,15 @@ def run(name, **environment):
 
 @needs_fork
 @pytest.mark.parametrize("level", kit.LEVELS or ["baseline"])
-@pytest.mark.parametrize("name", ["fork after threaded work", "fork in the middle of a call"])
+@pytest.mark.parametrize(
+    "name", ["fork after threaded work", "fork while workers look out", "fork in the middle of a call"]
+)
 def test_kernels_work_in_a_forked_child(name, level):
     run(name, FASTLAYERS_ISA=level)
+
+
+def test_an_idle_process_uses_no_processor():
+    run("idle after threaded work")
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())

@@ -7,6 +7,7 @@ import pytest
 from family import Arrays
 
 LARGE = [(1 << 19, 2), ((1 << 20) + 7, 1), (1021, 1027), (3, 1 << 18)]
+SHORT = [(6007, 10), (101, 603)]
 
 
 def parts(level, name, args, threads=1):
@@ -33,6 +34,19 @@ def test_the_same_bits_for_any_number_of_threads(level, name, dtype):
         for threads in (1, 2, 3):
             for a, b in zip(one, parts(level, name, args, threads), strict=True):
                 assert a.tobytes() == b.tobytes(), (shape, threads)
+
+
+@pytest.mark.parametrize("dtype", kit.FAST)
+@pytest.mark.parametrize("name", families.KERNELS)
+def test_the_same_bits_of_what_only_threads_that_are_awake_share(level, name, dtype):
+    """Several calls in a row have them woken, and then kept awake."""
+    for shape in SHORT:
+        args = large_call(name, dtype, shape)
+        one = parts(level, name, args)
+        for threads in (2, 4):
+            for _ in range(12):
+                for a, b in zip(one, parts(level, name, args, threads), strict=True):
+                    assert a.tobytes() == b.tobytes(), (shape, threads)
 
 
 @pytest.mark.parametrize("dtype", kit.FAST)

@@ -13,6 +13,7 @@ from fastlayers.kernels.common.math cimport *
 import_array()
 
 include "common/entry.pyx"
+include "common/pool.pyx"
 include "common/threads.pyx"
 include "common/cast.pyx"
 include "common/formulas.pyx"

@@ -25,17 +25,19 @@ cdef extern from "product.h" nogil:
         Py_ssize_t rows
         Py_ssize_t inner
         Py_ssize_t columns
+        Py_ssize_t block
         bint is_double
         bint accumulate
         Finish finish
         const void *of
+    Py_ssize_t fl_block(const FlProduct *p, int threads)
     Py_ssize_t fl_product_units(const FlProduct *p)
     void fl_turn_product(FlProduct *p)
     bint fl_product_is_ours(const FlProduct *p)
     bint fl_multiply(const FlProduct *p, Py_ssize_t start, Py_ssize_t stop)
 
 cdef enum:
-    WORTH_A_THREAD = 3  # multiplications in float32 that cost as much as one number of ReLU
+    WORTH_A_THREAD = 6  # multiplications in float32 that cost as much as one number of ReLU
 
 # A product, and whether a number of its result was found that is not finite.
 cdef struct Product:
@@ -88,8 +90,10 @@ cdef void multiply_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexc
 
 cdef int multiply(Product *p, const Call *call) except -1:
     """Do it; whether all of the result is finite. Its memory is that of `call`, or is `pinned` already: see `run`."""
-    cdef Py_ssize_t units = fl_product_units(&p.of)
     cdef Py_ssize_t work = p.of.rows * p.of.inner * p.of.columns * (2 if p.of.is_double else 1)
+    cdef Py_ssize_t units
+    p.of.block = fl_block(&p.of, fl_read(&num_threads) if work >= WORTH_SPLITTING * WORTH_A_THREAD else 1)
+    units = fl_product_units(&p.of)
     if units > 0:
         run(multiply_task, p, call, units, work // (WORTH_A_THREAD * units) + 1)
     return not fl_read(&p.odd)

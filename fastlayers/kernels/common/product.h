@@ -18,12 +18,12 @@
    j * b_column, y[i, j] at i * y_row + j * y_column. To the sums is added `bias`, a number a column; or with
    `accumulate` what y holds. `finish`, where there is one, is called for each part of y as soon as it is there, still
    in the first cache: `rows` from `row` on of `columns` from `column` on, of the product as it is made, whose y_row and
-   y_column say where that is. */
+   y_column say where that is. `block` is how many rows a unit has. */
 typedef struct {
     const void *a, *b, *bias;
     void *y;
     Py_ssize_t a_row, a_inner, b_inner, b_column, y_row, y_column;
-    Py_ssize_t rows, inner, columns;
+    Py_ssize_t rows, inner, columns, block;
     int is_double;
     int accumulate;
     void (*finish)(const void *of, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t column, Py_ssize_t columns);
@@ -38,7 +38,8 @@ enum {
     FL_PACKED_ROWS = 48,  /* from here on a copy of b may pay, */
     FL_UNPACKED = FL_FREE_MASKS ? 1 << 20 : 1 << 17, /* if it is of more bytes */
     FL_BLOCK = 128,       /* rows of a that stay in the second cache while panels pass by; more where each is packed, */
-    FL_FEW_PANELS = 8     /* but not so many that there are too few parts for several threads */
+    FL_FEW_PANELS = 8,    /* but not so many that there are too few parts for several threads */
+    FL_LEAST_BLOCK = 32
 };
 
 #if defined(__GNUC__)
@@ -92,9 +93,18 @@ FL_INLINE size_t fl_bytes(const FlProduct *p) { return (size_t)p->inner * p->col
 FL_INLINE int fl_packs(const FlProduct *p) {
     return p->b_column != 1 || (p->rows >= FL_PACKED_ROWS && fl_bytes(p) > FL_UNPACKED);
 }
-FL_INLINE Py_ssize_t fl_block(const FlProduct *p) {
-    if (!fl_packs(p)) return FL_BLOCK;
-    return fl_panels(p) < FL_FEW_PANELS ? 2 * FL_BLOCK : 4 * FL_BLOCK;
+/* Blocks are about as large as each other, and where units are few there are some for each of the threads. */
+FL_INLINE Py_ssize_t fl_block(const FlProduct *p, int threads) {
+    const Py_ssize_t panels = fl_panels(p);
+    const Py_ssize_t most = !fl_packs(p) ? FL_BLOCK : panels < FL_FEW_PANELS ? 2 * FL_BLOCK : 4 * FL_BLOCK;
+    Py_ssize_t count = (p->rows + most - 1) / most, block;
+    if (panels * count < 4 * threads) {
+        const Py_ssize_t wanted = (count + threads - 1) / threads * threads, least = p->rows / FL_LEAST_BLOCK;
+        count = wanted < least ? wanted : least > count ? least : count;
+    }
+    if (count == 0) return 1;
+    block = (p->rows + count - 1) / count + FL_MOST_ROWS - 1;
+    return block - block % FL_MOST_ROWS;
 }
 
 #define FL_REAL float
@@ -205,8 +215,7 @@ static int fl_product_is_ours(const FlProduct *p) {
 
 /* How many units a product has: they may be done in any order, and by several threads. */
 static Py_ssize_t fl_product_units(const FlProduct *p) {
-    const Py_ssize_t panels = fl_panels(p);
-    return panels * ((p->rows + fl_block(p) - 1) / fl_block(p));
+    return fl_panels(p) * ((p->rows + p->block - 1) / p->block);
 }
 
 /* The units start to stop; whether all their numbers are finite. */

@@ -112,7 +112,7 @@ static int FL_OF_REAL(product)(const FlProduct *p, Py_ssize_t start, Py_ssize_t 
     const Py_ssize_t panel = fl_panel(p);
     /* a slice of few rows is short, and so read in order; but what is scattered is so once, if there is the room */
     const Py_ssize_t slice = few && (packs || p->y_column == 1) ? FL_FEW_INNER : FL_INNER;
-    const Py_ssize_t panels = fl_panels(p), block = fl_block(p);
+    const Py_ssize_t panels = fl_panels(p), block = p->block;
     int bad = 0;
     while (start < stop) { /* what is left of the block that `start` is in */
         const Py_ssize_t top = start / panels * block, bottom = top + block < p->rows ? top + block : p->rows;
