@@ -153,7 +153,7 @@ def test_the_rule_declines_what_is_not_common_with_nothing_written(level, name, 
 def test_the_rule_declines_other_collections(level, name):
     args = families.update_call(name)
     for which in range(len(args) - len(families.UPDATES[name])):
-        for odd in (tuple(args[which]), args[which][:1], [], args[which][0], dict(enumerate(args[which]))):
+        for odd in (iter(args[which]), args[which][:1], [], args[which][0], dict(enumerate(args[which]))):
             assert getattr(level, name)(*args[:which], odd, *args[which + 1 :]) is NotImplemented
 
 

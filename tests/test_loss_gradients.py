@@ -77,7 +77,7 @@ def test_a_later_backward_has_the_same_bits(name, options, dtype):
             layer = getattr(fl, name)(**given)
             layer.forward(x, t, sample_weight)
             for option in given:
-                setattr(layer, option, vars(getattr(fl, name)())[option])  # what was set at forward counts
+                setattr(layer, option, getattr(getattr(fl, name)(), option))  # what was set at forward counts
             first = layer.backward()
             expected = first.copy()
             handed_out = [first, layer.backward(), layer.backward(2.0), layer.backward()]
