@@ -113,7 +113,7 @@ def ranks(pace: float) -> Line:
     what = f"two ranks, training step {RANKS.label(RANKS.widths)} each, samples a second"
     if not (peers.available("mpi4py") and shutil.which("mpiexec")):
         return Line(7, what, "", "one rank", "", "not measured", "≥ 1.9")
-    found = ask("ranks", cores=cores(), widths=RANKS.widths, batch=RANKS.batch, seconds=2 * pace)
+    found = ask("ranks", cores=cores(), widths=RANKS.widths, batch=RANKS.batch, seconds=0.75 * pace)
     return Bound("one rank", least=1.9).line(7, what, {OURS: found["two"] / 2, "one rank": found["one"]})
 
 

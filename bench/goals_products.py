@@ -80,6 +80,7 @@ PRODUCTS = (
             f"affine_forward into out, no bias, {label((n, n, n))} {dtype}",
             partial(square, n, dtype),
             (Bound(LOOP, least=0.96), Bound("np.dot")),
+            seconds=2.0,
             work={"fastlayers": limits.product(n, n, n, dtype)},
         )
         for n in SQUARES
@@ -92,6 +93,7 @@ PRODUCTS = (
             partial(affine_forward, size, out=True),
             (Bound("np.dot", least=0.97),),
             nbytes=4 * size[1] * size[2],
+            seconds=2.0,
             work={"fastlayers": limits.product(*size)},
         )
         for size in ((128, 1024, 1024), (256, 2048, 2048))
@@ -102,6 +104,7 @@ PRODUCTS = (
             f"affine_forward, {label(size)}",
             partial(affine_forward, size),
             (Bound("NumPy", least=1.3),),
+            seconds=2.0,
             work={"fastlayers": limits.product(*size)},
         )
         for size in ((100, 50, 10), (16, 64, 32))
@@ -112,6 +115,7 @@ PRODUCTS = (
             f"affine_backward, {label(size)} {dtype}",
             partial(affine_backward, size, dtype),
             (Bound("NumPy", least=least),),
+            seconds=2.0,
             work={"fastlayers": limits.both_products(*size, dtype)},
         )
         for least, sizes in {2.0: ((100, 50, 10), (16, 64, 32)), 1.1: [(n, n, n) for n in SQUARES]}.items()

@@ -140,9 +140,10 @@ def page(lines: list[Line], pictures: list[str], quick: bool) -> Iterator[str]:
     yield (
         "The limit is what the machine allows: floating-point operations over its peak plus bytes over its bandwidth, "
         "which stand above, that of the caches for what fits them; the share is the limit over our time. Operations "
-        f"are those of products, and {limits.EXP['float32']} of an exp in float32, {limits.EXP['float64']} in float64, as "
-        "our kernels have it; bytes are inputs read once and results written once, of a training step its batch, and "
-        "each parameter read and written. Where a core computes while it loads, a share may be more than 100 %."
+        f"are those of products, and {limits.EXP['float32']} of an exp in float32, {limits.EXP['float64']} in "
+        "float64, as our kernels have it; bytes are inputs read once and results written once, of a training step its "
+        "batch, and each parameter read and written. Where a core computes while it loads, a share may be more than "
+        "100 %."
     )
     for goal, title in TITLES.items():
         found = [line for line in lines if line.goal == goal]

@@ -72,7 +72,7 @@ def test_measurements_in_a_process_of_their_own() -> None:
 
 @pytest.mark.usefixtures("compiled")
 def test_fits_and_estimators_agree_and_run() -> None:
-    for calls in (goals_fits.fitting(32, 640), goals_fits.on_images(32, 640), goals_fits.on_digits(1)):
+    for calls in (goals_fits.fitting(32, 800), goals_fits.on_images(32, 800), goals_fits.on_digits(1)):
         for call in calls.values():
             call.timer().timeit(1)
 
