@@ -74,13 +74,16 @@ class SoftmaxWithLoss:
         return (self.y - self.t) / batch_size
 
 
-def by_hand(path: Any, network: Network, weights: str, given: str) -> tuple[Callable[[], Any], list[Any]]:
+def by_hand(
+    path: Any, network: Network, weights: str, given: str, targets: str = "float64"
+) -> tuple[Callable[[], Any], list[Any]]:
     """A gradient by the layers of `path`, this module or `fastlayers`, as chapter 5 has it, and its affine layers.
 
-    It computes dx of the first layer too. Parameters and targets are of the dtype `weights`, the batch of `given`.
+    It computes dx of the first layer too. Parameters, batch and targets are each of a dtype; the book's load_mnist
+    gives one-hot targets of float64.
     """
     parameters, (_, x, labels) = network.data(weights)[0], network.data(given)
-    t = np.eye(network.widths[-1], dtype=weights)[labels]  # one-hot, as the book's load_mnist gives it
+    t = np.eye(network.widths[-1], dtype=targets)[labels]
     affines = [path.Affine(W, b) for W, b in parameters]
     layers = [layer for affine in affines for layer in (affine, path.Relu())][:-1]
     last_layer = path.SoftmaxWithLoss()
@@ -99,7 +102,7 @@ def by_hand(path: Any, network: Network, weights: str, given: str) -> tuple[Call
 
 
 def training(network: Network, dtype: str) -> Callable[[], float]:
-    gradient, affines = by_hand(sys.modules[__name__], network, dtype, dtype)
+    gradient, affines = by_hand(sys.modules[__name__], network, dtype, dtype, dtype)
 
     def step() -> float:
         loss = gradient()

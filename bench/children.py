@@ -85,7 +85,8 @@ def steps(number: int) -> dict[str, int]:
         return tracemalloc.get_traced_memory()[0], status("VmRSS")
 
     tracemalloc.start()
-    before = [held() for _ in range(3)][-1]  # what asking needs is there by then
+    for _ in range(3):  # what asking needs is there by then
+        before = held()
     run(number)
     after = held()
     return {"traced": after[0] - before[0], "system": after[1] - before[1]}

@@ -36,8 +36,8 @@ NOTES = {
     4: "`np.dot` is the product alone; NumPy adds the bias, or takes three calls backward. In a sweep no `out=` is. "
     "The loop in registers does as many multiplications and additions as the product (`bench/peak.c`): the ratio is "
     "the share of the core's peak.",
-    5: "Layers find memory for their results by themselves. A gradient by hand has dx of the first layer too; targets "
-    "are one-hot, of the weights' dtype.",
+    5: "Layers find memory for their results by themselves. A gradient by hand has dx of the first layer too; its "
+    "targets are one-hot and of float64, as the book's `load_mnist` gives them. PyTorch is given memory for its ReLU.",
     6: "Forward, loss, backward and SGD; losses are compared before anything is timed.",
     7: "Of ours and of BLAS, on two cores; for training steps (w from 32 to 128) two processes take turns. A goal of "
     "0.97 is never slower: two equal calls are measured that far apart. Two ranks exchange their gradients in one "

@@ -86,18 +86,19 @@ def pytorch_sigmoid(x: Any) -> Call:
 
 
 def pytorch_relu(x: Any, dout: Any) -> Call:
-    """Forward, and backward by autograd."""
+    """Forward and backward into memory that is there: by autograd it finds fresh memory, and takes six times as long."""
     torch = import_torch()
-    inputs, slopes = torch.from_numpy(x.copy()).requires_grad_(), torch.from_numpy(dout)
+    inputs, slopes = torch.from_numpy(x), torch.from_numpy(dout)
+    y, dx = torch.empty_like(inputs), torch.empty_like(inputs)
+    backward = torch.ops.aten.threshold_backward.grad_input
 
-    def step() -> Any:
-        inputs.grad = None
-        y = torch.relu(inputs)
-        y.backward(slopes)
-        return y
+    def step() -> None:
+        torch.clamp_min(inputs, 0, out=y)
+        backward(slopes, y, 0, grad_input=dx)
 
-    np.testing.assert_array_equal(step().detach().numpy(), np.maximum(x, 0))
-    np.testing.assert_array_equal(inputs.grad.numpy(), np.where(x > 0, dout, 0))
+    step()
+    np.testing.assert_array_equal(y.numpy(), np.maximum(x, 0))
+    np.testing.assert_array_equal(dx.numpy(), np.where(x > 0, dout, 0))
     return Call(step, (), {})
 
 
