@@ -1,5 +1,6 @@
 """What is run in a process of its own, by ``alone.py``, and is no race: memory, a fork, a job of two ranks."""
 
+import gc
 import itertools
 import multiprocessing
 import os
@@ -82,6 +83,7 @@ def steps(number: int) -> dict[str, int]:
 
     def held() -> tuple[int, int]:
         run(WARM_STEPS)
+        gc.collect()
         return tracemalloc.get_traced_memory()[0], status("VmRSS")
 
     tracemalloc.start()

@@ -86,7 +86,7 @@ def pytorch_sigmoid(x: Any) -> Call:
 
 
 def pytorch_relu(x: Any, dout: Any) -> Call:
-    """Forward and backward into memory that is there: by autograd it finds fresh memory, and takes six times as long."""
+    """Forward and backward into memory that is there; by autograd it finds fresh memory, at six times the time."""
     torch = import_torch()
     inputs, slopes = torch.from_numpy(x), torch.from_numpy(dout)
     y, dx = torch.empty_like(inputs), torch.empty_like(inputs)

@@ -17,7 +17,7 @@ README = Path(__file__).resolve().parents[1] / "README.md"
 MARKED = re.compile(r"(<!-- bench: (.+?) -->\n).*?(<!-- /bench -->)", re.DOTALL)
 CONTENDERS = (NAMES["book"], OURS, "JAX jit", "PyTorch", NAMES["scikit-learn"])
 HEADS = ("network, batch", "the book's code", "**fastlayers**", "JAX `jit`", "PyTorch", "scikit-learn")
-TRAINED = [race.what for race in TRAINING if race.what.startswith("training")]
+TRAINED = [race.what for race in TRAINING]
 PREDICTED = PREDICTION[0]
 
 # The table of kernels: what it calls each, the case, and its sizes.
