@@ -37,11 +37,12 @@ def allocations(pace: float) -> Outcome:
 
 
 def no_growth(pace: float) -> Line:
+    """Of Python's objects and arrays none; of the system's pages a few may come and go, where a leak leaves 16 MB."""
     steps = round(1e6 * min(pace, 1))
     found = ask("steps", number=steps)
     figure = f"{found['traced']:,} bytes, {found['system']:,} by the system"
-    met = max(found.values()) <= 0
-    return Line(5, f"64-32-10 @16, {steps:,} training steps: growth", figure, "", "", "", "0 bytes", met)
+    met = found["traced"] <= 0 and found["system"] < 100 * KILOBYTE
+    return Line(5, f"64-32-10 @16, {steps:,} training steps: growth", figure, "", "", "", "0 bytes, < 100,000", met)
 
 
 # 7. Two threads

@@ -62,7 +62,7 @@ def test_measurements_in_a_process_of_their_own() -> None:
     assert alone.ask("allocations", steps=3)["peak"] < 10**5
     assert alone.ask("fork")[:4] in ("", "done")
     assert alone.ask("threads", sizes={"relu_forward": [1000]}, pace=0.0)["same"]
-    assert set(alone.ask("steps", number=10)) == {"traced", "system"}
+    assert alone.ask("steps", number=10)["traced"] == 0
     env = {"FASTLAYERS_ISA": "baseline", "NPY_DISABLE_CPU_FEATURES": goals_machine.beyond("baseline")}
     found = alone.ask("tanh", env=env, sizes=[[10]], pace=0.0)
     assert (found["level"], len(found["times"])) == ("baseline", len(cases.DTYPES))
