@@ -17,7 +17,7 @@ from fastlayers import datasets
 from fastlayers.command import cases
 
 # A folder of files in the MNIST format; Debian's package dataset-fashion-mnist has this one.
-FOLDER, DEBIANS = "BENCH_IDX", "/usr/share/datasets/fashion-mnist"
+FOLDER, DEBIAN = "BENCH_IDX", "/usr/share/datasets/fashion-mnist"
 SAMPLES, WIDTHS = 60_000, (784, 50, 10)
 FEW = 800  # samples, whole batches, whose losses are compared before anything is timed
 LOSS_TOLERANCE = 1e-3  # of a whole epoch, in which float32's rounding is magnified
@@ -26,7 +26,7 @@ Fit = Callable[[], float]
 
 
 def folder() -> Path:
-    return Path(os.environ.get(FOLDER) or DEBIANS)
+    return Path(os.environ.get(FOLDER) or DEBIAN)
 
 
 def kind() -> str:

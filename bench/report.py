@@ -24,7 +24,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--goals", nargs="+", type=int, metavar="N", help="these alone; the page is not written")
     parser.add_argument("--no-write", action="store_true", help="print only")
-    parser.add_argument("--quick", action="store_true", help="few batches, in two minutes; the figures are rough")
+    parser.add_argument("--quick", action="store_true", help="few batches, in three minutes; the figures are rough")
     parser.add_argument("--core", type=int, default=0, metavar="N", help="the core to keep to (0)")
     parser.add_argument(
         "--docs",
