@@ -106,7 +106,7 @@ def terminal(line: Line) -> str:
 def summary(lines: Iterable[Line]) -> str:
     verdicts = [line.met for line in lines if line.limit]
     unmeasured = verdicts.count(None)
-    counted = f"{verdicts.count(True)} of {len(verdicts) - unmeasured} limits met"
+    counted = f"{verdicts.count(True)} of {len(verdicts) - unmeasured} goals met"
     return f"{counted}, {unmeasured} not measured" if unmeasured else counted
 
 
@@ -183,7 +183,8 @@ def blas_kernels() -> str:
     import threadpoolctl
 
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
-    return ", ".join(f"{pool['internal_api']} with kernels for {pool.get('architecture', '?')}" for pool in pools)
+    found = dict.fromkeys(f"{pool['internal_api']} with kernels for {pool.get('architecture', '?')}" for pool in pools)
+    return ", ".join(found)
 
 
 def peaks() -> str:

@@ -178,7 +178,7 @@ def test_page_and_plots(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [line, line._replace(goal=6, met=True), line._replace(met=None)]
     page.write(lines, pictures, tmp_path / "benchmarks.md", quick=True)
     text = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
-    assert "1 of 2 limits met, 1 not measured" in text
+    assert "1 of 2 goals met, 1 not measured" in text
     assert "**missed**" in text
     assert "quick run" in text
     for name in pictures:
