@@ -256,8 +256,8 @@ def coverage_kernels(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Every goal beside its peer, in seven minutes; writes docs/benchmarks.md."""
-    install(session, "bench")
+    """Every goal beside its peer, in ten minutes; writes docs/benchmarks.md and README.md's figures."""
+    install(session, "bench,mpi")
     session.run("python", str(ROOT / "bench" / "report.py"), *session.posargs)
 
 

@@ -1,18 +1,18 @@
 """What a goal is made of: calls that are timed together, and the limits that their times are held against.
 
 Whatever is compared is timed in one run, turn by turn and batch by batch, the fastest of many batches
-(`table.fastest`) of a warm loop, after the results were seen to agree. The goals themselves are in
-``goals_kernels.py``, ``goals_networks.py``, ``goals_machine.py`` and ``growth.py``; ``report.py`` measures them.
+(`table.fastest`) of a warm loop, after the results were seen to agree. The goals themselves are in the files
+``goals_*.py``, ``growth.py`` and ``step_profile.py``; ``report.py`` measures them.
 """
 
 import timeit
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, Self
 
+import limits
 import numpy as np
 
-import fastlayers
 from fastlayers import functional
 from fastlayers.command import cases
 from fastlayers.command.agreement import several
@@ -35,21 +35,6 @@ class Source(NamedTuple):
 
     def timer(self) -> timeit.Timer:
         return timeit.Timer(self.source, globals=dict(self.names))
-
-
-@dataclass(frozen=True)
-class OnThreads:
-    """A call on so many threads of ours, timed like any other beside the same call on fewer or more."""
-
-    call: cases.Call
-    threads: int
-
-    def timer(self) -> Self:
-        return self
-
-    def timeit(self, number: int) -> float:
-        fastlayers.set_num_threads(self.threads)
-        return self.call.timer().timeit(number)
 
 
 class Warm:
@@ -79,7 +64,7 @@ def timed(calls: Calls, seconds: float) -> Times:
 
 
 class Line(NamedTuple):
-    """One line of the report. `met` is None where there is no limit, or nothing could be measured."""
+    """One line of the report. `met` is None where there is no goal, or nothing could be measured."""
 
     goal: int
     what: str
@@ -89,6 +74,8 @@ class Line(NamedTuple):
     ratio: str
     limit: str = ""
     met: bool | None = None
+    floor: float = 0.0  # seconds that the machine allows, and our time of which that is the share; 0: not asked
+    share: float = 0.0
 
 
 class Outcome(NamedTuple):
@@ -102,6 +89,7 @@ class Measurement(Protocol):
     """What the report runs. `pace` is 1, or less for a quick run."""
 
     goal: int
+    what: str
 
     def measure(self, pace: float) -> Outcome: ...
 
@@ -136,8 +124,9 @@ class Bound:
     def line(self, goal: int, what: str, times: Times) -> Line:
         if self.ours != OURS:
             what = f"{self.ours}, {what}"
-        if self.peer not in times:
-            return Line(goal, what, human(times[self.ours]), self.peer, "", "not installed", self.limit)
+        if self.ours not in times or self.peer not in times:
+            figure = human(times[self.ours]) if self.ours in times else ""
+            return Line(goal, what, figure, self.peer, "", "not measured", self.limit)
         ratio = self.ratio(times)
         shown = digits(ratio, self.most if self.least is None else self.least)
         figures = human(times[self.ours]), self.peer, human(times[self.peer])
@@ -145,8 +134,11 @@ class Bound:
 
     def least_line(self, goal: int, what: str, races: dict[str, Times]) -> Line:
         """The line of the one with the least ratio."""
-        least = min(races, key=lambda where: self.ratio(races[where]))
+        least = self.least_of(races)
         return self.line(goal, f"{what}, {len(races)} sizes; the least, {least}", races[least])
+
+    def least_of(self, races: dict[str, Times]) -> str:
+        return min(races, key=lambda where: self.ratio(races[where]))
 
 
 @dataclass(frozen=True)
@@ -174,10 +166,16 @@ class Race:
     bounds: tuple[Bound | PerElement, ...]
     seconds: float = 3.0
     nbytes: int = 0  # of the largest array
+    work: Mapping[str, limits.Work] = field(default_factory=dict)  # what each of ours has to do
 
     def measure(self, pace: float) -> Outcome:
-        times = timed(self.calls(), self.seconds * pace)
-        return Outcome([bound.line(self.goal, self.what, times) for bound in self.bounds], {self.what: times})
+        calls = self.calls()
+        times = timed(calls, self.seconds * pace) if calls else {}
+        lines = [
+            limits.beside(bound.line(self.goal, self.what, times), times.get(bound.ours), self.work.get(bound.ours))
+            for bound in self.bounds
+        ]
+        return Outcome(lines, {self.what: times})
 
 
 @dataclass(frozen=True)
@@ -189,13 +187,16 @@ class Sweep:
     calls: dict[str, Callable[[], Calls]]
     bound: Bound
     seconds: float = 0.5  # each
+    work: Mapping[str, limits.Work] = field(default_factory=dict)  # what each has to do
 
     def measure(self, pace: float) -> Outcome:
         times = {where: timed(make(), self.seconds * pace) for where, make in self.calls.items()}
         for where in sorted(times, key=lambda where: self.bound.ratio(times[where]))[:AGAIN]:
             again = timed(self.calls[where](), 3 * self.seconds * pace)
             times[where] = {name: min(times[where][name], again[name]) for name in again}
-        return Outcome([self.bound.least_line(self.goal, self.what, times)], {self.what: times})
+        least = self.bound.least_of(times)
+        line = self.bound.least_line(self.goal, self.what, times)
+        return Outcome([limits.beside(line, times[least][self.bound.ours], self.work.get(least))], {self.what: times})
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ AND_A_PASS = "in one dtype, and a pass"  # by NumPy, over all that is cast
 
 # What a network of float32 is given, and how many times the time of float32 it may take.
 INPUTS = {"float64": 1.25, "float16": 1.25, "int64": 1.4, "uint8": 1.4}
+SECONDS = 1.5  # each; there are many
 SHAPES = (cases.Network((8, 64, 64, 4), 1), cases.Network((2, 16, 3), 32), cases.Network((784, 50, 10), 100))
 
 
@@ -74,6 +75,7 @@ DTYPES = (
             f"{what} {network.label(network.widths)}, {dtype}",
             partial(calls, network, dtype),
             (Bound(ONE_DTYPE, most=most),),
+            SECONDS,
         )
         for what, calls in {"prediction": prediction, "training step": training}.items()
         for network in SHAPES
@@ -85,6 +87,7 @@ DTYPES = (
             f"affine {what} {network.label(network.widths[:2])}, float64",
             partial(by_hand, network, what),
             (Bound(AND_A_PASS, most=1.25),),
+            SECONDS,
         )
         for network in SHAPES
         for what in ("forward", "backward")
@@ -95,6 +98,7 @@ DTYPES = (
             f"{name} {network.batch}x{network.widths[-1]}, float64 targets",
             partial(loss, network, name),
             (Bound(AND_A_PASS, most=1.25),),
+            SECONDS,
         )
         for network in SHAPES
         for name in ("SoftmaxWithLoss", "MeanSquaredError", "SigmoidWithLoss")

@@ -1,11 +1,13 @@
 """The goals of single kernels and layers: overhead, memory, loss, products, layers in a loop."""
 
-from functools import partial
 from typing import Any
 
+import limits
 import numpy as np
-from goals import Bound, Calls, PerElement, Race, Source, Sweep, case, checked, copy_of
+import peers
+from goals import Bound, Calls, PerElement, Race, Source, checked, copy_of
 from goals_loss import LOSS
+from goals_products import PRODUCTS
 
 import fastlayers
 from fastlayers import reference
@@ -62,6 +64,13 @@ OVERHEAD = Race(
 
 # 2. What memory bounds
 
+# Bytes and operations of an element of float32.
+EACH = {
+    "relu_forward": (9, 1),
+    "relu_backward": (9, 1),
+    "sigmoid_forward": (8, limits.EXP["float32"] + 2),
+    "sigmoid_backward": (12, 3),
+}
 MEMORY_LIMITS = {"relu_forward": 1.25, "relu_backward": 1.25, "sigmoid_forward": 1.3, "sigmoid_backward": 1.65}
 
 
@@ -78,95 +87,14 @@ MEMORY = (
         tuple(Bound("np.copyto", most=most, ours=name) for name, most in MEMORY_LIMITS.items()),
         seconds=6.0,
         nbytes=MATRIX_BYTES,
+        work={name: limits.elements(4096 * 4096, *each) for name, each in EACH.items()},
     ),
     Race(
         2,
         "128x1024",
         lambda: {"sigmoid_forward": checked("sigmoid_forward", (128, 1024))},
         (PerElement(128 * 1024, most=0.30, ours="sigmoid_forward"),),
-    ),
-)
-
-
-# 4. Products
-
-SWEEP = (
-    (1, 8, 8),
-    (1, 64, 64),
-    (1, 784, 50),
-    (3, 5, 7),
-    (16, 64, 32),
-    (17, 33, 65),
-    (32, 128, 128),
-    (64, 10, 1000),
-    (64, 1000, 10),
-    (100, 50, 10),
-    (100, 784, 50),
-    (128, 256, 256),
-    (256, 31, 33),
-    (1000, 20, 5),
-    (2, 512, 512),
-    (128, 1024, 1024),
-)
-SWEEP_FLOAT64 = ((1, 8, 8), (3, 5, 7), (17, 33, 65), (100, 50, 10), (100, 784, 50), (1000, 20, 5))
-
-
-def affine_forward(size: cases.Shape, dtype: str = "float32", out: bool = False) -> Calls:
-    """Ours, with its array given or not; NumPy's product and bias; the product alone into an array that is there."""
-    calls = case("affine_forward").prepare(size, dtype)
-    x, W, b = calls["cython"].args
-    return {
-        "fastlayers": calls["cython out=" if out else "cython"],
-        "NumPy": Source("np.dot(x, W) + b", {"np": np, "x": x, "W": W, "b": b}),
-        "np.dot": cases.Call(np.dot, (x, W), {"out": np.empty((size[0], size[2]), dtype)}),
-    }
-
-
-def affine_backward(size: cases.Shape, dtype: str = "float32", out: bool = False) -> Calls:
-    """Ours; NumPy's three calls; the two products alone into arrays that are there."""
-    calls = case("affine_backward").prepare(size, dtype)
-    dout, x, W = calls["cython"].args
-    names = {"np": np, "x": x, "W": W, "dout": dout, "dx": np.empty_like(x), "dW": np.empty_like(W)}
-    return {
-        "fastlayers": calls["cython out=" if out else "cython"],
-        "NumPy": Source("np.dot(dout, W.T); np.dot(x.T, dout); dout.sum(axis=0)", names),
-        "np.dot": Source("np.dot(dout, W.T, out=dx); np.dot(x.T, dout, out=dW)", names),
-    }
-
-
-label = case("affine_forward").label
-
-PRODUCTS = (
-    *(
-        Race(
-            4,
-            f"affine_forward into out, {label(size)}",
-            partial(affine_forward, size, out=True),
-            (Bound("np.dot", least=0.97),),
-            nbytes=4 * size[1] * size[2],
-        )
-        for size in ((128, 1024, 1024), (256, 2048, 2048))
-    ),
-    *(
-        Race(4, f"affine_forward, {label(size)}", partial(affine_forward, size), (Bound("NumPy", least=1.3),))
-        for size in ((100, 50, 10), (16, 64, 32))
-    ),
-    *(
-        Race(4, f"affine_backward, {label(size)}", partial(affine_backward, size), (Bound("NumPy", least=1.8),))
-        for size in ((100, 50, 10), (16, 64, 32))
-    ),
-    *(
-        Sweep(
-            4,
-            function.__name__,
-            {
-                f"{label(size)} {dtype}": partial(function, size, dtype)
-                for dtype, sizes in {"float32": SWEEP, "float64": SWEEP_FLOAT64}.items()
-                for size in sizes
-            },
-            Bound("NumPy", least=1.0),
-        )
-        for function in (affine_forward, affine_backward)
+        work={"sigmoid_forward": limits.elements(128 * 1024, *EACH["sigmoid_forward"])},
     ),
 )
 
@@ -186,6 +114,29 @@ LAYERS = Race(
     (Bound("np.copyto", most=3.2, ours="Relu"), Bound("np.copyto", most=3.6, ours="Sigmoid")),
     seconds=6.0,
     nbytes=MATRIX_BYTES,
+    work={
+        "Relu": limits.elements(4096 * 4096, 18, 2),
+        "Sigmoid": limits.elements(4096 * 4096, 20, limits.EXP["float32"] + 5),
+    },
 )
 
-KERNELS = (OVERHEAD, *MEMORY, *LOSS, *PRODUCTS, LAYERS)
+
+def wide_relu() -> Calls:
+    loop = layer_loop(fastlayers.Relu(), WIDE)
+    calls: Calls = {"Relu": loop}
+    if peers.available("torch"):
+        calls["PyTorch"] = peers.pytorch_relu(loop.names["x"], loop.names["dout"])
+    return calls
+
+
+WIDE = (1024, 4096)
+WIDE_RELU = Race(
+    5,
+    "forward and backward, 1024x4096",
+    wide_relu,
+    (Bound("PyTorch", least=1.0, ours="Relu"),),
+    nbytes=4 * 1024 * 4096,
+    work={"Relu": limits.elements(1024 * 4096, 18, 2)},
+)
+
+KERNELS = (OVERHEAD, *MEMORY, *LOSS, *PRODUCTS, LAYERS, WIDE_RELU)

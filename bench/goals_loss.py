@@ -2,12 +2,15 @@
 
 from functools import partial
 
+import limits
 import numpy as np
 import peers
 from goals import Bound, Calls, Race, Source, checked, copy_of
 
 import fastlayers
 from fastlayers.command import cases
+
+LOSS_FLOPS = 4  # of a number beside its exp: what it is shifted by, the sum, the scale, the label's one
 
 
 def loss(size: cases.Shape, dtype: str) -> Calls:
@@ -26,17 +29,19 @@ def loss_race(size: cases.Shape, dtype: str, *bounds: tuple[str, float | None, f
         partial(loss, size, dtype),
         tuple(Bound(peer, most, least, "softmax_cross_entropy") for peer, most, least in bounds),
         nbytes=size[0] * size[1] * np.dtype(dtype).itemsize,
+        work={"softmax_cross_entropy": limits.exponentials(size[0] * size[1], 2, LOSS_FLOPS, dtype)},
     )
 
 
 # What the loss of targets is held against, and that of smoothed labels, which have weights beside.
-LABELS, WEIGHTED = "labels", "weighted"
+LABELS, WEIGHTED, SMOOTHED = "labels", "weighted", "smoothed labels alone"
 
 
 def narrow(dtype: str) -> Calls:
     """Rows of ten classes, with labels or targets; and with weights, the labels smoothed or not."""
     names = (LABELS, "targets", WEIGHTED, "smoothed")
-    return {name: checked(f"loss, {name}", (100, 10), dtype) for name in names}
+    calls: Calls = {name: checked(f"loss, {name}", (100, 10), dtype) for name in names}
+    return calls | {SMOOTHED: calls[LABELS]._replace(kwargs={**calls[LABELS].kwargs, "label_smoothing": 0.1})}
 
 
 def layer(size: cases.Shape, dtype: str) -> Calls:
@@ -59,7 +64,11 @@ LOSS = (
             3,
             f"100x10 {dtype}",
             partial(narrow, dtype),
-            (Bound(LABELS, most=1.5, ours="targets"), Bound(WEIGHTED, most=1.5, ours="smoothed")),
+            (
+                Bound(LABELS, most=1.5, ours="targets"),
+                Bound(LABELS, most=1.5, ours=SMOOTHED),
+                Bound(WEIGHTED, most=1.5, ours="smoothed"),
+            ),
         )
         for dtype in cases.DTYPES
     ),
@@ -70,6 +79,7 @@ LOSS = (
             partial(layer, size, dtype),
             (Bound("PyTorch", least=least, ours="SoftmaxWithLoss"),),
             nbytes=size[0] * size[1] * np.dtype(dtype).itemsize,
+            work={"SoftmaxWithLoss": limits.exponentials(size[0] * size[1], 3, LOSS_FLOPS, dtype)},
         )
         for dtype, least, sizes in (
             ("float32", 2.5, ((128, 1000), (1024, 1000), (64, 32000))),

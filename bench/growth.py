@@ -10,7 +10,7 @@ import math
 
 import peers
 from goals import OURS, Calls, Line, Outcome, Probe, case, copy_of, digits, timed, unchecked
-from goals_kernels import affine_backward, affine_forward
+from goals_products import affine_backward, affine_forward
 
 KERNELS = ("relu_forward", "relu_backward", "sigmoid_forward", "sigmoid_backward", "softmax", "loss, labels")
 # softmax is for the plot alone, and relu_backward too

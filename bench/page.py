@@ -3,15 +3,15 @@
 import importlib.metadata
 import os
 import platform
-import timeit
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
+import limits
 from goals import Line
 from peers import available
 
 from fastlayers._core import backend
+from fastlayers.command.terminal import human
 
 TITLES = {
     1: "The overhead of a call",
@@ -20,29 +20,42 @@ TITLES = {
     4: "Products",
     5: "Layers in a loop",
     6: "A training step",
-    7: "Two threads",
+    7: "Two threads, two ranks",
     8: "Every instruction set",
     9: "Growth with size, and memory",
     10: "A prediction",
     11: "Mixed dtypes",
+    12: "Training from end to end",
+    13: "Where a step's time goes",
 }
 NOTES = {
     1: "Results' arrays are given (`out=`), apart from the layer's.",
     2: "Results' arrays are given; the yardstick copies one array of that size into memory that is there already.",
     3: "Loss and gradient in one call, with the gradient's array given; PyTorch's `cross_entropy` and its backward. "
-    "The layer keeps its probabilities too.",
-    4: "`np.dot` is the product alone; NumPy adds the bias, or takes three calls backward. In a sweep no `out=` is.",
-    5: "Layers find memory for their results by themselves.",
+    "The layer keeps its probabilities too. Labels that are smoothed alone have no weights beside.",
+    4: "`np.dot` is the product alone; NumPy adds the bias, or takes three calls backward. In a sweep no `out=` is. "
+    "The loop in registers does as many multiplications and additions as the product (`bench/peak.c`): the ratio is "
+    "the share of the core's peak.",
+    5: "Layers find memory for their results by themselves. A gradient by hand has dx of the first layer too; its "
+    "targets are one-hot and of float64, as the book's `load_mnist` gives them. PyTorch is given memory for its ReLU.",
     6: "Forward, loss, backward and SGD; losses are compared before anything is timed.",
     7: "Of ours and of BLAS, on two cores; for training steps (w from 32 to 128) two processes take turns. A goal of "
-    "0.97 is never slower: two equal calls are measured that far apart.",
-    8: "Every case of `fastlayers bench`; the ratio is the reference's time over the compiled path's.",
+    "0.97 is never slower: two equal calls are measured that far apart. Two ranks exchange their gradients in one "
+    "`Allreduce`; the figure is their time over two.",
+    8: "Every case of `fastlayers bench`, of arrays up to 8 MB; the ratio is the reference's time over the compiled "
+    "path's. NumPy's tanh is held to an instruction set by `NPY_DISABLE_CPU_FEATURES`, as far as it can be.",
     9: "The goal asks for one time an element at all sizes. A copy does not keep it: its own growth stands first. "
     "A line without a goal tells the growth of the time over the memory's floor: a kernel's own least, or a copy's "
     "time at that size where it is more.",
     10: "`Sequential.predict` and what others offer for it, each with its own kind of array as input.",
     11: "A float32 network that is given another dtype, against the same call in float32; layers and losses by hand "
     "that promote or cast, against the same call in one dtype and a pass of NumPy's over what is cast.",
+    12: "Each contender shuffles. The loop in PyTorch takes `x[batch]` from tensors that are there already. Estimators "
+    "begin anew each time, and see the same batches.",
+    13: "The kernels of the training step 64-32-10 @16, each timed by itself with the step's own arrays, as a share of "
+    "the whole step. What lies between them is the difference: the checks of layers and parameters, what layers keep. "
+    "A kernel by itself is called from Python, which the step's are not, so that the difference is a little more than "
+    "is shown. The calls alone are those of the same kernels on one number.",
 }
 PICTURES = {
     "time-per-element": (
@@ -71,7 +84,7 @@ PICTURES = {
         "A bar to the left of the line at 1 is a peer that is faster.",
     ),
 }
-HEADS = ("what", "figure", "peer", "its figure", "ratio", "goal", "")
+HEADS = ("what", "figure", "peer", "its figure", "ratio", "goal", "", "limit", "share")
 PACKAGES = {"torch": "torch", "jax": "jax", "scikit-learn": "sklearn", "onnxruntime": "onnxruntime"}
 
 
@@ -80,18 +93,20 @@ def verdict(line: Line) -> str:
 
 
 def cells(line: Line) -> tuple[str, ...]:
-    return line.what, line.figure, line.peer, line.peer_figure, line.ratio, line.limit, verdict(line)
+    limit = (human(line.floor), f"{line.share:.0%}") if line.floor else ("", "")
+    return line.what, line.figure, line.peer, line.peer_figure, line.ratio, line.limit, verdict(line), *limit
 
 
 def terminal(line: Line) -> str:
-    what, figure, peer, peer_figure, ratio, limit, met = cells(line)
-    return f"{line.goal:>2} {what:<66} {figure:>10} {peer:<16} {peer_figure:>9} {ratio:>8} {limit:<8} {met}".rstrip()
+    what, figure, peer, peer_figure, ratio, goal, met, *limit = cells(line)
+    head = f"{line.goal:>2} {what:<66} {figure:>10} {peer:<16} {peer_figure:>9} {ratio:>8} {goal:<8} {met:<6}"
+    return f"{head} {' '.join(limit)}".rstrip()
 
 
 def summary(lines: Iterable[Line]) -> str:
     verdicts = [line.met for line in lines if line.limit]
     unmeasured = verdicts.count(None)
-    counted = f"{verdicts.count(True)} of {len(verdicts) - unmeasured} limits met"
+    counted = f"{verdicts.count(True)} of {len(verdicts) - unmeasured} goals met"
     return f"{counted}, {unmeasured} not measured" if unmeasured else counted
 
 
@@ -120,7 +135,15 @@ def page(lines: list[Line], pictures: list[str], quick: bool) -> Iterator[str]:
     yield "\n## Goal by goal\n"
     yield (
         "A goal `≤` is on our time over the peer's; a goal `≥`, and a ratio without a goal, on the peer's over ours. "
-        "In 9 the ratio is the largest over the least."
+        "In 9 the ratio is the largest over the least.\n"
+    )
+    yield (
+        "The limit is what the machine allows: floating-point operations over its peak plus bytes over its bandwidth, "
+        "which stand above, that of the caches for what fits them; the share is the limit over our time. Operations "
+        f"are those of products, and {limits.EXP['float32']} of an exp in float32, {limits.EXP['float64']} in "
+        "float64, as our kernels have it; bytes are inputs read once and results written once, of a training step its "
+        "batch, and each parameter read and written. Where a core computes while it loads, a share may be more than "
+        "100 %."
     )
     for goal, title in TITLES.items():
         found = [line for line in lines if line.goal == goal]
@@ -136,7 +159,7 @@ def missed_text(line: Line) -> str:
 
 def table(lines: list[Line]) -> Iterator[str]:
     yield f"| {' | '.join(HEADS)} |"
-    yield "| --- | ---: | --- | ---: | ---: | ---: | --- |"
+    yield "| --- | ---: | --- | ---: | ---: | ---: | --- | ---: | ---: |"
     yield from (f"| {' | '.join(cell.replace('missed', '**missed**') for cell in cells(line))} |" for line in lines)
 
 
@@ -147,28 +170,44 @@ def machine() -> Iterator[str]:
     versions += [f"{name} {importlib.metadata.version(name)}" for name, module in PACKAGES.items() if available(module)]
     yield f"- CPU: {processor()}{caches()}, {config['machine']}"
     yield f"- NumPy's BLAS: {blas_kernels()}"
+    yield f"- One core's peak: {peaks()}"
+    yield f"- Its bandwidth: {bandwidths()}"
     yield f"- fastlayers {config['fastlayers']}, instruction set {config['instruction set']}"
     yield f"- {', '.join(versions)}"
 
 
 def blas_kernels() -> str:
-    """For which processors the kernels are that NumPy's BLAS has chosen, and how fast its best product was here."""
-    name = "kernels unknown: threadpoolctl is not installed"
-    if available("threadpoolctl"):
-        import threadpoolctl
+    """For which processors the kernels are that NumPy's BLAS has chosen."""
+    if not available("threadpoolctl"):
+        return "kernels unknown: threadpoolctl is not installed"
+    import threadpoolctl
 
-        pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
-        name = ", ".join(f"{pool['internal_api']} with kernels for {pool.get('architecture', '?')}" for pool in pools)
-    best = {dtype: max(product_speed(dtype, n) for n in (128, 256, 384, 512)) for dtype in ("float32", "float64")}
-    return f"{name}; its best square product {best['float32']:.0f} GFLOP/s in float32, {best['float64']:.0f} in float64"
+    pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    found = dict.fromkeys(f"{pool['internal_api']} with kernels for {pool.get('architecture', '?')}" for pool in pools)
+    return ", ".join(found)
 
 
-def product_speed(dtype: str, n: int) -> float:
-    """GFLOP/s of `np.dot` on two matrices of n rows and columns."""
-    a = np.random.default_rng(0).random((n, n)).astype(dtype)
-    out = np.empty_like(a)
-    seconds = min(timeit.repeat(lambda: np.dot(a, a, out=out), number=3, repeat=30)) / 3
-    return float(2 * n**3 / seconds / 1e9)
+def peaks() -> str:
+    found, giga = limits.machine(), 1e-9
+    said = []
+    for dtype, (speed, whose) in found.product.items():
+        loop = (
+            f"{found.loop[dtype] * giga:.0f} GFLOP/s in a loop in registers" if found.loop[dtype] else "no C compiler"
+        )
+        said.append(f"{dtype} {loop}, {speed * giga:.0f} in the best square product ({whose})")
+    return "; ".join(said)
+
+
+def bandwidths() -> str:
+    """Of copies; in memory, of reading alone where that is more."""
+    speeds = limits.machine().bandwidth.items()
+    return (
+        ", ".join(f"{speed / 1e9:.0f} GB/s at {size_of(size)}" for size, speed in speeds) + " (both arrays of a copy)"
+    )
+
+
+def size_of(nbytes: int) -> str:
+    return f"{nbytes / 2**20:g} MB" if nbytes >= 2**20 else f"{nbytes / 2**10:g} KB"
 
 
 def processor() -> str:

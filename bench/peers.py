@@ -1,4 +1,4 @@
-"""The same elsewhere: in the book's NumPy code, PyTorch, JAX, scikit-learn; predictions are in ``predictions.py``.
+"""The same elsewhere: PyTorch, JAX, scikit-learn. The book's code is in ``book.py``, predictions in ``predictions.py``.
 
 Each maker of a training step takes a network and a dtype and gives a step without arguments that returns the
 loss before its update. All start from the weights, batch and learning rate of `Network.data`, and run on as
@@ -6,10 +6,10 @@ many threads as we do, where they can be told.
 """
 
 import importlib.util
-import sys
 from collections.abc import Callable
 from typing import Any
 
+import book
 import numpy as np
 
 import fastlayers
@@ -17,114 +17,6 @@ from fastlayers.command.measured import LEARNING_RATE, Call, Network
 
 Step = Callable[[], float]
 LOSS_TOLERANCE = 1e-5  # of float32 sums in an order of their own
-
-
-# The book's code, as it stands in its chapters 4 and 5 (common/layers.py, common/functions.py)
-
-
-def softmax(x):
-    x = x.T
-    x = x - np.max(x, axis=0)
-    y = np.exp(x) / np.sum(np.exp(x), axis=0)
-    return y.T
-
-
-def cross_entropy_error(y, t):
-    if t.size == y.size:
-        t = t.argmax(axis=1)
-    batch_size = y.shape[0]
-    return -np.sum(np.log(y[np.arange(batch_size), t] + 1e-7)) / batch_size
-
-
-class Relu:
-    def __init__(self):
-        self.mask = None
-
-    def forward(self, x):
-        self.mask = x <= 0
-        out = x.copy()
-        out[self.mask] = 0
-        return out
-
-    def backward(self, dout):
-        dout[self.mask] = 0
-        return dout
-
-
-class Affine:
-    def __init__(self, W, b):
-        self.W = W
-        self.b = b
-        self.x = None
-        self.dW = None
-        self.db = None
-
-    def forward(self, x):
-        self.x = x
-        return np.dot(self.x, self.W) + self.b
-
-    def backward(self, dout):
-        dx = np.dot(dout, self.W.T)
-        self.dW = np.dot(self.x.T, dout)
-        self.db = np.sum(dout, axis=0)
-        return dx
-
-
-class SoftmaxWithLoss:
-    def __init__(self):
-        self.loss = None
-        self.y = None
-        self.t = None
-
-    def forward(self, x, t):
-        self.t = t
-        self.y = softmax(x)
-        self.loss = cross_entropy_error(self.y, self.t)
-        return self.loss
-
-    def backward(self, dout=1):
-        batch_size = self.t.shape[0]
-        return (self.y - self.t) / batch_size
-
-
-def by_hand(owner: Any, parameters: Any, x: Any, t: Any) -> tuple[list[Any], Step]:
-    """The affine layers, and a step that leaves their gradients in them, as the book's `TwoLayerNet.gradient` does.
-
-    dx of the first layer is computed too. `owner` has the layers.
-    """
-    affines = [owner.Affine(W, b) for W, b in parameters]
-    layers = [layer for affine in affines for layer in (affine, owner.Relu())][:-1]
-    last_layer = owner.SoftmaxWithLoss()
-
-    def gradient() -> float:
-        y = x
-        for layer in layers:
-            y = layer.forward(y)
-        loss = last_layer.forward(y, t)
-        dout = last_layer.backward(1)
-        for layer in reversed(layers):
-            dout = layer.backward(dout)
-        return float(loss)
-
-    return affines, gradient
-
-
-def book(network: Network, dtype: str) -> Step:
-    parameters, x, labels = network.data(dtype)
-    t = np.eye(network.widths[-1], dtype=dtype)[labels]  # one-hot, as the book's load_mnist gives it
-    affines, gradient = by_hand(sys.modules[__name__], parameters, x, t)
-
-    def step() -> float:
-        loss = gradient()
-        for affine in affines:
-            affine.W -= LEARNING_RATE * affine.dW
-            affine.b -= LEARNING_RATE * affine.db
-        return loss
-
-    return step
-
-
-# The libraries
 
 
 def import_torch() -> Any:
@@ -193,6 +85,43 @@ def pytorch_sigmoid(x: Any) -> Call:
     return Call(torch.sigmoid, (inputs,), {"out": out})
 
 
+def pytorch_relu(x: Any, dout: Any) -> Call:
+    """Forward and backward into memory that is there; by autograd it finds fresh memory, at six times the time."""
+    torch = import_torch()
+    inputs, slopes = torch.from_numpy(x), torch.from_numpy(dout)
+    y, dx = torch.empty_like(inputs), torch.empty_like(inputs)
+    backward = torch.ops.aten.threshold_backward.grad_input
+
+    def step() -> None:
+        torch.clamp_min(inputs, 0, out=y)
+        backward(slopes, y, 0, grad_input=dx)
+
+    step()
+    np.testing.assert_array_equal(y.numpy(), np.maximum(x, 0))
+    np.testing.assert_array_equal(dx.numpy(), np.where(x > 0, dout, 0))
+    return Call(step, (), {})
+
+
+def pytorch_epoch(network: Network, x: Any, t: Any) -> Callable[..., float]:
+    """An epoch with Adam over batches in an order, shuffled where none is given; the mean loss of the batches."""
+    torch = import_torch()
+    net = pytorch_network(network, str(x.dtype))
+    criterion, optimizer = torch.nn.CrossEntropyLoss(), torch.optim.Adam(net.parameters())
+    inputs, labels = torch.from_numpy(x), torch.from_numpy(t)
+
+    def epoch(order: Any = None) -> float:
+        losses = []
+        for batch in torch.as_tensor(torch.randperm(len(inputs)) if order is None else order).split(network.batch):
+            optimizer.zero_grad()
+            loss = criterion(net(inputs[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        return float(np.mean(losses))
+
+    return epoch
+
+
 def jax(network: Network, dtype: str) -> Step:
     """The whole step is one compiled function."""
     import jax
@@ -250,7 +179,7 @@ def scikit_learn(network: Network, dtype: str) -> Step:
 
 # name -> the module that it needs, and its maker
 PEERS = {
-    "book": ("numpy", book),
+    "book": ("numpy", book.training),
     "pytorch": ("torch", pytorch),
     "jax": ("jax", jax),
     "scikit-learn": ("sklearn", scikit_learn),

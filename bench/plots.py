@@ -53,8 +53,10 @@ TRAINING, PREDICTION = "training step ", "prediction "
 def draw(times: dict[str, Any], folder: Path) -> list[str]:
     """Draw what there are times for; the names of the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    training = {name: found for name, found in times.items() if name.startswith(TRAINING)}
-    prediction = {name: found for name, found in times.items() if name.startswith(PREDICTION)}
+    training, prediction = (
+        {race.what: times[race.what] for race in races if race.what in times}
+        for races in (goals_networks.TRAINING, goals_networks.PREDICTION)
+    )
     figures: dict[str, Callable[[], Figure]] = {}
     if "growth" in times:
         per_element = "an element", "float32 elements", (2, 3)

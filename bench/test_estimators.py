@@ -5,7 +5,6 @@ timed. Nothing is asserted about time.
 """
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,40 +13,30 @@ import pytest
 
 sklearn = pytest.importorskip("sklearn")
 
-from sklearn import datasets, neural_network  # noqa: E402
-from sklearn.exceptions import ConvergenceWarning  # noqa: E402
+from goals import OURS  # noqa: E402
+from goals_fits import SCIKIT_LEARN, digits, estimator  # noqa: E402
 
-from fastlayers import sklearn as ours  # noqa: E402
 from fastlayers.command.cases import DTYPES  # noqa: E402
 
-CONTENDERS = {"fastlayers": ours.MLPClassifier, "scikit-learn": neural_network.MLPClassifier}
 SOLVERS = {"adam": {}, "sgd": {"learning_rate_init": 0.05}}
 # The loss of 50 epochs, in which float32's rounding is magnified; float64's shows only in the last digits.
 TOLERANCE = {"float32": 1e-3, "float64": 1e-8}
 
 
 def fit(contender: str, solver: str, dtype: str) -> Callable[[], Any]:
-    X, y = datasets.load_digits(return_X_y=True)
-    X = (X / 16).astype(dtype)
-    parameters = {"batch_size": 32, "max_iter": 50, "tol": 0, "n_iter_no_change": np.inf, "random_state": 0}
-    estimator = CONTENDERS[contender]((64,), solver=solver, **parameters, **SOLVERS[solver])
-
-    def run() -> Any:
-        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # 50 epochs are what is asked for
-            estimator.fit(X, y)
-        return estimator.loss_, estimator.score(X, y)
-
-    return run
+    X, y = digits(dtype)
+    model, run = estimator(contender, X, y, 64, 32, 50, solver=solver, **SOLVERS[solver])
+    return lambda: (run(), model.score(X, y))
 
 
 @functools.cache
 def scikit_learns(solver: str, dtype: str) -> tuple[float, float]:
     """What scikit-learn's own comes to."""
-    result: tuple[float, float] = fit("scikit-learn", solver, dtype)()
+    result: tuple[float, float] = fit(SCIKIT_LEARN, solver, dtype)()
     return result
 
 
-@pytest.mark.parametrize("contender", CONTENDERS)
+@pytest.mark.parametrize("contender", [OURS, SCIKIT_LEARN])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.usefixtures("compiled")

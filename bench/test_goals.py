@@ -3,22 +3,29 @@
 from typing import Any
 
 import alone
+import goals_fits
+import goals_machine
 import growth
+import limits
 import page
 import peers
 import predictions
 import pytest
+import readme
+import step_profile
 from goals import Bound, Line, PerElement, Race, Sweep, digits
 from goals_dtypes import AND_A_PASS, DTYPES, ONE_DTYPE
+from goals_fits import FITS
 from goals_kernels import KERNELS
 from goals_loss import LABELS, WEIGHTED
 from goals_machine import MACHINE
 from goals_networks import NETWORKS, TRAINING
+from goals_products import LOOP
 from test_kernels import LARGEST_UNTIMED
 
 from fastlayers.command import cases
 
-RACES = [goal for goal in (*KERNELS, *NETWORKS, *DTYPES) if isinstance(goal, Race)]
+RACES = [goal for goal in (*KERNELS, *NETWORKS, *DTYPES, *FITS) if isinstance(goal, Race)]
 CALLS = [
     *((f"{race.goal} {race.what}", race.calls, race.nbytes) for race in RACES),
     *(
@@ -28,6 +35,7 @@ CALLS = [
         for where, calls in sweep.calls.items()
     ),
 ]
+KNOWN = limits.Machine({"float32": 2e9}, {"float32": (1e9, "ours")}, {2**10: 8e9, 2**20: 4e9})
 
 
 @pytest.mark.usefixtures("compiled")
@@ -54,15 +62,65 @@ def test_measurements_in_a_process_of_their_own() -> None:
     assert alone.ask("allocations", steps=3)["peak"] < 10**5
     assert alone.ask("fork")[:4] in ("", "done")
     assert alone.ask("threads", sizes={"relu_forward": [1000]}, pace=0.0)["same"]
+    assert alone.ask("steps", number=10)["traced"] == 0
+    env = {"FASTLAYERS_ISA": "baseline", "NPY_DISABLE_CPU_FEATURES": goals_machine.beyond("baseline")}
+    found = alone.ask("tanh", env=env, sizes=[[10]], pace=0.0)
+    assert (found["level"], len(found["times"])) == ("baseline", len(cases.DTYPES))
     with alone.Worker(1, {0}) as worker:
-        assert worker.time((64, 8, 8, 10), 64, 0.0) > 0
+        assert worker.time((8, 8, 4), 2, 0.0) > 0
+
+
+@pytest.mark.usefixtures("compiled")
+def test_fits_and_estimators_agree_and_run() -> None:
+    for calls in (goals_fits.fitting(32, 800), goals_fits.on_images(32, 800), goals_fits.on_digits(1)):
+        for call in calls.values():
+            call.timer().timeit(1)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_step_is_all_its_kernels_and_what_lies_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "machine", lambda: KNOWN)
+    kernels = step_profile.kernels_of(cases.Network((5, 4, 3), 2))
+    assert [name.split()[1] for name in kernels] == [
+        *("affine_forward", "relu_forward", "affine_forward", "softmax_with_loss"),
+        *("affine_backward", "relu_backward", "affine_backward", "sgd_update"),
+    ]
+    lines = step_profile.measure(0.0).lines
+    assert [line.what for line in lines[-3:]] == [
+        "between the kernels",
+        "the step, as one call",
+        "the step, layer by layer",
+    ]
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_line_has_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "machine", lambda: KNOWN)
+    line = limits.beside(Line(1, "it", "", "", "", ""), 4e-6, limits.Work(4e3, 0))
+    assert (line.floor, line.share) == (pytest.approx(2e-6), pytest.approx(0.5))
+    assert page.cells(line)[-2:] == ("2.00 us", "50%")
+    assert KNOWN.seconds(limits.Work(0, 2**10)) == pytest.approx(2**10 / 8e9)
+    assert KNOWN.seconds(limits.Work(0, 2**30)) == pytest.approx(2**30 / 4e9)
+    net = cases.Network((3, 2), 5)
+    assert limits.training(net).flops - limits.training(net, update=False).flops == 2 * 3 * 2
+    assert limits.training(net, need_dx=True).flops - limits.training(net).flops == 2 * 5 * 3 * 2
+
+
+@pytest.mark.usefixtures("compiled")
+def test_the_machine_is_measured() -> None:
+    found = limits.machine.__wrapped__(2**-14)
+    for dtype in cases.DTYPES:
+        loop = limits.loop(dtype, 1e6)
+        assert loop is None or loop.timeit(1) > 0
+        assert found.peak(dtype) > 1e8
+    assert min(found.bandwidth.values()) > 1e7
 
 
 def test_every_goal_is_measured_and_named() -> None:
-    assert {goal.goal for goal in (*KERNELS, *NETWORKS, *DTYPES, *MACHINE)} == set(page.TITLES) == set(page.NOTES)
+    assert {goal.goal for goal in (*RACES, *MACHINE, step_profile.PROFILE)} == set(page.TITLES) == set(page.NOTES)
     # a bound on a peer that no one measures would be reported as not installed
     known = {"np.negative", "np.copyto", "np.dot", "NumPy", ONE_DTYPE, AND_A_PASS, *predictions.PREDICTIONS}
-    known |= {LABELS, WEIGHTED}
+    known |= {LABELS, WEIGHTED, LOOP, goals_fits.SCIKIT_LEARN}
     known |= {bound.peer for race in TRAINING for bound in race.bounds}
     for race in RACES:
         assert {bound.peer for bound in race.bounds if isinstance(bound, Bound)} <= known, race.what
@@ -79,7 +137,8 @@ def test_a_bound_is_held() -> None:
     assert Bound("PyTorch", least=2.6).line(6, "it", times).met is False
     assert Bound("PyTorch").line(6, "it", times).met is None
     missing = Bound("JAX", least=3).line(6, "it", times)
-    assert (missing.ratio, missing.met) == ("not installed", None)
+    assert (missing.ratio, missing.met) == ("not measured", None)
+    assert Bound("a copy", least=1, ours="a layer").line(6, "it", times).figure == ""
     assert PerElement(1000, most=1.9, ours="fastlayers").line(2, "it", times).met is False
     least = Bound("a copy", least=1).least_line(4, "it", {"here": times, "there": times | {"a copy": 9e-6}})
     assert least.what == "it, 2 sizes; the least, here"
@@ -96,11 +155,12 @@ def test_a_peer_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "available", lambda module: module == "numpy")
     race = TRAINING[0]
     times = dict.fromkeys(race.calls(), 1.0)
-    assert {bound.line(6, race.what, times).ratio for bound in race.bounds} == {"1.00", "not installed"}
+    assert {bound.line(6, race.what, times).ratio for bound in race.bounds} == {"1.00", "not measured"}
 
 
-def test_page_and_plots(tmp_path: Any) -> None:
+def test_page_and_plots(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     plots = pytest.importorskip("plots", exc_type=ImportError)
+    monkeypatch.setattr(page, "machine", lambda: iter(["- CPU: one"]))  # to measure it takes seconds
     sizes = {10: 1e-7, 1000: 1e-6, 10**6: 1e-3}
     contenders = dict.fromkeys(("fastlayers", "reference", "np.copyto", "PyTorch"), sizes)
     step = {"fastlayers": 1e-5, "PyTorch": 2e-4, "JAX jit": 9e-6}
@@ -110,6 +170,7 @@ def test_page_and_plots(tmp_path: Any) -> None:
         "training step 64-32-10 @16": step,
         "prediction 8-64-64-4 @1": step,
         "10 floats": step,
+        "training step 784-50-10 @100, float64": {"fastlayers": 2e-4, ONE_DTYPE: 1e-4},  # of no plot
     }
     pictures = plots.draw(times, tmp_path / "benchmarks")
     assert set(pictures) == set(page.PICTURES)
@@ -117,9 +178,29 @@ def test_page_and_plots(tmp_path: Any) -> None:
     lines = [line, line._replace(goal=6, met=True), line._replace(met=None)]
     page.write(lines, pictures, tmp_path / "benchmarks.md", quick=True)
     text = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
-    assert "1 of 2 limits met, 1 not measured" in text
+    assert "1 of 2 goals met, 1 not measured" in text
     assert "**missed**" in text
     assert "quick run" in text
     for name in pictures:
         assert f"(benchmarks/{name}.png)" in text
         assert (tmp_path / "benchmarks" / f"{name}.png").stat().st_size > 1000
+
+
+def test_figures_of_the_readme(tmp_path: Any) -> None:
+    names = dict.fromkeys([*readme.CONTENDERS, "ONNX Runtime", "NumPy"], 2e-6)
+    times: dict[str, Any] = {what: names | {"fastlayers": 1e-6} for what in readme.TRAINED}
+    times[readme.PREDICTED.what] = {"NumPy": 3e-6, "ONNX Runtime": 2e-6, "fastlayers": 4.4e-7}
+    found = {"reference": 3e-6, "cython": 1e-6, "cython out=": 1e-7}
+    times[readme.KERNEL_TIMES] = {"ReLU forward | 10": found}
+    path = tmp_path / "README.md"
+    path.write_text(readme.README.read_text(encoding="utf-8"), encoding="utf-8")
+    readme.write(times, path)
+    text = path.read_text(encoding="utf-8")
+    assert "| 64-32-10, 16 | 2.00 us | **1.00 us** | 2.00 us |" in text
+    assert "of 8-64-64-4 takes 440 ns, where ONNX Runtime takes 2.00 us and NumPy 3.00 us." in text
+    assert "| ReLU forward | 10 | 3.00 us | 1.00 us | 3.00 | 100 ns |" in text
+    readme.write(times, path)
+    assert path.read_text(encoding="utf-8") == text
+    path.write_text(text.replace("<!-- bench: kernels -->", ""), encoding="utf-8")
+    with pytest.raises(ValueError, match="kernels"):
+        readme.write(times, path)
