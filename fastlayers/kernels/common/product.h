@@ -36,9 +36,15 @@ enum {
     FL_FEW_INNER = 64,
     FL_WORTH_TURNING = 32,
     FL_PACKED_ROWS = 48,  /* from here on a copy of b may pay, */
-    FL_UNPACKED = FL_FREE_MASKS ? 1 << 20 : 1 << 17, /* if it is of more bytes */
+    FL_UNPACKED = FL_FREE_MASKS ? 1 << 21 : 1 << 17, /* if it is of more bytes */
     FL_BLOCK = 128,       /* rows of a that stay in the second cache while panels pass by; more where each is packed, */
-    FL_FEW_PANELS = 8     /* but not so many that there are too few parts for several threads */
+    FL_FEW_PANELS = 8,    /* but not so many that there are too few parts for several threads; */
+    FL_PAGE = 4096,       /* bytes after which addresses share a place in the first cache */
+    FL_PAGED_ROWS = 24,   /* from here on b is packed whose rows are so far apart, */
+    FL_PAGED_INNER = 8,   /* if there are more of them than that place has room for */
+    FL_FAR = 2048,        /* bytes between the numbers of a row of a from which on a block of it is copied, */
+    FL_COPY_PANELS = FL_FREE_MASKS ? 6 : 4, /* if it is read more often than this */
+    FL_COPIED = 48 << 10  /* bytes of what is packed or copied at a time */
 };
 
 #if defined(__GNUC__)
@@ -89,10 +95,23 @@ FL_INLINE Py_ssize_t fl_panel(const FlProduct *p) {
 }
 FL_INLINE Py_ssize_t fl_panels(const FlProduct *p) { return (p->columns + fl_panel(p) - 1) / fl_panel(p); }
 FL_INLINE size_t fl_bytes(const FlProduct *p) { return (size_t)p->inner * p->columns * (p->is_double ? 8 : 4); }
+FL_INLINE Py_ssize_t fl_size(const FlProduct *p) { return p->is_double ? 8 : 4; }
 FL_INLINE int fl_packs(const FlProduct *p) {
-    return p->b_column != 1 || (p->rows >= FL_PACKED_ROWS && fl_bytes(p) > FL_UNPACKED);
+    return p->b_column != 1 || (p->rows >= FL_PACKED_ROWS && fl_bytes(p) > FL_UNPACKED)
+        || (p->rows >= FL_PAGED_ROWS && p->inner > FL_PAGED_INNER && p->b_inner * fl_size(p) % FL_PAGE == 0);
+}
+/* Whether blocks of a are copied: their rows lie next to each other, and what is next in a row is far away. */
+FL_INLINE int fl_copies(const FlProduct *p) {
+    return p->a_row == 1 && p->a_inner * fl_size(p) >= FL_FAR && p->rows > FL_MOST_ROWS
+        && p->columns > FL_COPY_PANELS * fl_panel(p)
+        && !fl_packs(p);
 }
 FL_INLINE Py_ssize_t fl_block(const FlProduct *p) {
+    if (fl_copies(p)) { /* as many rows as there is room for */
+        const Py_ssize_t inner = p->inner < FL_INNER ? p->inner + 1 : FL_INNER;
+        const Py_ssize_t rows = FL_COPIED / (inner * fl_size(p));
+        return rows < FL_BLOCK ? rows - rows % FL_MOST_ROWS : FL_BLOCK;
+    }
     if (!fl_packs(p)) return FL_BLOCK;
     return fl_panels(p) < FL_FEW_PANELS ? 2 * FL_BLOCK : 4 * FL_BLOCK;
 }
@@ -138,7 +157,8 @@ FL_INLINE Py_ssize_t fl_lanes(const FlProduct *p, Py_ssize_t columns) {
 static void fl_turn_product(FlProduct *p) {
     const FlProduct of = *p;
     const int fills = of.a_row == 1 && of.columns > 1 && of.inner >= FL_WORTH_TURNING
-        && 4 * fl_lanes(p, of.columns) * of.rows > 5 * of.columns * fl_lanes(p, of.rows);
+        && (4 * fl_lanes(p, of.columns) * of.rows > 5 * of.columns * fl_lanes(p, of.rows)
+            || (2 * fl_size(p) * of.columns <= FL_WIDTH && of.rows >= FL_WORTH_TURNING));
     const int turns_less = FL_MOST_ROWS == FL_TURNED_float && of.b_column != 1 && of.a_row != 1
         && of.rows >= FL_FEW_ROWS && 2 * of.rows <= of.columns;
     if (of.bias || !(fills || turns_less)) return;
