@@ -21,7 +21,7 @@ import numpy as np
 import products
 from scipy.optimize import minimize
 
-SHAPES = ("FL_ROW", "FL_COLUMN", "FL_SLIM", "FL_BULK", "FL_LARGE")
+SHAPES = ("FL_COLUMN", "FL_ROW", "FL_LARGE", "FL_FEW", "FL_SHORT", "FL_SLIM", "FL_BULK")
 ORDERS = ("FL_PLAIN", "FL_TURNED_A", "FL_TURNED_B", "FL_TURNED_Y")
 NOISE = 0.03  # of the logarithm of the ratio
 CLEAR = 0.2  # beyond which being wrong costs no more
@@ -93,10 +93,10 @@ def written(rule: Any) -> str:
 
 def report(level: Any, measured: Measured) -> list[products.Found]:
     """Print the rules; what they choose wrongly."""
-    groups = defaultdict(list)
+    groups: dict[tuple[str, int, int], list[Any]] = defaultdict(list)
     for product, found in measured.items():
         given = case(level, product)
-        groups[product.dtype, *given[:2]].append((given, found.ours / found.blas, found))
+        groups[product.dtype, given[0], given[1]].append((given, found.ours / found.blas, found))
     bad = []
     for key in sorted(groups):
         cases, ratios, all_found = zip(*groups[key], strict=True)
