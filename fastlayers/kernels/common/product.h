@@ -41,7 +41,7 @@ enum {
     FL_FEW_PANELS = 8,    /* but not so many that there are too few parts for several threads; */
     FL_PAGE = 4096,       /* bytes after which addresses share a place in the first cache */
     FL_PAGED_ROWS = 24,   /* from here on b is packed whose rows are so far apart, */
-    FL_PAGED_INNER = FL_FREE_MASKS ? 2 : 8,   /* if there are more of them than that place has room for */
+    FL_PAGED_INNER = FL_FREE_MASKS ? 2 : 8, /* if there are more of them than that place has room for */
     FL_FAR = 2048,        /* bytes between the numbers of a row of a from which on a block of it is copied, */
     FL_COPY_PANELS = FL_FREE_MASKS ? 6 : 4, /* if it is read more often than this */
     FL_COPIED = 48 << 10  /* bytes of what is packed or copied at a time */

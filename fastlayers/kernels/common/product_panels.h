@@ -77,9 +77,9 @@ static int FL_OF_REAL(scatter)(
     return bad;
 }
 
-/* A panel's tiles of the rows start to stop, whose a is at `a`, from `first` of the inner dimension on; whether one has a number that is
-   not finite. All have about the same number of rows: a tile of few waits for its own sums. Where y's columns do not
-   lie next to each other, a tile goes there by way of the stack. */
+/* A panel's tiles of the rows start to stop, whose a is at `a`, from `first` of the inner dimension on; whether one has
+   a number that is not finite. All have about the same number of rows: a tile of few waits for its own sums. Where y's
+   columns do not lie next to each other, a tile goes there by way of the stack. */
 FL_INLINE int FL_OF_REAL(column)(
     const FlProduct *p, const FL_REAL *a, TILE *tile, int (*const *tiles)(const TILE *), Py_ssize_t start,
     Py_ssize_t stop, Py_ssize_t j, Py_ssize_t first
