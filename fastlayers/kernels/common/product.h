@@ -96,17 +96,17 @@ FL_INLINE Py_ssize_t fl_panel(const FlProduct *p) {
 FL_INLINE Py_ssize_t fl_panels(const FlProduct *p) { return (p->columns + fl_panel(p) - 1) / fl_panel(p); }
 FL_INLINE size_t fl_bytes(const FlProduct *p) { return (size_t)p->inner * p->columns * (p->is_double ? 8 : 4); }
 FL_INLINE Py_ssize_t fl_size(const FlProduct *p) { return p->is_double ? 8 : 4; }
-FL_INLINE int fl_packs(const FlProduct *p) {
+static int fl_packs(const FlProduct *p) {
     return p->b_column != 1 || (p->rows >= FL_PACKED_ROWS && fl_bytes(p) > FL_UNPACKED)
         || (p->rows >= FL_PAGED_ROWS && p->inner > FL_PAGED_INNER && p->b_inner * fl_size(p) % FL_PAGE == 0);
 }
 /* Whether blocks of a are copied: their rows lie next to each other, and what is next in a row is far away. */
-FL_INLINE int fl_copies(const FlProduct *p) {
+static int fl_copies(const FlProduct *p) {
     return p->a_row == 1 && p->a_inner * fl_size(p) >= FL_FAR && p->rows > FL_MOST_ROWS
         && p->columns > FL_COPY_PANELS * fl_panel(p)
         && !fl_packs(p);
 }
-FL_INLINE Py_ssize_t fl_block(const FlProduct *p) {
+static Py_ssize_t fl_block(const FlProduct *p) {
     if (fl_copies(p)) { /* as many rows as there is room for */
         const Py_ssize_t inner = p->inner < FL_INNER ? p->inner + 1 : FL_INNER;
         const Py_ssize_t rows = FL_COPIED / (inner * fl_size(p));

@@ -65,8 +65,9 @@ static int FL_OF_REAL(scatter)(
     for (int j = 0; j < turned; j += size)
         for (Py_ssize_t i = 0; i < rows; i += size) {
             FL_REAL *at = y + i + j * p->y_column;
-            if (rows - i >= size) FL_OF_REAL(turn)(part + i * row + j, row, at, p->y_column, size);
-            else FL_OF_REAL(turn)(part + i * row + j, row, at, p->y_column, (int)(rows - i));
+            if (!FL_FREE_MASKS && rows - i >= size) FL_OF_REAL(turn)(part + i * row + j, row, at, p->y_column, size);
+            else FL_OF_REAL(turn)(part + i * row + j, row, at, p->y_column,
+                                  rows - i < size ? (int)(rows - i) : size);
         }
     for (int j = turned; j < columns; j++)
         for (Py_ssize_t i = 0; i < rows; i++) {
