@@ -51,17 +51,24 @@ def grid() -> list[Product]:
     return [Product(m, k, n, kind, dtype) for m, k, n in shapes for kind in ORDERS for dtype in ("float32", "float64")]
 
 
+def operands(product: Product) -> tuple[Any, Any]:
+    import numpy as np
+
+    from fastlayers.command import cases
+
+    draw = cases.Draw(product.dtype)
+    left, right = ORDERS[product.kind]
+    a, b = draw(product.m, product.k), draw(product.k, product.n)
+    return np.asfortranarray(a) if left == "F" else a, np.asfortranarray(b) if right == "F" else b
+
+
 def measure(level: Any, product: Product, seconds: float) -> Found:
     import numpy as np
     from goals import timed
 
     from fastlayers.command import cases
 
-    draw = cases.Draw(product.dtype)
-    operands = draw(product.m, product.k), draw(product.k, product.n)
-    left, right = ORDERS[product.kind]
-    a = np.asfortranarray(operands[0]) if left == "F" else operands[0]
-    b = np.asfortranarray(operands[1]) if right == "F" else operands[1]
+    a, b = operands(product)
     y, expected = np.empty((product.m, product.n), product.dtype), np.dot(a, b)
     chosen = BLAS if level.product(a, b, y) is None else OURS
     assert level.product(a, b, y, None, False, False, OURS)

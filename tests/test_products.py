@@ -14,8 +14,11 @@ from test_addresses import hold_equal, packed
 OURS = "ours"
 SIZES = (0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 13, 16, 17, 24, 25, 31, 32, 33, 40, 48, 49, 50, 64, 65, 70)
 ORDERS = ("CC", "CF", "FC", "FF")  # of both operands
-# Beyond one slice of the inner dimension, one block of rows, what is read where it lies.
-LARGE = ((130, 400, 70), (3, 130, 140), (20, 770, 10), (50, 5, 700), (520, 20, 70), (100, 600, 900))
+# Beyond one slice of the inner dimension, one block of rows, what is read where it lies; rows a page apart.
+LARGE = (
+    (130, 400, 70), (3, 130, 140), (20, 770, 10), (50, 5, 700), (520, 20, 70), (530, 20, 260), (100, 600, 900),
+    (30, 20, 1024),
+)  # fmt: skip
 
 
 def operands(m, k, n, dtype, orders="CC"):

@@ -34,6 +34,9 @@ cdef extern from "product.h" nogil:
     Py_ssize_t fl_product_units(const FlProduct *p)
     void fl_turn_product(FlProduct *p)
     bint fl_product_is_ours(const FlProduct *p)
+    int fl_shape(const FlProduct *p)
+    int fl_order(const FlProduct *p)
+    Py_ssize_t fl_in_vain(const FlProduct *p)
     bint fl_multiply(const FlProduct *p, Py_ssize_t start, Py_ssize_t stop)
 
 cdef enum:
@@ -133,7 +136,8 @@ cdef void clear_negative(
 def product(a, b, y, bias=None, bint accumulate=False, bint relu=False, by=None):
     """``a b + bias`` into y, or `accumulate` with what it holds, and ReLU of that; whether all of it is finite.
 
-    For tests and benches: `by` "ours" or "BLAS", which the rule here decides where it is None.
+    For tests and benches: `by` "ours" or "BLAS", which the rule decides where it is None; or "rule", and what that goes
+    by is returned: shape and order, rows, inner and columns, and lanes in vain (``common/product_choice.h``).
     """
     cdef int typenum = floating_type(y)
     cdef int order_of_a, order_of_b
@@ -158,6 +162,8 @@ def product(a, b, y, bias=None, bint accumulate=False, bint relu=False, by=None)
     if not take_shaped(&call, &of_y, y, typenum, NPY_ARRAY_C_CONTIGUOUS, 2, of_result) or not is_result(&call):
         return NotImplemented
     set_product(&p, typenum, in_a, in_b, of_bias.data, of_y.data)
+    if by == "rule":
+        return fl_shape(&p.of), fl_order(&p.of), p.of.rows, p.of.inner, p.of.columns, fl_in_vain(&p.of)
     p.of.accumulate = accumulate
     if relu:
         p.of.finish, p.of.of = clear_negative, &p.of

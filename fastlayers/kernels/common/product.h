@@ -36,10 +36,16 @@ enum {
     FL_FEW_INNER = 64,
     FL_WORTH_TURNING = 32,
     FL_PACKED_ROWS = 48,  /* from here on a copy of b may pay, */
-    FL_UNPACKED = FL_FREE_MASKS ? 1 << 20 : 1 << 17, /* if it is of more bytes */
+    FL_UNPACKED = FL_FREE_MASKS ? 1 << 21 : 1 << 17, /* if it is of more bytes */
     FL_BLOCK = 128,       /* rows of a that stay in the second cache while panels pass by; more where each is packed, */
-    FL_FEW_PANELS = 8,    /* but not so many that there are too few parts for several threads */
-    FL_LEAST_BLOCK = 32
+    FL_FEW_PANELS = 8,    /* but not so many that there are too few parts for several threads, */
+    FL_LEAST_BLOCK = 32,  /* nor so few */
+    FL_PAGE = 4096,       /* bytes after which addresses share a place in the first cache */
+    FL_PAGED_ROWS = 24,   /* from here on b is packed whose rows are so far apart, */
+    FL_PAGED_INNER = FL_FREE_MASKS ? 2 : 8, /* if there are more of them than that place has room for */
+    FL_FAR = 2048,        /* bytes between the numbers of a row of a from which on a block of it is copied, */
+    FL_COPY_PANELS = FL_FREE_MASKS ? 6 : 4, /* if it is read more often than this */
+    FL_COPIED = 48 << 10  /* bytes of what is packed or copied at a time */
 };
 
 #if defined(__GNUC__)
@@ -90,13 +96,28 @@ FL_INLINE Py_ssize_t fl_panel(const FlProduct *p) {
 }
 FL_INLINE Py_ssize_t fl_panels(const FlProduct *p) { return (p->columns + fl_panel(p) - 1) / fl_panel(p); }
 FL_INLINE size_t fl_bytes(const FlProduct *p) { return (size_t)p->inner * p->columns * (p->is_double ? 8 : 4); }
-FL_INLINE int fl_packs(const FlProduct *p) {
-    return p->b_column != 1 || (p->rows >= FL_PACKED_ROWS && fl_bytes(p) > FL_UNPACKED);
+FL_INLINE Py_ssize_t fl_size(const FlProduct *p) { return p->is_double ? 8 : 4; }
+static int fl_packs(const FlProduct *p) {
+    return p->b_column != 1 || (p->rows >= FL_PACKED_ROWS && fl_bytes(p) > FL_UNPACKED)
+        || (p->rows >= FL_PAGED_ROWS && p->inner > FL_PAGED_INNER && p->b_inner * fl_size(p) % FL_PAGE == 0);
+}
+/* Whether blocks of a are copied: their rows lie next to each other, and what is next in a row is far away. */
+static int fl_copies(const FlProduct *p) {
+    return p->a_row == 1 && p->a_inner * fl_size(p) >= FL_FAR && p->rows > FL_MOST_ROWS
+        && p->columns > FL_COPY_PANELS * fl_panel(p)
+        && !fl_packs(p);
+}
+/* The most rows of a block; where it is copied, as many as there is room for. */
+static Py_ssize_t fl_most(const FlProduct *p) {
+    const Py_ssize_t inner = p->inner < FL_INNER ? p->inner + 1 : FL_INNER;
+    const Py_ssize_t room = fl_copies(p) ? FL_COPIED / (inner * fl_size(p)) : FL_BLOCK;
+    const Py_ssize_t most = room < FL_BLOCK ? room : FL_BLOCK;
+    if (fl_packs(p)) return fl_panels(p) < FL_FEW_PANELS ? 2 * FL_BLOCK : 4 * FL_BLOCK;
+    return most - most % FL_MOST_ROWS;
 }
 /* Blocks are about as large as each other, and where units are few there are some for each of the threads. */
-FL_INLINE Py_ssize_t fl_block(const FlProduct *p, int threads) {
-    const Py_ssize_t panels = fl_panels(p);
-    const Py_ssize_t most = !fl_packs(p) ? FL_BLOCK : panels < FL_FEW_PANELS ? 2 * FL_BLOCK : 4 * FL_BLOCK;
+static Py_ssize_t fl_block(const FlProduct *p, int threads) {
+    const Py_ssize_t panels = fl_panels(p), most = fl_most(p);
     Py_ssize_t count = (p->rows + most - 1) / most, block;
     if (panels * count < 4 * threads) {
         const Py_ssize_t wanted = (count + threads - 1) / threads * threads, least = p->rows / FL_LEAST_BLOCK;
@@ -148,7 +169,8 @@ FL_INLINE Py_ssize_t fl_lanes(const FlProduct *p, Py_ssize_t columns) {
 static void fl_turn_product(FlProduct *p) {
     const FlProduct of = *p;
     const int fills = of.a_row == 1 && of.columns > 1 && of.inner >= FL_WORTH_TURNING
-        && 4 * fl_lanes(p, of.columns) * of.rows > 5 * of.columns * fl_lanes(p, of.rows);
+        && (4 * fl_lanes(p, of.columns) * of.rows > 5 * of.columns * fl_lanes(p, of.rows)
+            || (2 * fl_size(p) * of.columns <= FL_WIDTH && of.rows >= FL_WORTH_TURNING));
     const int turns_less = FL_MOST_ROWS == FL_TURNED_float && of.b_column != 1 && of.a_row != 1
         && of.rows >= FL_FEW_ROWS && 2 * of.rows <= of.columns;
     if (of.bias || !(fills || turns_less)) return;
@@ -157,61 +179,7 @@ static void fl_turn_product(FlProduct *p) {
     p->y_row = of.y_column, p->y_column = of.y_row;
 }
 
-/* What a product takes here beyond what it takes in BLAS, in picoseconds: for the call, whose own costs BLAS exceeds;
-   for a multiplication in lanes that are in vain; for each number of b that is turned, of a, of b, and of y; and for
-   each multiplication. With more of these than `most` the matrices are far larger than the second cache, for which BLAS
-   has better ways.
-
-   Fitted to thousands of products on Zen 4. AVX2 was measured beside OpenBLAS's kernels for Haswell, and what has
-   neither beside those for Nehalem, since these are what such a processor would run. What this choice costs is measured
-   by ``bench/products.py``. */
-typedef struct {
-    double call, in_vain, turned, of_a, of_b, of_y, each, most;
-} FlRule;
-#if defined(__AVX512VL__)
-static const FlRule fl_rules[2] = {
-    {-119e3, 11, 60, 3, 29, -56, -7.4, 300e6},
-    {-204e3, 32, 180, 0, 29, 0, -8.3, 130e6},
-};
-#elif defined(FL_AVX2)
-static const FlRule fl_rules[2] = {
-    {-817e3, 5, 3, 0, 0, 52, -0.3, 100e6},
-    {-33e3, 0, 0, 0, 0, 0, -1.7, 50e6},
-};
-#else
-#if defined(__x86_64__) || defined(_M_X64)
-#define FL_MOST 2e6
-#else
-#define FL_MOST 3e4 /* not measured: so little that the call decides */
-#endif
-static const FlRule fl_rules[2] = {
-    {-146e3, 124, 0, 1893, 0, 428, -684, FL_MOST},
-    {-773e3, 0, 58, 0, 0, 186, -2.8, FL_MOST},
-};
-#endif
-enum {
-    FL_LARGEST_VECTOR = 1024, /* numbers of a matrix that is multiplied with a vector, which is no work for tiles */
-    FL_READ_ONCE = 1 << 19    /* numbers of b from which on BLAS's copy costs more than the product of a few rows; a
-                                 quarter of that where what is turned here is the few rows instead */
-};
-
-/* Whether a product is as quick here as in BLAS. */
-static int fl_product_is_ours(const FlProduct *p) {
-    const FlRule *rule = &fl_rules[p->is_double];
-    const double rows = (double)p->rows, inner = (double)p->inner, columns = (double)p->columns;
-    const double in_vain = (double)(fl_lanes(p, p->columns) - p->columns) * rows, turned = p->b_column != 1;
-    if (p->rows == 1 || p->columns == 1) { /* b of one panel is read in order, else in pieces */
-        const int in_order = p->rows == 1 && !turned && p->columns > 1 && p->columns <= fl_panel(p);
-        const int of_vectors = p->rows == 1 && p->columns == 1;
-        return in_order || rows * inner * columns <= (of_vectors ? FL_LARGEST_VECTOR / 8 : FL_LARGEST_VECTOR);
-    }
-    if (rows * inner * columns > rule->most) return 0;
-    if (p->rows <= FL_FEW_ROWS && !turned && inner * columns >= FL_READ_ONCE) return 1;
-    if (p->y_column != 1 && turned && inner * rows >= FL_READ_ONCE / 4) return 1;
-    return rule->call + rule->of_y * rows * columns
-        + inner * (rule->in_vain * in_vain + rule->of_a * rows + (rule->of_b + rule->turned * turned) * columns
-                   + rule->each * rows * columns) < 0;
-}
+#include "product_choice.h"
 
 /* How many units a product has: they may be done in any order, and by several threads. */
 static Py_ssize_t fl_product_units(const FlProduct *p) {

@@ -47,7 +47,7 @@ static void FL_OF_REAL(pack)(
     if (b_inner == 1)
         for (; k + size <= inner; k += size) {
             for (j = 0; j + size <= columns; j += size)
-                FL_OF_REAL(turn)(b + k + j * b_column, b_column, packed + k * columns + j, columns);
+                FL_OF_REAL(turn)(b + k + j * b_column, b_column, packed + k * columns + j, columns, size);
             for (; j < columns; j++)
                 for (int i = 0; i < size; i++) packed[(k + i) * columns + j] = b[k + i + j * b_column];
         }
@@ -60,13 +60,15 @@ static int FL_OF_REAL(scatter)(
     const FlProduct *p, const FL_REAL *part, Py_ssize_t rows, int columns, FL_REAL *y, int adds
 ) {
     const int size = FL_NAMED(FL_TURNED_, FL_REAL), row = FL_OF_REAL(wide_panel);
-    int turned = 0, bad = 0;
-    if (!adds && p->y_row == 1 && rows % size == 0) {
-        turned = columns / size * size;
-        for (int j = 0; j < turned; j += size)
-            for (Py_ssize_t i = 0; i < rows; i += size)
-                FL_OF_REAL(turn)(part + i * row + j, row, y + i + j * p->y_column, p->y_column);
-    }
+    const int turned = !adds && p->y_row == 1 ? columns / size * size : 0;
+    int bad = 0;
+    for (int j = 0; j < turned; j += size)
+        for (Py_ssize_t i = 0; i < rows; i += size) {
+            FL_REAL *at = y + i + j * p->y_column;
+            if (!FL_FREE_MASKS && rows - i >= size) FL_OF_REAL(turn)(part + i * row + j, row, at, p->y_column, size);
+            else FL_OF_REAL(turn)(part + i * row + j, row, at, p->y_column,
+                                  rows - i < size ? (int)(rows - i) : size);
+        }
     for (int j = turned; j < columns; j++)
         for (Py_ssize_t i = 0; i < rows; i++) {
             FL_REAL *at = y + i * p->y_row + j * p->y_column;
@@ -76,22 +78,22 @@ static int FL_OF_REAL(scatter)(
     return bad;
 }
 
-/* A panel's tiles of the rows start to stop, from `first` of the inner dimension on; whether one has a number that is
-   not finite. All have about the same number of rows: a tile of few waits for its own sums. Where y's columns do not
-   lie next to each other, a tile goes there by way of the stack. */
+/* A panel's tiles of the rows start to stop, whose a is at `a`, from `first` of the inner dimension on; whether one has
+   a number that is not finite. All have about the same number of rows: a tile of few waits for its own sums. Where y's
+   columns do not lie next to each other, a tile goes there by way of the stack. */
 FL_INLINE int FL_OF_REAL(column)(
-    const FlProduct *p, TILE *tile, int (*const *tiles)(const TILE *), Py_ssize_t start, Py_ssize_t stop, Py_ssize_t j,
-    Py_ssize_t first
+    const FlProduct *p, const FL_REAL *a, TILE *tile, int (*const *tiles)(const TILE *), Py_ssize_t start,
+    Py_ssize_t stop, Py_ssize_t j, Py_ssize_t first
 ) {
     const Py_ssize_t rows = stop - start, count = (rows + FL_MOST_ROWS - 1) / FL_MOST_ROWS;
     const int last = first + tile->inner == p->inner, adds = first > 0 || p->accumulate, whole = p->y_column == 1;
-    FL_ALIGNED FL_REAL part[FL_MOST_ROWS * FL_OF_REAL(wide_panel)];
+    FL_ALIGNED FL_REAL part[FL_TURNED_float * FL_OF_REAL(wide_panel)]; /* rows of whole blocks */
     Py_ssize_t larger = rows > 0 ? rows % count : 0;
     int bad = 0;
     for (Py_ssize_t row = start; row < stop;) {
         const Py_ssize_t height = rows / count + (larger-- > 0);
         FL_REAL *y = (FL_REAL *)p->y + row * p->y_row + j * p->y_column;
-        tile->a = (const FL_REAL *)p->a + row * p->a_row + first * p->a_inner;
+        tile->a = a + (row - start) * tile->a_row;
         tile->y = whole ? y : part, tile->y_row = whole ? p->y_row : FL_OF_REAL(wide_panel);
         tile->add = FL_OF_REAL(zeros), tile->add_row = 0;
         if (adds && whole) tile->add = y, tile->add_row = p->y_row;
@@ -106,9 +108,9 @@ FL_INLINE int FL_OF_REAL(column)(
 
 /* The units start to stop; whether all of their numbers are finite, sums of a part of the inner dimension too. */
 static int FL_OF_REAL(product)(const FlProduct *p, Py_ssize_t start, Py_ssize_t stop) {
-    FL_ALIGNED FL_REAL packed[FL_INNER * FL_OF_REAL(panel)];
+    FL_ALIGNED FL_REAL packed[FL_COPIED / sizeof(FL_REAL)];
     const int few = p->rows <= FL_FEW_ROWS;
-    const int packs = fl_packs(p);
+    const int packs = fl_packs(p), copies = fl_copies(p);
     const Py_ssize_t panel = fl_panel(p);
     /* a slice of few rows is short, and so read in order; but what is scattered is so once, if there is the room */
     const Py_ssize_t slice = few && (packs || p->y_column == 1) ? FL_FEW_INNER : FL_INNER;
@@ -121,8 +123,14 @@ static int FL_OF_REAL(product)(const FlProduct *p, Py_ssize_t start, Py_ssize_t 
         const Py_ssize_t end = begin + units * panel < p->columns ? begin + units * panel : p->columns;
         for (Py_ssize_t first = 0; first == 0 || first < p->inner; first += slice) {
             TILE tile;
+            const FL_REAL *a = (const FL_REAL *)p->a + top * p->a_row + first * p->a_inner;
             tile.a_row = p->a_row, tile.a_inner = p->a_inner;
             tile.inner = p->inner - first < slice ? p->inner - first : slice;
+            if (copies) {
+                for (Py_ssize_t k = 0; k < tile.inner; k++)
+                    memcpy(packed + k * block, a + k * p->a_inner, (bottom - top) * sizeof(FL_REAL));
+                a = packed, tile.a_inner = block;
+            }
             for (Py_ssize_t j = begin; j < end; j += tile.columns) {
                 const FL_REAL *b = (const FL_REAL *)p->b + first * p->b_inner + j * p->b_column;
                 int (*const *tiles)(const TILE *);
@@ -133,7 +141,7 @@ static int FL_OF_REAL(product)(const FlProduct *p, Py_ssize_t start, Py_ssize_t 
                     FL_OF_REAL(pack)(b, p->b_inner, p->b_column, tile.inner, tile.columns, packed);
                     tile.b = packed, tile.b_row = tile.columns;
                 }
-                bad |= FL_OF_REAL(column)(p, &tile, tiles, top, bottom, j, first);
+                bad |= FL_OF_REAL(column)(p, a, &tile, tiles, top, bottom, j, first);
             }
         }
         start += units;

@@ -162,10 +162,18 @@ FL_INLINE fl_f4 fl_zero_f4(void) { return fl_every_f4(0); }
 FL_INLINE fl_d2 fl_zero_d2(void) { return fl_every_d2(0); }
 #endif
 
-/* out[j * out_row + i] = in[i * in_row + j] of a block of FL_TURNED_float squared, or FL_TURNED_double. */
+/* out[j * out_row + i] = in[i * in_row + j] of a block of FL_TURNED_float squared, or FL_TURNED_double; of the first
+   `rows` of `in` alone. */
 enum { FL_TURNED_float = 8, FL_TURNED_double = 4 };
 #if defined(FL_AVX2)
-FL_INLINE void fl_turn_float(const float *in, Py_ssize_t in_row, float *out, Py_ssize_t out_row) {
+#define FL_PUT_TURNED(kind, j, x)                                                                                      \
+    do {                                                                                                               \
+        if (rows == FL_TURNED_##kind) fl_store_##kind(out + (j) * out_row, x);                                         \
+        else fl_store_first_##kind(out + (j) * out_row, first, x);                                                     \
+    } while (0)
+enum { FL_TURNED_f8 = FL_TURNED_float, FL_TURNED_d4 = FL_TURNED_double };
+FL_INLINE void fl_turn_float(const float *in, Py_ssize_t in_row, float *out, Py_ssize_t out_row, const int rows) {
+    const fl_mask_f8 first = fl_first_f8(rows);
     __m256 x[8], y[8];
     for (int i = 0; i < 4; i++) { /* halves of rows i and i + 4: then four blocks of 4 by 4 are left, two in each */
         x[i] = _mm256_insertf128_ps(
@@ -178,26 +186,27 @@ FL_INLINE void fl_turn_float(const float *in, Py_ssize_t in_row, float *out, Py_
         y[half + 1] = _mm256_unpackhi_ps(x[half], x[half + 1]);
         y[half + 2] = _mm256_unpacklo_ps(x[half + 2], x[half + 3]);
         y[half + 3] = _mm256_unpackhi_ps(x[half + 2], x[half + 3]);
-        _mm256_storeu_ps(out + half * out_row, _mm256_shuffle_ps(y[half], y[half + 2], 0x44));
-        _mm256_storeu_ps(out + (half + 1) * out_row, _mm256_shuffle_ps(y[half], y[half + 2], 0xee));
-        _mm256_storeu_ps(out + (half + 2) * out_row, _mm256_shuffle_ps(y[half + 1], y[half + 3], 0x44));
-        _mm256_storeu_ps(out + (half + 3) * out_row, _mm256_shuffle_ps(y[half + 1], y[half + 3], 0xee));
+        FL_PUT_TURNED(f8, half, _mm256_shuffle_ps(y[half], y[half + 2], 0x44));
+        FL_PUT_TURNED(f8, half + 1, _mm256_shuffle_ps(y[half], y[half + 2], 0xee));
+        FL_PUT_TURNED(f8, half + 2, _mm256_shuffle_ps(y[half + 1], y[half + 3], 0x44));
+        FL_PUT_TURNED(f8, half + 3, _mm256_shuffle_ps(y[half + 1], y[half + 3], 0xee));
     }
 }
-FL_INLINE void fl_turn_double(const double *in, Py_ssize_t in_row, double *out, Py_ssize_t out_row) {
+FL_INLINE void fl_turn_double(const double *in, Py_ssize_t in_row, double *out, Py_ssize_t out_row, const int rows) {
+    const fl_mask_d4 first = fl_first_d4(rows);
     for (int half = 0; half < 4; half += 2) {
         const __m256d even = _mm256_insertf128_pd(
             _mm256_castpd128_pd256(_mm_loadu_pd(in + half)), _mm_loadu_pd(in + 2 * in_row + half), 1);
         const __m256d odd = _mm256_insertf128_pd(
             _mm256_castpd128_pd256(_mm_loadu_pd(in + in_row + half)), _mm_loadu_pd(in + 3 * in_row + half), 1);
-        _mm256_storeu_pd(out + half * out_row, _mm256_unpacklo_pd(even, odd));
-        _mm256_storeu_pd(out + (half + 1) * out_row, _mm256_unpackhi_pd(even, odd));
+        FL_PUT_TURNED(d4, half, _mm256_unpacklo_pd(even, odd));
+        FL_PUT_TURNED(d4, half + 1, _mm256_unpackhi_pd(even, odd));
     }
 }
 #else
 #define FL_TURN(real)                                                                                                  \
-    FL_INLINE void fl_turn_##real(const real *in, Py_ssize_t in_row, real *out, Py_ssize_t out_row) {                  \
-        for (int i = 0; i < FL_TURNED_##real; i++)                                                                     \
+    FL_INLINE void fl_turn_##real(const real *in, Py_ssize_t in_row, real *out, Py_ssize_t out_row, const int rows) {  \
+        for (int i = 0; i < rows; i++)                                                                                 \
             for (int j = 0; j < FL_TURNED_##real; j++) out[j * out_row + i] = in[i * in_row + j];                      \
     }
 FL_TURN(float)
