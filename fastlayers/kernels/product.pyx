@@ -8,9 +8,6 @@ products are BLAS's. So is a result that is not finite: NumPy warns as its user 
 """
 
 cdef extern from "product.h" nogil:
-    ctypedef void (*Finish "void (*)(const void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t)")(
-        const void *of, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t column, Py_ssize_t columns
-    ) noexcept nogil
     ctypedef struct FlProduct:
         const void *a
         const void *b
@@ -28,8 +25,7 @@ cdef extern from "product.h" nogil:
         Py_ssize_t block
         bint is_double
         bint accumulate
-        Finish finish
-        const void *of
+        bint relu
     Py_ssize_t fl_block(const FlProduct *p, int threads)
     Py_ssize_t fl_product_units(const FlProduct *p)
     void fl_turn_product(FlProduct *p)
@@ -80,7 +76,7 @@ cdef inline void set_product(Product *p, int typenum, Matrix a, Matrix b, const 
     p.of.b, p.of.b_inner, p.of.b_column = b.data, b.row, b.column
     p.of.bias, p.of.y, p.of.y_row, p.of.y_column = bias, y, b.columns, 1
     p.of.rows, p.of.inner, p.of.columns = a.rows, a.columns, b.columns
-    p.of.accumulate, p.of.finish, p.of.of = False, NULL, NULL
+    p.of.accumulate = p.of.relu = False
     fl_turn_product(&p.of)
 
 
@@ -109,28 +105,6 @@ cdef int own_product(
     cdef Product p
     set_product(&p, typenum, a, b, bias, y)
     return fl_product_is_ours(&p.of) and multiply(&p, call)
-
-
-cdef inline void clear_part(
-    floating *y, Py_ssize_t y_row, Py_ssize_t y_column, Py_ssize_t rows, Py_ssize_t columns
-) noexcept nogil:
-    cdef Py_ssize_t i, j
-    for i in range(rows):
-        for j in range(columns):
-            if y[i * y_row + j * y_column] <= <floating> 0:
-                y[i * y_row + j * y_column] = <floating> 0
-
-
-cdef void clear_negative(
-    const void *of, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t column, Py_ssize_t columns
-) noexcept nogil:
-    """ReLU, for `finish`: `of` is the product itself."""
-    cdef const FlProduct *p = <const FlProduct *> of
-    cdef Py_ssize_t at = row * p.y_row + column * p.y_column
-    if p.is_double:
-        clear_part(<double *> p.y + at, p.y_row, p.y_column, rows, columns)
-    else:
-        clear_part(<float *> p.y + at, p.y_row, p.y_column, rows, columns)
 
 
 def product(a, b, y, bias=None, bint accumulate=False, bint relu=False, by=None):
@@ -165,8 +139,7 @@ def product(a, b, y, bias=None, bint accumulate=False, bint relu=False, by=None)
     if by == "rule":
         return fl_shape(&p.of), fl_order(&p.of), p.of.rows, p.of.inner, p.of.columns, fl_in_vain(&p.of)
     p.of.accumulate = accumulate
-    if relu:
-        p.of.finish, p.of.of = clear_negative, &p.of
+    p.of.relu = relu
     _pinned = pinned(&call)
     if by == "ours" if by is not None else fl_product_is_ours(&p.of):
         return bool(multiply(&p, NULL))

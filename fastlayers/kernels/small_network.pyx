@@ -2,7 +2,8 @@
 
 In control one state at a time is asked for: there what surrounds a kernel, its arguments and its new array, costs more
 than the kernel. Here there is one array for all, the result. A network takes part whose layers are affine, or have one
-kernel of one array and no option; a batch, whose products are done by a kernel of ours.
+kernel of one array and no option; a batch, whose products are done by a kernel of ours. ReLU after such a product is part
+of it: its numbers are cleared while they are in registers.
 """
 
 from cpython.pycapsule cimport PyCapsule_New
@@ -16,11 +17,19 @@ cdef enum:
     MOST_WORK = 1_000_000  # multiplications; for more the call itself is nothing
 
 
-cdef inline bint set_affine(Product *p, const AffineWork *affine) noexcept nogil:
-    """Make it the product ``x W + b``; whether a kernel of ours does that."""
+cdef int place_of(object entry) except? -3:
+    return places.get(entry, -2)
+
+
+cdef int place_of_relu = place_of("relu")
+
+
+cdef inline bint set_affine(Product *p, const AffineWork *affine, bint relu) noexcept nogil:
+    """Make it the product ``x W + b``, or ReLU of it; whether a kernel of ours does that."""
     cdef Matrix x = matrix(&affine.x, NPY_ARRAY_C_CONTIGUOUS, affine.rows, affine.inputs)
     cdef Matrix W = matrix(&affine.W, NPY_ARRAY_C_CONTIGUOUS, affine.inputs, affine.columns)
     set_product(p, affine.typenum, x, W, affine.b.data, affine.y.data)
+    p.of.relu = relu
     return fl_product_is_ours(&p.of)
 
 
@@ -29,6 +38,7 @@ cdef object predict_small(const SmallLayer *layers, Py_ssize_t n, object x, Recy
     cdef AffineWork[MOST_SMALL] works
     cdef bint[MOST_SMALL] by_row
     cdef Product product
+    cdef bint is_row, fuses
     cdef MapWork map
     cdef Call called
     cdef Py_ssize_t i, rows, width, size, most = 0, work = 0
@@ -70,7 +80,7 @@ cdef object predict_small(const SmallLayer *layers, Py_ssize_t n, object x, Recy
             affine.typenum, affine.rows, affine.inputs, affine.columns = typenum, rows, width, shape[0]
             affine.x.data = affine.y.data = NULL
             by_row[i] = rows == 1 and is_small(W, typenum)
-            if not by_row[i] and not set_affine(&product, affine):
+            if not by_row[i] and not set_affine(&product, affine, False):
                 return None
             width = shape[0]
             if affine.W.size > MOST_WORK // rows:
@@ -90,16 +100,20 @@ cdef object predict_small(const SmallLayer *layers, Py_ssize_t n, object x, Recy
         stretches[0], stretches[1] = scratch_of(scratch), scratch_of(scratch) + MOST_BYTES
     width = map.x.size // rows
     map.typenum, map.option = typenum, 0
-    for i in range(n):
+    i = 0
+    while i < n:
         if layers[i].place == AN_AFFINE:
             affine = &works[i]
+            is_row = by_row[i]
+            fuses = not is_row and i < n - 1 and layers[i + 1].place == place_of_relu
+            i += fuses
             target = <char *> PyArray_DATA(<ndarray> y) if i == n - 1 else stretches[source == stretches[0]]
             affine.x.data, affine.y.data = source, target
             width = affine.columns
-            if by_row[i]:
+            if is_row:
                 if not run_row(affine):
                     return None
-            elif not set_affine(&product, affine) or not multiply(&product, &called):
+            elif not set_affine(&product, affine, fuses) or not multiply(&product, &called):
                 return None
         else:
             target = source if source == stretches[1] else stretches[0]
@@ -108,11 +122,8 @@ cdef object predict_small(const SmallLayer *layers, Py_ssize_t n, object x, Recy
             map.x.data, map.y.data = source, target
             maps[layers[i].place](&map, 0, rows * width)
         source = target
+        i += 1
     return y
-
-
-cdef int place_of(object entry) except? -3:
-    return places.get(entry, -2)
 
 
 cdef SmallNetwork of_this_level

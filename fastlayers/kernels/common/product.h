@@ -1,4 +1,4 @@
-/* Products of matrices of float and double, for one instruction set: y = a b + what is added, then what finishes it.
+/* Products of matrices of float and double, for one instruction set: y = a b + what is added, and its ReLU.
 
    A tile of y stays in registers while the inner dimension goes by (product_tile.h). Tiles stand below each other in
    panels, as many columns as a tile is wide (product_panels.h). What a panel needs of b is read where it lies if its
@@ -12,13 +12,13 @@
 #ifndef FASTLAYERS_PRODUCT_H
 #define FASTLAYERS_PRODUCT_H
 
+#include <math.h>
+
 #include "vectors.h"
 
 /* What a product is of. Steps are in numbers: a[i, k] is at i * a_row + k * a_inner, b[k, j] at k * b_inner +
    j * b_column, y[i, j] at i * y_row + j * y_column. To the sums is added `bias`, a number a column; or with
-   `accumulate` what y holds. `finish`, where there is one, is called for each part of y as soon as it is there, still
-   in the first cache: `rows` from `row` on of `columns` from `column` on, of the product as it is made, whose y_row and
-   y_column say where that is. `block` is how many rows a unit has. */
+   `accumulate` what y holds. With `relu` what is not above 0 then becomes 0. `block` is how many rows a unit has. */
 typedef struct {
     const void *a, *b, *bias;
     void *y;
@@ -26,8 +26,7 @@ typedef struct {
     Py_ssize_t rows, inner, columns, block;
     int is_double;
     int accumulate;
-    void (*finish)(const void *of, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t column, Py_ssize_t columns);
-    const void *of;
+    int relu;
 } FlProduct;
 
 enum {
@@ -58,7 +57,7 @@ enum {
 #define FL_TILE_TYPE(real)                                                                                             \
     typedef struct {                                                                                                   \
         const real *a, *b, *add;                                                                                       \
-        real *y;                                                                                                       \
+        real *y, low;                                                                                                  \
         Py_ssize_t a_row, a_inner, b_row, add_row, y_row, inner;                                                       \
         int columns;                                                                                                   \
     } FlTile_##real;

@@ -57,7 +57,7 @@ static void FL_OF_REAL(pack)(
 
 /* A tile to where it belongs, or `adds` to what is there; whether that makes a number that is not finite. */
 static int FL_OF_REAL(scatter)(
-    const FlProduct *p, const FL_REAL *part, Py_ssize_t rows, int columns, FL_REAL *y, int adds
+    const FlProduct *p, const FL_REAL *part, Py_ssize_t rows, int columns, FL_REAL *y, int adds, FL_REAL low
 ) {
     const int size = FL_NAMED(FL_TURNED_, FL_REAL), row = FL_OF_REAL(wide_panel);
     const int turned = !adds && p->y_row == 1 ? columns / size * size : 0;
@@ -74,6 +74,7 @@ static int FL_OF_REAL(scatter)(
             FL_REAL *at = y + i * p->y_row + j * p->y_column;
             *at = adds ? *at + part[i * row + j] : part[i * row + j];
             bad |= *at * 0 != 0;
+            if (*at <= low) *at = 0;
         }
     return bad;
 }
@@ -88,6 +89,7 @@ FL_INLINE int FL_OF_REAL(column)(
     const Py_ssize_t rows = stop - start, count = (rows + FL_MOST_ROWS - 1) / FL_MOST_ROWS;
     const int last = first + tile->inner == p->inner, adds = first > 0 || p->accumulate, whole = p->y_column == 1;
     FL_ALIGNED FL_REAL part[FL_TURNED_float * FL_OF_REAL(wide_panel)]; /* rows of whole blocks */
+    const FL_REAL low = last && p->relu ? 0 : (FL_REAL)-INFINITY;
     Py_ssize_t larger = rows > 0 ? rows % count : 0;
     int bad = 0;
     for (Py_ssize_t row = start; row < stop;) {
@@ -98,9 +100,9 @@ FL_INLINE int FL_OF_REAL(column)(
         tile->add = FL_OF_REAL(zeros), tile->add_row = 0;
         if (adds && whole) tile->add = y, tile->add_row = p->y_row;
         else if (p->bias && !adds) tile->add = (const FL_REAL *)p->bias + j;
+        tile->low = adds && !whole ? (FL_REAL)-INFINITY : low; /* before the sum is whole, nothing is cleared */
         bad |= tiles[height - 1](tile);
-        if (!whole) bad |= FL_OF_REAL(scatter)(p, part, height, tile->columns, y, adds);
-        if (last && p->finish) p->finish(p->of, row, height, j, tile->columns);
+        if (!whole) bad |= FL_OF_REAL(scatter)(p, part, height, tile->columns, y, adds, low);
         row += height;
     }
     return bad;

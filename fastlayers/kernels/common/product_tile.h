@@ -43,8 +43,8 @@
         const FL_REAL *other = add + at * FL_LANES_OF_KIND;                                                            \
         const VECTOR result = V(add)(sum, full ? V(load)(other) : V(load_first)(other, last));                         \
         bad = V(multiply_add)(result, V(zero)(), bad);                                                                 \
-        if (full) V(store)(y + at * FL_LANES_OF_KIND, result);                                                         \
-        else V(store_first)(y + at * FL_LANES_OF_KIND, last, result);                                                  \
+        if (full) V(store)(y + at * FL_LANES_OF_KIND, V(above)(result, low));                                          \
+        else V(store_first)(y + at * FL_LANES_OF_KIND, last, V(above)(result, low));                                   \
     } while (0)
 #define PUT(i)                                                                                                         \
     if (rows > i) {                                                                                                    \
@@ -57,13 +57,14 @@
     }
 #define EACH_ROW(what) what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7)
 
-/* y = a b + add of `rows` rows, `whole` where its last vectors are; whether a number of it is not finite: zero times
-   that is nan, and stays nan in a sum. */
+/* y = a b + add of `rows` rows, `whole` where its last vectors are, with 0 for what is not above `low`; whether a number
+   of it was not finite: zero times that is nan, and stays nan in a sum. */
 FL_INLINE int FL_OF(multiply)(const TILE *t, const int rows, const int whole) {
     const FL_REAL *a = t->a, *b = t->b, *add = t->add;
     FL_REAL *y = t->y;
     const Py_ssize_t a_row = t->a_row, a_inner = t->a_inner, b_row = t->b_row;
     const V(mask) last = V(first)(t->columns - (FL_COLUMNS - 1) * FL_LANES_OF_KIND);
+    const VECTOR low = V(every)(t->low);
     VECTOR bad0 = V(zero)(), bad1 = bad0;
     SUMS(0); SUMS(1); SUMS(2); SUMS(3); SUMS(4); SUMS(5); SUMS(6); SUMS(7);
     CLEAR(0); CLEAR(1); CLEAR(2); CLEAR(3); CLEAR(4); CLEAR(5); CLEAR(6); CLEAR(7);

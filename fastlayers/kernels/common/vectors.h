@@ -48,6 +48,9 @@ enum { FL_FREE_MASKS = 1 };
     }                                                                                                                  \
     FL_INLINE vector fl_add_##kind(vector x, vector y) { return prefix##_add_##suffix(x, y); }                         \
     FL_INLINE vector fl_multiply_add_##kind(vector x, vector y, vector z) { return prefix##_fmadd_##suffix(x, y, z); } \
+    FL_INLINE vector fl_above_##kind(vector x, vector low) { /* 0 where x is not */                                    \
+        return prefix##_maskz_mov_##suffix(prefix##_cmp_##suffix##_mask(x, low, _CMP_NLE_UQ), x);                      \
+    }                                                                                                                  \
     FL_INLINE int fl_has_nan_##kind(vector x) { return prefix##_cmp_##suffix##_mask(x, x, _CMP_UNORD_Q) != 0; }
 FL_VECTORS(f16, float, __m512, _mm512, ps, __mmask16, 0xffff)
 FL_VECTORS(f8, float, __m256, _mm256, ps, __mmask8, 0xff)
@@ -71,6 +74,9 @@ enum { FL_FREE_MASKS = 0 };
     FL_INLINE void fl_store_##kind(real *p, vector x) { _mm256_storeu_##suffix(p, x); }                                \
     FL_INLINE vector fl_add_##kind(vector x, vector y) { return _mm256_add_##suffix(x, y); }                           \
     FL_INLINE vector fl_multiply_add_##kind(vector x, vector y, vector z) { return _mm256_fmadd_##suffix(x, y, z); }   \
+    FL_INLINE vector fl_above_##kind(vector x, vector low) {                                                           \
+        return _mm256_and_##suffix(x, _mm256_cmp_##suffix(x, low, _CMP_NLE_UQ));                                       \
+    }                                                                                                                  \
     FL_INLINE int fl_has_nan_##kind(vector x) {                                                                        \
         return _mm256_movemask_##suffix(_mm256_cmp_##suffix(x, x, _CMP_UNORD_Q)) != 0;                                 \
     }
@@ -141,6 +147,9 @@ enum { FL_FREE_MASKS = 0 };
         for (int i = 0; i < first; i++) p[i] = FL_LANE(x, i);                                                          \
     }                                                                                                                  \
     FL_INLINE fl_##kind fl_add_##kind(fl_##kind x, fl_##kind y) { FL_SUM(kind, real, x, y); }                          \
+    FL_INLINE fl_##kind fl_above_##kind(fl_##kind x, fl_##kind low) {                                                  \
+        FL_EACH_LANE(kind, real, FL_LANE(x, i) <= FL_LANE(low, i) ? 0 : FL_LANE(x, i));                                \
+    }                                                                                                                  \
     FL_INLINE fl_##kind fl_multiply_add_##kind(fl_##kind x, fl_##kind y, fl_##kind z) {                                \
         FL_SUM_OF_PRODUCT(kind, real, x, y, z);                                                                        \
     }                                                                                                                  \
