@@ -71,7 +71,6 @@ def test_what_is_not_there_yet_says_where_to_take_it_from():
     assert said("from fastlayers import Convolution")[1] == (
         "fastlayers has no Convolution yet (volume 1, chapter 7): keep the book's own from common/layers.py"
     )
-    assert "Momentum(nesterov=True)" in said("fl.Nesterov")[1]
 
 
 def test_other_names_are_answered_as_python_does():

@@ -42,6 +42,7 @@ include "sigmoid_cross_entropy.pyx"
 include "gradients.pyx"
 include "adam.pyx"
 include "optimizers.pyx"
+include "adagrad.pyx"
 include "small_network.pyx"
 
 # A network as one call asks a level's kernels, and is of no level itself.
