@@ -47,7 +47,7 @@ ENTRIES = (
         elementwise=True,
     ),
     backward("dropout_backward", lambda a: ~a.mask, bool, options=choosing(p=PROBABILITIES)),
-    Layer("Dropout", made=arbitrary.probability_and_seed, options={"p": 0.25}, random=True),
+    Layer("Dropout", made=arbitrary.probability_and_seed, options={"dropout_ratio": 0.25}, random=True),
     forward("sigmoid_forward", quiet=True, accuracy=(4, points.sigmoid_errors)),
     backward(
         "sigmoid_backward",
