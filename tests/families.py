@@ -47,7 +47,7 @@ ENTRIES = (
         elementwise=True,
     ),
     backward("dropout_backward", lambda a: ~a.mask, bool, options=choosing(p=PROBABILITIES)),
-    Layer("Dropout", made=arbitrary.probability_and_seed, options={"p": 0.25}, random=True),
+    Layer("Dropout", made=arbitrary.probability_and_seed, options={"dropout_ratio": 0.25}, random=True),
     forward("sigmoid_forward", quiet=True, accuracy=(4, points.sigmoid_errors)),
     backward(
         "sigmoid_backward",
@@ -169,9 +169,12 @@ ENTRIES = (
     Layer("AddLayer", lambda a: (a.x, a.dout), arbitrary=arbitrary.two, kind="node"),
     Update("sgd_update", (0.1,), (0.1, 0.02, 0.5), states=0),
     Update("momentum_update", (0.1, 0.8), (0.1, 0.8, True, 0.02, 0.5), states=1),
+    Update("adagrad_update", (0.1,), (0.1, 0.02, 0.5), states=1),
+    Update("rmsprop_update", (0.1, 0.8), (0.1, 0.8, 0.02, 0.5), states=1),
     Update("adam_update", (0.1, 0.8, 0.95, 1e-3, 3), (0.1, 0.8, 0.95, 1e-3, 3, 0.02, 0.5, True), states=2),
 )
-OPTIMIZERS = {"SGD": 1, "Momentum": 2, "Adam": 4, "AdamW": 4}  # with how many arguments the fuzzer makes each, at most
+# With how many arguments the fuzzer makes each, at most.
+OPTIMIZERS = {"SGD": 1, "Momentum": 2, "Nesterov": 2, "AdaGrad": 1, "RMSprop": 2, "Adam": 4, "AdamW": 4}
 
 # What the tests take from them
 

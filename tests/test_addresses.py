@@ -75,6 +75,8 @@ OPTIMIZERS = {
     "Momentum, decay": (fl.Momentum, {"lr": 0.1, **DECAY}, ("v",)),
     "Nesterov": (fl.Momentum, {"lr": 0.1, "nesterov": True}, ("v",)),
     "Nesterov, decay": (fl.Momentum, {"lr": 0.1, "nesterov": True, **DECAY}, ("v",)),
+    "RMSprop": (fl.RMSprop, {"lr": 0.1}, ("h",)),
+    "RMSprop, decay": (fl.RMSprop, {"lr": 0.1, **DECAY}, ("h",)),
     "Adam": (fl.Adam, {"lr": 0.1}, ("m", "v")),
     "Adam, decay": (fl.Adam, {"lr": 0.1, **DECAY}, ("m", "v")),
     "AdamW": (fl.AdamW, {"lr": 0.1}, ("m", "v")),

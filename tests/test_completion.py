@@ -39,7 +39,7 @@ CASES = [
         for option, action in command._option_string_actions.items()
         if action.choices
     ),
-    (["train", "--optimizer", "ad"], {"adam"}),
+    (["train", "--optimizer", "ada"], {"adagrad", "adam"}),
     (["train", "--hidden", "8", "9", "--epo"], {"--epochs"}),
     (["completion", ""], {"bash", "zsh", "fish"}),
 ]

@@ -41,6 +41,9 @@ def by_hand(name, params, steps, decay, clip):
             elif name in ("Momentum", "Nesterov"):
                 v[i] = ALPHA * v[i] - LR * g
                 params[i] = params[i] + (v[i] if name == "Momentum" else ALPHA * v[i] - LR * g)
+            elif name in ("AdaGrad", "RMSprop"):
+                v[i] = v[i] + g * g if name == "AdaGrad" else ALPHA * v[i] + (1 - ALPHA) * g * g
+                params[i] = params[i] - LR * g / (np.sqrt(v[i]) + 1e-7)
             else:
                 m[i] = BETA1 * m[i] + (1 - BETA1) * g
                 v[i] = BETA2 * v[i] + (1 - BETA2) * g**2
@@ -54,7 +57,9 @@ def by_hand(name, params, steps, decay, clip):
 MAKE = {
     "SGD": lambda owner, **options: owner.SGD(LR, **options),
     "Momentum": lambda owner, **options: owner.Momentum(LR, ALPHA, **options),
-    "Nesterov": lambda owner, **options: owner.Momentum(LR, ALPHA, nesterov=True, **options),
+    "Nesterov": lambda owner, **options: owner.Nesterov(LR, ALPHA, **options),
+    "AdaGrad": lambda owner, **options: owner.AdaGrad(LR, **options),
+    "RMSprop": lambda owner, **options: owner.RMSprop(LR, ALPHA, **options),
     "Adam": lambda owner, **options: owner.Adam(LR, BETA1, BETA2, EPS, **options),
     "AdamW": lambda owner, **options: owner.AdamW(LR, BETA1, BETA2, EPS, **options),
 }

@@ -48,7 +48,7 @@ SAID = {
     "LeakyRelu(negative_slope=0.2)": lambda book: book.LeakyRelu(0.2),
     "Sigmoid()": lambda book: book.Sigmoid(),
     "Tanh()": lambda book: book.Tanh(),
-    "Dropout(p=0.1)": lambda book: book.Dropout(0.1, rng=3),
+    "Dropout(dropout_ratio=0.1)": lambda book: book.Dropout(0.1, rng=3),
     "MulLayer()": lambda book: book.MulLayer(),
     "AddLayer()": lambda book: book.AddLayer(),
     "SoftmaxWithLoss()": lambda book: book.SoftmaxWithLoss(),

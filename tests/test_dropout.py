@@ -147,7 +147,7 @@ def test_gradient():
 
 def test_the_layer_refuses_what_is_no_probability():
     for p, error in ((1.5, ValueError), (-0.1, ValueError), ("0.5", TypeError), (None, TypeError)):
-        with pytest.raises(error, match="p must"):
+        with pytest.raises(error, match="dropout_ratio must"):
             fl.Dropout(p)
 
 
@@ -158,3 +158,33 @@ def test_a_network_drops_in_training_alone():
     assert network.loss(x, t) == pytest.approx(np.log(3))
     network.gradient(x, t)
     assert (network.layers[1].x == 0).any()
+
+
+def test_the_ratio_has_two_names():
+    layer = fl.Dropout(p=0.2, rng=0)
+    assert (layer.dropout_ratio, layer.p, repr(layer)) == (0.2, 0.2, "Dropout(dropout_ratio=0.2)")
+    layer.p = 0.0
+    assert layer.dropout_ratio == 0.0
+    np.testing.assert_array_equal(layer.forward(np.ones(20)), np.ones(20))
+    layer.dropout_ratio = 1.0
+    assert layer.p == 1.0
+    np.testing.assert_array_equal(layer.forward(np.ones(20)), np.zeros(20))
+    with pytest.raises(ValueError, match="p must lie in"):
+        fl.Dropout(p=2.0)
+    with pytest.raises(ValueError, match="dropout_ratio must lie in"):
+        fl.Dropout(2.0)
+
+
+def test_a_pickle_of_before_has_the_ratio_by_its_other_name():
+    layer = fl.Dropout.__new__(fl.Dropout)
+    layer.__setstate__({"p": 0.25, "rng": np.random.default_rng(0), "mask": None})
+    assert layer.dropout_ratio == 0.25
+    assert pickle.loads(pickle.dumps(layer)).p == 0.25
+
+
+def test_a_pass_without_training_leaves_backward_alone():
+    layer, x = fl.Dropout(0.5, rng=0), kit.numbers((4, 5), np.float32)
+    layer.forward(x)
+    dx = layer.backward(np.ones_like(x))
+    kit.assert_same(layer.forward(x[:2], False), x[:2])
+    kit.assert_same(layer.backward(np.ones_like(x)), dx)

@@ -3,6 +3,7 @@
 import copy
 from fractions import Fraction
 
+import families
 import kit
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import fastlayers as fl
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
-every_optimizer = pytest.mark.parametrize("name", ["SGD", "Momentum", "Adam", "AdamW"])
+every_optimizer = pytest.mark.parametrize("name", families.OPTIMIZERS)
 
 
 def updated(owner, name, *factors, params=None, grads=None, steps=2):

@@ -53,7 +53,7 @@ def test_an_option_that_was_set_to_what_no_layer_can_have(tmp_path: Path) -> Non
     for layer in network.layers:
         if isinstance(layer, fl.Dropout):
             layer.p = 1.5
-    with pytest.raises(ValueError, match=r"Dropout has p=1\.5, which it cannot be made with again"):
+    with pytest.raises(ValueError, match=r"Dropout has dropout_ratio=1\.5, which it cannot be made with again"):
         network.save(tmp_path / "m.npz")
     assert list(tmp_path.iterdir()) == []
 
@@ -101,7 +101,21 @@ def test_options_that_are_none_are_refused(tmp_path: Path, options: dict[str, An
     assert f"its loss has the option {next(iter(options))}=" in refusal(tmp_path / "m.npz")
 
 
-LAYER_OPTIONS = [("LeakyRelu", {"negative_slope": "steep"}), ("Dropout", {"p": -0.5}), ("Dropout", {"q": 0.5})]
+LAYER_OPTIONS = [
+    ("LeakyRelu", {"negative_slope": "steep"}),
+    ("Dropout", {"dropout_ratio": -0.5}),
+    ("Dropout", {"q": 0.5}),
+]
+
+
+def test_an_option_has_its_name_of_before(tmp_path: Path) -> None:
+    every_kind().save(tmp_path / "m.npz")
+    header = json.loads(np.load(tmp_path / "m.npz")["header"][()])
+    [i] = [i for i, layer in enumerate(header["layers"]) if layer["kind"] == "Dropout"]
+    header["layers"][i]["options"] = {"p": 0.125}
+    rewrite(tmp_path / "m.npz", header_layers=header["layers"])
+    sign(tmp_path / "m.npz")
+    assert fl.Sequential.load(tmp_path / "m.npz").layers[i].dropout_ratio == 0.125
 
 
 @pytest.mark.parametrize(("kind", "options"), [*LAYER_OPTIONS, ("Relu", {"p": 0.5})], ids=str)

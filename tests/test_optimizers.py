@@ -32,6 +32,26 @@ def momentum(param, grads, lr=0.1, alpha=0.8):
     return param
 
 
+def nesterov(param, grads, lr=0.1, alpha=0.8):
+    v = np.zeros_like(param)
+    for g in grads:
+        param = param + alpha * alpha * v - (1 + alpha) * lr * g
+        v = alpha * v - lr * g
+    return param
+
+
+def adagrad(param, grads, lr=0.1):
+    return rmsprop(param, grads, lr, keep=1, gain=1)
+
+
+def rmsprop(param, grads, lr=0.1, keep=0.8, gain=0.2):
+    h = np.zeros_like(param)
+    for g in grads:
+        h = keep * h + gain * g * g
+        param = param - lr * g / (np.sqrt(h) + 1e-7)
+    return param
+
+
 def adam(param, grads, lr=0.1, beta1=0.8, beta2=0.95, eps=1e-3):
     m, v = np.zeros_like(param), np.zeros_like(param)
     for t, g in enumerate(grads, start=1):
@@ -44,6 +64,9 @@ def adam(param, grads, lr=0.1, beta1=0.8, beta2=0.95, eps=1e-3):
 OPTIMIZERS = {
     "SGD": (lambda: fl.SGD(lr=0.1), sgd),
     "Momentum": (lambda: fl.Momentum(lr=0.1, momentum=0.8), momentum),
+    "Nesterov": (lambda: fl.Nesterov(lr=0.1, momentum=0.8), nesterov),
+    "AdaGrad": (lambda: fl.AdaGrad(lr=0.1), adagrad),
+    "RMSprop": (lambda: fl.RMSprop(lr=0.1, decay_rate=0.8), rmsprop),
     "Adam": (lambda: fl.Adam(lr=0.1, beta1=0.8, beta2=0.95, eps=1e-3), adam),
 }
 every_optimizer = pytest.mark.parametrize(("make", "formula"), OPTIMIZERS.values(), ids=OPTIMIZERS)
@@ -74,6 +97,24 @@ def test_formula(make, formula, dtype, as_dict):
         true = formula(start[i].astype(np.longdouble), [grads[i].astype(np.longdouble) for grads in steps])
         eps = max(float(np.finfo(dtype).eps), float(np.finfo(float).eps))
         np.testing.assert_allclose(param.astype(float), true.astype(float), rtol=100 * eps, atol=100 * eps)
+
+
+@every_optimizer
+@pytest.mark.parametrize("kind", [float, np.float64])
+def test_floats_in_a_dictionary_are_bound_anew(make, formula, kind):
+    optimizer, W = make(), kit.numbers((4, 3), np.float64)
+    params = {"x": kind(-7.0), "W": W}
+    steps = [{"x": kind(g), "W": np.ones_like(W)} for g in (-0.7, 0.3, 2.0)]
+    for grads in steps:
+        optimizer.update(params, grads)
+    assert type(params["x"]) is kind
+    assert params["W"] is W
+    assert optimizer.t == 3
+    np.testing.assert_allclose(params["x"], float(formula(np.longdouble(-7), [g["x"] for g in steps])), rtol=1e-14)
+    before = dict(params)
+    with pytest.raises(ValueError, match="grads has no entry for the parameter 'x'"):
+        optimizer.update(params, {"W": W})
+    assert params == before
 
 
 def test_defaults_and_names():

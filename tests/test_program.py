@@ -23,6 +23,8 @@ OPTIMIZERS = {
     "scheduled": lambda: fl.SGD(lambda step: 0.1 / (1 + step)),
     "Momentum": lambda: fl.Momentum(0.05),
     "Nesterov": lambda: fl.Momentum(0.05, nesterov=True),
+    "AdaGrad": lambda: fl.AdaGrad(0.05),
+    "RMSprop": lambda: fl.RMSprop(0.01, weight_decay=0.01),
     "Adam": lambda: fl.Adam(0.01, clip_norm=1.0),
     "AdamW": lambda: fl.AdamW(0.01),
 }
@@ -76,7 +78,7 @@ def outcomes(net, x, t, weights, make_optimizer):
     found += [loss, *grads, *net.params, y, dx, net.predict(x), net.predict(x[0]), net.loss(x, t), optimizer.t]
     for layer in [*net.layers, net.loss_layer]:
         found += [value for name, value in sorted(vars(layer).items()) if not name.startswith("_") and name != "rng"]
-    found += [state[key] for name in ("v", "m") for state in [getattr(optimizer, name, {})] for key in state]
+    found += [state[key] for name in ("v", "m", "h") for state in [getattr(optimizer, name, {})] for key in state]
     return found
 
 

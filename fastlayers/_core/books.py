@@ -13,7 +13,6 @@ import sys
 NOT_YET = {
     ("volume 1, chapter 6", "common/layers.py"): ("BatchNormalization",),
     ("volume 1, chapter 7", "common/layers.py"): ("Convolution", "Pooling"),
-    ("volume 1, chapter 6", "common/optimizer.py"): ("AdaGrad", "RMSprop"),
     ("volume 2, chapter 4", "common/layers.py"): ("Embedding",),
     ("volume 2, chapter 4", "ch04/negative_sampling_layer.py"): (
         "EmbeddingDot",
@@ -49,7 +48,6 @@ INSTEAD = {
     "MatMul": "Affine(W), without a bias",
     "MultiLayerNet": "Sequential",
     "MultiLayerNetExtend": "Sequential",
-    "Nesterov": "Momentum(nesterov=True), which makes the same steps",
     "Softmax": "the function softmax",
     "Trainer": "Sequential.fit",
     "clip_grads": "the optimizers' clip_norm",

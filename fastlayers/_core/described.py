@@ -60,7 +60,8 @@ def _options(thing: object) -> Iterator[str]:
         if base.__module__.partition(".")[0] == __name__.partition(".")[0] and "__init__" in vars(base)
     )
     for name, parameter in inspect.signature(own).parameters.items():
-        if name == "rng":  # what has become of a seed is no option any more
+        # What has become of a seed is no option any more, and another name of an option is none of its own.
+        if name == "rng" or name in getattr(thing, "_aliases", ()):
             continue
         try:
             value = getattr(thing, name, parameter.default)

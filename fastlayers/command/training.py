@@ -23,14 +23,21 @@ from ..layers import ACTIVATIONS, Affine, Dropout, SoftmaxWithLoss
 from ..layers._activation import KeepsOutput
 from ..mpi import DataParallel, share
 from ..network import Sequential
-from ..optimizers import SGD, Adam, Momentum
+from ..optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop
 from ..training import finiteness
 from ..training.callback import Training
 from ..training.evaluation import classes_of, in_pieces
 from .terminal import PLAIN, Style
 
 # Each optimizer with the learning rate that it takes where none is given.
-OPTIMIZERS: dict[str, tuple[Any, float]] = {"sgd": (SGD, 0.5), "momentum": (Momentum, 0.1), "adam": (Adam, 0.005)}
+OPTIMIZERS: dict[str, tuple[Any, float]] = {
+    "sgd": (SGD, 0.5),
+    "momentum": (Momentum, 0.1),
+    "nesterov": (Nesterov, 0.1),
+    "adagrad": (AdaGrad, 0.05),
+    "rmsprop": (RMSprop, 0.002),
+    "adam": (Adam, 0.005),
+}
 
 
 class DivergedError(ArithmeticError):

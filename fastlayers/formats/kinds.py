@@ -89,6 +89,7 @@ def read_options(owner: str, found: Mapping[str, Any], kind: type[Declared], dty
     ValueError
         If there is an option that it does not have, or that does not fit.
     """
+    found = {kind._aliases.get(name, name): value for name, value in found.items()}
     for name, value in found.items():
         option = kind.options.get(name)
         if option is None or not option.fits(value):

@@ -52,6 +52,60 @@ def momentum_update(
             param += ahead
 
 
+def adagrad_update(
+    params: list[Array],
+    grads: list[Array],
+    h: list[Array],
+    lr: float,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
+) -> None:
+    """``h <- h + grad**2`` and ``param <- param - lr * grad / (sqrt(h) + 1e-7)``, in place.
+
+    Source: Saitoh, section 6.1.5; Duchi et al., "Adaptive subgradient methods for online learning and stochastic
+    optimization", JMLR 12 (2011), with the book's 1e-7, without which a unit that is never active divides 0 by 0.
+    """
+    _by_root_of_squares(params, grads, h, lr, 1.0, 1.0, weight_decay, clip_norm)
+
+
+def rmsprop_update(
+    params: list[Array],
+    grads: list[Array],
+    h: list[Array],
+    lr: float,
+    decay_rate: float,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
+) -> None:
+    """As `adagrad_update`, with a mean that forgets: ``h <- decay_rate * h + (1 - decay_rate) * grad**2``.
+
+    Source: the book's ``common/optimizer.py``; Tieleman and Hinton, "Lecture 6.5: rmsprop", 2012.
+    """
+    _by_root_of_squares(params, grads, h, lr, decay_rate, 1 - decay_rate, weight_decay, clip_norm)
+
+
+def _by_root_of_squares(
+    params: list[Array],
+    grads: list[Array],
+    h: list[Array],
+    lr: float,
+    keep: float,
+    gain: float,
+    weight_decay: float,
+    clip_norm: float | None,
+) -> None:
+    news = []
+    with np.errstate(all="ignore"):
+        for grad, squares in zip(_effective(params, grads, weight_decay, clip_norm), h, strict=True):
+            grad = grad.astype(np.result_type(grad, np.float32), copy=False)  # the square of a float16 is often 0
+            new_squares = np.asarray(keep * squares + gain * grad * grad)
+            new_squares[_is_subnormal(new_squares)] = 0
+            news.append((new_squares, lr * grad / (np.sqrt(new_squares) + 1e-7)))
+        for param, squares, (new_squares, step) in zip(params, h, news, strict=True):
+            squares[...] = new_squares
+            param -= step
+
+
 def adam_update(
     params: list[Array],
     grads: list[Array],

@@ -44,6 +44,7 @@ include "sigmoid_cross_entropy.pyx"
 include "gradients.pyx"
 include "adam.pyx"
 include "optimizers.pyx"
+include "adagrad.pyx"
 include "small_network.pyx"
 include "rows.pyx"
 

@@ -34,6 +34,9 @@ class Declared(Described):
     buffer_names: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[Mapping[str, Option]] = {}
 
+    # Other names of options, which a constructor takes too, and files of earlier versions have.
+    _aliases: ClassVar[Mapping[str, str]] = {}
+
     # The gradients that `grads` has handed out, by their parameter's name.
     _handed_out: Mapping[str, Array] = {}
 

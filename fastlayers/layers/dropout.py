@@ -20,15 +20,17 @@ class Dropout(KeepsMaskAndOption):
 
     Parameters
     ----------
-    p : float, default 0.5
-        In [0, 1]; it may be set anew before a forward.
+    dropout_ratio : float, default 0.5
+        The probability p, in [0, 1]; it may be set anew before a forward.
     rng : int, numpy.random.Generator or other seed, optional
         What `numpy.random.default_rng` takes: the same seed drops the same values, on both backends. By default
         each layer drops others in each process.
+    p : float, optional
+        Another name of `dropout_ratio`, as argument and attribute.
 
     Attributes
     ----------
-    p : float
+    dropout_ratio, p : float
     rng : numpy.random.Generator
         Where the draws come from, one float32 for each value.
     mask : ndarray of bool or None
@@ -43,8 +45,9 @@ class Dropout(KeepsMaskAndOption):
     Forward, with the mask m of what is kept: :math:`y = m x / (1 - p)`. Backward, with
     :math:`dout = \partial L / \partial y`: :math:`\partial L / \partial x = m \, dout / (1 - p)`.
 
-    ``forward`` is for training, and ``predict`` gives x back as it is. The book's layer, whose mask is the same, scales
-    in prediction instead. Saitoh, *Deep Learning from Scratch*, section 6.4.3.
+    In prediction x comes back as it is, by ``predict`` or ``forward(x, train_flg=False)``. The book's layer, whose mask
+    is the same, does not scale in training, and multiplies by ``1 - p`` in prediction instead.
+    Saitoh, *Deep Learning from Scratch*, section 6.4.3.
 
     Examples
     --------
@@ -57,24 +60,42 @@ class Dropout(KeepsMaskAndOption):
     >>> layer.backward(np.ones(4))
     array([2., 2., 2., 0.])
     >>> Dropout(0.2)
-    Dropout(p=0.2)
+    Dropout(dropout_ratio=0.2)
     """
 
     # What it drops is drawn anew: its rng stays behind, and a layer that is read from a file gets a fresh one.
-    options: ClassVar[Mapping[str, Option]] = {"p": FRACTION}
+    options: ClassVar[Mapping[str, Option]] = {"dropout_ratio": FRACTION}
+    _aliases: ClassVar[Mapping[str, str]] = {"p": "dropout_ratio"}
 
     _keeps = None  # its forward draws first
     _forward, _backward = staticmethod(dropout_forward), staticmethod(dropout_backward)
 
-    def __init__(self, p: float = 0.5, rng: Any = None) -> None:
+    dropout_ratio: float = 0.5
+
+    def __init__(self, dropout_ratio: float = 0.5, rng: Any = None, *, p: float | None = None) -> None:
         super().__init__()
-        self.p = arguments.probability("p", p)
+        self.dropout_ratio = arguments.probability(*(("dropout_ratio", dropout_ratio) if p is None else ("p", p)))
         self.rng = np.random.default_rng(rng)
 
-    def forward(self, x: ArrayLike) -> Array:
-        """y, of x's shape."""
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A pickle of an earlier version has the ratio by its other name."""
+        vars(self).update({self._aliases.get(name, name): value for name, value in state.items()})
+
+    @property
+    def p(self) -> float:
+        """Another name of `dropout_ratio`."""
+        return self.dropout_ratio
+
+    @p.setter
+    def p(self, value: float) -> None:
+        self.dropout_ratio = value
+
+    def forward(self, x: ArrayLike, train_flg: bool = True) -> Array:
+        """y, of x's shape; without `train_flg` x itself, and backward goes through the last pass with it."""
+        if not train_flg:
+            return self.predict(x)
         draws = self.rng.random(np.shape(x), dtype=np.float32)
-        y, self.mask = self._forward(x, draws, self.p, out=self._memory[0])
+        y, self.mask = self._forward(x, draws, self.dropout_ratio, out=self._memory[0])
         return y
 
     def predict(self, x: ArrayLike) -> Array:

@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING
 
 from .._core.names import asked_for_missing
 from ._base import Optimizer as Optimizer  # what they share
+from .adagrad import AdaGrad, RMSprop
 from .adam import Adam, AdamW
-from .momentum import Momentum
+from .momentum import Momentum, Nesterov
 from .sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "Momentum"]
+__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Momentum", "Nesterov", "RMSprop"]
 
 if not TYPE_CHECKING:
     __getattr__ = asked_for_missing(__name__)

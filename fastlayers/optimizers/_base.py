@@ -62,7 +62,15 @@ class Optimizer(Described):
         return make(getattr(kernels, cls._formula.__name__), cls._states, cls._numbers, defaults) if own else None
 
     def update(self, params: Arrays, grads: Arrays) -> None:
-        """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written."""
+        """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written.
+
+        A parameter that is a float in a dictionary cannot change in place: its entry gets another.
+        """
+        if isinstance(params, dict) and any(isinstance(param, float) for param in params.values()):
+            arrays, grads = ({key: _array(of[key]) for key in params if key in of} for of in (params, grads))
+            self.update(arrays, grads)
+            params.update({key: type(param)(arrays[key]) for key, param in params.items() if isinstance(param, float)})
+            return
         self._run(params, grads, [getattr(self, name) for name in self._states], self._numbers_of(self))
 
     def _run(self, params: Arrays, grads: Arrays, states: Sequence[dict[Any, Array]], factors: tuple[Any, ...]) -> None:
@@ -87,6 +95,11 @@ class Optimizer(Described):
             if compiled is None or compiled(params, grads, *arrays, *numbers) is NotImplemented:
                 rule(params, grads, *arrays, *numbers)
         self.t += 1
+
+
+def _array(number: Any) -> Any:
+    """A float, np.float64 too, as an array of one; anything else as it is."""
+    return np.array(number) if isinstance(number, float) else number
 
 
 def _scheduled(schedule: Callable[[int], Any], step: int) -> float:

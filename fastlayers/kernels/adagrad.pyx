@@ -1,0 +1,52 @@
+"""AdaGrad and RMSprop: one pass over parameter, gradient and the squares of those before."""
+
+cdef enum:
+    OF_SQUARES = 3  # the cost of a number: a root and a division
+
+
+cdef void rooted_loop(
+    floating *param, const floating *grad, floating *h, const double *factors, Py_ssize_t n
+) noexcept nogil:
+    """``h <- factors[1] h + factors[2] grad**2`` and ``param <- param - lr grad / (sqrt(h) + 1e-7)``."""
+    cdef floating lr = <floating> factors[0], keep = <floating> factors[1], gain = <floating> factors[2]
+    cdef floating eps = <floating> 1e-7
+    cdef Py_ssize_t i
+    for i in range(n):
+        h[i] = at_rest(multiply_add(gain * grad[i], grad[i], keep * h[i]))
+        param[i] -= lr * grad[i] / (square_root(h[i]) + eps)
+
+
+cdef void rooted_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef const Update *work = <const Update *> of
+    if work.typenum == NPY_FLOAT:
+        rooted_loop(
+            <float *> work.param.data + start, <const float *> work.grad.data + start,
+            <float *> work.first.data + start, work.rule.factors, stop - start,
+        )
+    else:
+        rooted_loop(
+            <double *> work.param.data + start, <const double *> work.grad.data + start,
+            <double *> work.first.data + start, work.rule.factors, stop - start,
+        )
+
+
+def adagrad_update(params, grads, h, lr, weight_decay=0.0, clip_norm=None):
+    """Update lists of plain parameters and sums of squares in place; None when done."""
+    cdef Rule rule
+    cdef tuple held_h = held(h)
+    if held_h is None or not begin_rule(&rule, rooted_task, OF_SQUARES, lr, weight_decay, clip_norm):
+        return NotImplemented
+    rule.factors[1] = rule.factors[2] = 1
+    return update(&rule, held(params), held(grads), held_h, None)
+
+
+def rmsprop_update(params, grads, h, lr, decay_rate, weight_decay=0.0, clip_norm=None):
+    """Update lists of plain parameters and means of squares in place; None when done."""
+    cdef Rule rule
+    cdef tuple held_h = held(h)
+    if held_h is None or not begin_rule(&rule, rooted_task, OF_SQUARES, lr, weight_decay, clip_norm):
+        return NotImplemented
+    if not is_fraction(decay_rate):
+        return NotImplemented
+    rule.factors[1], rule.factors[2] = decay_rate, 1 - <double> decay_rate
+    return update(&rule, held(params), held(grads), held_h, None)
