@@ -1,9 +1,9 @@
 """A small batch through a whole network, in two stretches of memory that stay in the cache.
 
-In control one state at a time is asked for: there what surrounds a kernel, its arguments and its new array, costs more
-than the kernel. Here there is one array for all, the result. A network takes part whose layers are affine, or have one
-kernel of one array and no option; a batch, whose products are done by a kernel of ours. ReLU after such a product is part
-of it: its numbers are cleared while they are in registers.
+In control one state at a time is asked for: there what surrounds a kernel, its arguments and its new array, costs
+more than the kernel. Here there is one array for all, the result. A network takes part whose layers are affine, or
+have one kernel of one array and no option; a batch, whose products are done by a kernel of ours. ReLU after such a
+product is part of it: its numbers are cleared while they are in registers.
 """
 
 from cpython.pycapsule cimport PyCapsule_New
