@@ -62,27 +62,16 @@ class Momentum(Optimizer):
         self.v: dict[Any, Array] = {}
 
 
-class Nesterov(Optimizer):
-    r"""Nesterov's accelerated gradient: momentum that looks ahead to where the velocity will lead.
+class Nesterov(Momentum):
+    r"""Nesterov's accelerated gradient by the book's rule: the steps of ``Momentum(nesterov=True)``.
 
-    :math:`v' = \alpha v - \eta\,g` and :math:`\theta \leftarrow \theta + \alpha^2 v - (1 + \alpha)\,\eta\,g`, which is
-    :math:`\theta + \alpha v' - \eta\,g`: the same steps as ``Momentum(nesterov=True)``.
+    :math:`\theta \leftarrow \theta + \alpha^2 v - (1 + \alpha)\,\eta\,g` and :math:`v \leftarrow \alpha v - \eta\,g`.
+    With the new v that is :math:`\theta + \alpha v - \eta\,g`.
 
     Parameters
     ----------
-    lr : float or callable, default 0.01
-        Learning rate :math:`\eta`, or a schedule of it.
-    momentum : float, default 0.9
-        What remains of the velocity, :math:`\alpha`.
-    weight_decay, clip_norm : float, default 0 and None
-        As for `SGD`.
-
-    Attributes
-    ----------
-    v : dict
-        The velocity of each parameter, by position or key.
-    t : int
-        How many updates there have been.
+    lr, momentum, weight_decay, clip_norm
+        As for `Momentum`, which has its attributes too.
 
     Notes
     -----
@@ -90,19 +79,7 @@ class Nesterov(Optimizer):
     optimizing recurrent networks", ICASSP 2013, equations 6 and 7.
     """
 
-    _formula = staticmethod(formulas.momentum_update)
-    _states = ("v",)
-    _factors = Momentum._factors
-    _nesterov: ClassVar[bool] = True
-
     def __init__(
-        self,
-        lr: Rate = 0.01,
-        momentum: float = 0.9,
-        *,
-        weight_decay: float = 0.0,
-        clip_norm: float | None = None,
+        self, lr: Rate = 0.01, momentum: float = 0.9, *, weight_decay: float = 0.0, clip_norm: float | None = None
     ) -> None:
-        super().__init__(lr, weight_decay, clip_norm)
-        self.momentum = momentum
-        self.v: dict[Any, Array] = {}
+        super().__init__(lr, momentum, nesterov=True, weight_decay=weight_decay, clip_norm=clip_norm)
