@@ -139,3 +139,16 @@ def test_every_rank_has_the_parameters_and_buffers_of_the_first():
         np.testing.assert_array_equal(of_rank[1], results[0][1])
         for param, other in zip(of_rank[2], results[0][2], strict=True):
             np.testing.assert_array_equal(param, other)
+
+
+@pytest.mark.parametrize("kind", [Scaled, OfThePackage])
+def test_a_refused_step_leaves_the_buffers_as_they_were(kind):
+    layer = kind()
+    net = network(layer)
+    net.forward(X)
+    before = layer.seen.copy()
+    x = X.copy()
+    x[-1] = 1e308  # finite, and no product with it is
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="before this step"):
+        net.fit(x, T, epochs=1, batch_size=6, optimizer=fl.SGD(0.1))
+    np.testing.assert_array_equal(layer.seen, before)

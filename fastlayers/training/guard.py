@@ -17,6 +17,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from .._core.types import Array
+from ..layers._declaration import copy_buffers, put_buffers
+from ..layers._stack import leaves
 from . import evaluation, finiteness
 from .arguments import Samples
 from .snapshot import Snapshot
@@ -73,12 +75,17 @@ class Guard:
     ----------
     active : bool
         Whether there is anything left to look for: not once there was a warning.
+    keeps_buffers : bool
+        Whether `before_step` is of use: a step may be refused whose forward has changed buffers.
     """
 
     def __init__(self, mode: str, network: Any, optimizer: Any, ranks: Ranks, *, looks_ahead: bool) -> None:
         self._network, self._optimizer, self._ranks, self._looks_ahead = network, optimizer, ranks, looks_ahead
         self.active, self._raises = mode != "ignore", mode == "raise"
         self._state, self._epoch_of_state, self._seen = Snapshot(network, optimizer), 0, 0
+        self._buffers: list[tuple[Any, str, Any]] = []
+        self._buffered = [layer for _, layer in leaves(network.layers) if getattr(layer, "buffer_names", ())]
+        self.keeps_buffers = self._raises and looks_ahead and bool(self._buffered)
 
     # What is looked at
 
@@ -93,6 +100,10 @@ class Guard:
             raise ValueError(f"{found}: it must be finite, unless on_nonfinite is 'warn' or 'ignore'")
         if found is not None:
             self._warn(found)
+
+    def before_step(self) -> None:
+        """Keep the buffers as they are: a step's forward changes them before its loss is known."""
+        self._buffers = copy_buffers(self._buffered)
 
     def stop_at(self, loss: Any, epoch: int, batch: int, samples: Samples, rows: Array, counts: Array | None) -> None:
         """Tell of a loss that is not finite: FloatingPointError, with what was there before the step put back.
@@ -115,6 +126,8 @@ class Guard:
         is_back = self._raises and not (self._looks_ahead and found is None)
         if is_back:
             self._state.put_back()
+        elif self._raises:
+            put_buffers(self._buffers)
         if found is None:
             why = self._blame(samples, rows, counts)
         else:

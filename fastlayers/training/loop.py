@@ -182,7 +182,7 @@ class Loop:
         data, batch_size, after_step = plan.data, plan.batch_size, plan.called["on_step_end"]
         losses: list[Any] = []
         grads: list[Array] = []
-        is_watched = self.guard.active
+        is_watched, keeps_buffers = self.guard.active, self.guard.keeps_buffers
         order = None if self.draw is None else self.draw(len(data.x))
         counts = evaluation.counts(network.loss_layer, data.t, data.weights)
         counted = _counted(counts, order, batch_size, len(data.x))
@@ -192,6 +192,8 @@ class Loop:
                 losses.append(0.0)  # there is nothing to learn, and its mean loss would be 0 / 0
             else:
                 try:
+                    if keeps_buffers:
+                        self.guard.before_step()
                     if gradient is None:  # a subclass takes its steps in a way of its own
                         loss = network.train_step(x, t, optimizer, *(() if weights is None else (weights,)))
                     else:
