@@ -146,7 +146,12 @@ NETWORKS = (
 UPDATES = (
     *(Update(name, name) for name in optimizers.__all__),
     *(
-        Update(f"{name}, clipped", name, lambda: {"weight_decay": 1e-4, "clip_norm": 1.0})
+        Update(
+            f"{name}, clipped",
+            name,
+            lambda: {"weight_decay": 1e-4, "clip_norm": 1.0},
+            {"AdaGrad": 1e5, "RMSprop": 1e6}.get(name, 0.0),
+        )
         for name in optimizers.__all__
     ),
     Update("Momentum, Nesterov", "Momentum", lambda: {"nesterov": True}),
