@@ -56,15 +56,18 @@ cdef class Program:
         cdef Held held
         cdef Py_ssize_t i, at = 0
         cdef Step step
-        cdef object y
+        cdef object y, given
         try:
             if not self.hold(&held, kernels, layers):
                 return NotImplemented
-            if self.small != NULL:
+            y = predict_small(self.small, self.places, &held, x, self.results)
+            if y is not None:
+                return y
+            given, x = x, self.prepared(&held, layers, x)
+            if x is not given:
                 y = predict_small(self.small, self.places, &held, x, self.results)
                 if y is not None:
                     return y
-            x = self.prepared(&held, layers, x)
             for i in range(held.steps):
                 step = <Step> self.steps[i]
                 x = step.go_predict(<object> held.attributes[i], x, &held.param[at])

@@ -20,9 +20,11 @@ cdef const SmallNetwork *small_network_of(object kernels, tuple steps, int *plac
 cdef inline object predict_small(
     const SmallNetwork *small, const int *places, const Held *held, object x, Recycler results
 ):
-    """What the layers make of a small x, in one piece; None where it is not small."""
+    """What the layers make of a small x, in one piece; None where it, or what they are, is not small."""
     cdef SmallLayer[MOST_SMALL] layers
     cdef Py_ssize_t i, at = 0
+    if small == NULL:
+        return None
     for i in range(held.steps):
         layers[i].place = places[i]
         if places[i] == AN_AFFINE:
