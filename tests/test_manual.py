@@ -79,7 +79,8 @@ def test_the_defaults_are_true() -> None:
     args = TREE.parse_args(["train"])
     assert (args.hidden, args.color, args.threads, args.idx) == ([50], "auto", None, None)
     text = " ".join(help_of("train").split())
-    assert "0.5 for sgd, 0.1 for momentum, 0.005 for adam" in text
+    rates = "0.5 for sgd, 0.1 for momentum, 0.1 for nesterov, 0.05 for adagrad, 0.002 for rmsprop, 0.005 for adam"
+    assert rates in text
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -70,8 +70,8 @@ class Nesterov(Momentum):
 
     Parameters
     ----------
-    lr, momentum, weight_decay, clip_norm
-        As for `Momentum`, which has its attributes too.
+    lr, momentum, weight_decay, clip_norm : float
+        As for `Momentum`, whose attributes it has.
 
     Notes
     -----

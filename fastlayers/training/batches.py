@@ -48,14 +48,20 @@ def rows_of(batch: int, order: Array | None, batch_size: int, samples: int, part
     return rows if part_of is None else rows[part_of(len(rows))]
 
 
+def _taken(array: Any, rows: Array) -> Any:
+    """Rows of an array, or of samples that know how to give theirs."""
+    if type(array) is np.ndarray:
+        part = np.empty((len(rows), *array.shape[1:]), array.dtype)
+        if backend.kernels.take_rows(array, rows, part) is not NotImplemented:
+            return part
+    return array.take(rows, axis=0)
+
+
 def _gathered(array: Array | None, order: Array | None, which: slice) -> Any:
     if array is None:
         return None
     if order is None:
         part = array[which]
     else:
-        rows = order[which]
-        part = np.empty((len(rows), *array.shape[1:]), array.dtype)
-        if backend.kernels.take_rows(array, rows, part) is NotImplemented:
-            part = array.take(rows, axis=0)
+        part = _taken(array, order[which])
     return np.require(part, part.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
