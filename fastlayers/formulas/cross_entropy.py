@@ -66,7 +66,8 @@ def softmax_with_loss(
         losses += 0 * others  # a row that has no probabilities has no loss, whatever its targets
         if ignore_index is not None:
             losses[t == ignore_index] = 0
-        return reduced(losses, divisor, reduction, x.dtype), y, _gradient(y, q, divisor, t, ignore_index)
+        dx = _gradient(y, q, divisor, t, ignore_index, label_smoothing)
+        return reduced(losses, divisor, reduction, x.dtype), y, dx
 
 
 softmax_cross_entropy = without_y(softmax_with_loss, "softmax_cross_entropy")
@@ -85,16 +86,21 @@ def softmax_gradient(
     with np.errstate(all="ignore"):
         q, counts = _class_weights(y, t, weight, sample_weight, ignore_index, label_smoothing)
         divisor = counts.sum(dtype=np.float64) if reduction == "mean" else 1
-        return _gradient(y, q, divisor, t, ignore_index) if y.shape[1] else y.copy()
+        return _gradient(y, q, divisor, t, ignore_index, label_smoothing) if y.shape[1] else y.copy()
 
 
-def _gradient(y: Array, q: Array, divisor: Any, t: Array, ignore_index: int | None) -> Array:
+def _gradient(y: Array, q: Array, divisor: Any, t: Array, ignore_index: int | None, label_smoothing: float) -> Array:
     """``(y_c sum(q) - q_c) / divisor``.
 
-    Where one class dominates, ``1 - y`` would lose digits that the sum of all other probabilities has.
+    Where one class dominates, ``1 - y`` would lose digits that the sum of all other probabilities has. Of a label that
+    is all there is, that matters for its own class.
     """
-    rows = np.flatnonzero(y.max(axis=1) > 0.5)
-    top = y[rows].argmax(axis=1)
+    if t.ndim == 1 and not label_smoothing:
+        top = np.where((t >= 0) & (t < y.shape[1]), t, 0)  # what is ignored may lie anywhere
+    else:
+        top = y.argmax(axis=1)
+    rows = np.flatnonzero(y[np.arange(len(y)), top] > 0.5)
+    top = top[rows]
     others = _sum_of_others(y[rows], top).astype(q.dtype)
     dx = y * q.sum(axis=1, keepdims=True) - q
     dx[rows, top] = _sum_of_others(q[rows], top).astype(q.dtype) * y[rows, top] - q[rows, top] * others
