@@ -17,17 +17,7 @@ cdef void rooted_loop(
 
 
 cdef void rooted_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    cdef const Update *work = <const Update *> of
-    if work.typenum == NPY_FLOAT:
-        rooted_loop(
-            <float *> work.param.data + start, <const float *> work.grad.data + start,
-            <float *> work.first.data + start, work.rule.factors, stop - start,
-        )
-    else:
-        rooted_loop(
-            <double *> work.param.data + start, <const double *> work.grad.data + start,
-            <double *> work.first.data + start, work.rule.factors, stop - start,
-        )
+    one_state_task(of, start, stop, rooted_loop, rooted_loop)
 
 
 def adagrad_update(params, grads, h, lr, weight_decay=0.0, clip_norm=None):

@@ -43,18 +43,33 @@ cdef void sgd_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept n
         )
 
 
-cdef void momentum_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+ctypedef void (*FloatRule)(
+    float *param, const float *grad, float *state, const double *factors, Py_ssize_t n
+) noexcept nogil
+ctypedef void (*DoubleRule)(
+    double *param, const double *grad, double *state, const double *factors, Py_ssize_t n
+) noexcept nogil
+
+
+cdef inline void one_state_task(
+    const void *of, Py_ssize_t start, Py_ssize_t stop, FloatRule rule, DoubleRule rule_of_double
+) noexcept nogil:
+    """A rule with one state, over the numbers start to stop; a rule's task is one call of this."""
     cdef const Update *work = <const Update *> of
     if work.typenum == NPY_FLOAT:
-        momentum_loop(
+        rule(
             <float *> work.param.data + start, <const float *> work.grad.data + start,
             <float *> work.first.data + start, work.rule.factors, stop - start,
         )
     else:
-        momentum_loop(
+        rule_of_double(
             <double *> work.param.data + start, <const double *> work.grad.data + start,
             <double *> work.first.data + start, work.rule.factors, stop - start,
         )
+
+
+cdef void momentum_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    one_state_task(of, start, stop, momentum_loop, momentum_loop)
 
 
 cdef inline tuple held(object arrays):

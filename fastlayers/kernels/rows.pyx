@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t
 
 cdef extern from * nogil:
     """
-    #if defined(__GNUC__)  /* into the second cache: the first has no room for rows to come */
+    #if defined(__GNUC__)  /* into the second cache: the first is too small for rows to come */
       #define fl_ask_for(place) __builtin_prefetch((place), 0, 2)
     #else
       #define fl_ask_for(place) ((void)(place))
