@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-LARGEST = 1_000_000  # bytes; with room for more kernels, and none for what a debugger reads, which is three times that
+LARGEST = 1 << 20  # bytes: a megabyte, and no room for what a debugger reads, which is three times that
 NEWEST_C_LIBRARY = (2, 28)  # of Debian 10, RHEL 8 and all later ones
 
 
