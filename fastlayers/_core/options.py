@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments
+from . import arguments, windows
 from .targets import REDUCTIONS
 from .types import Array
 
@@ -55,9 +55,36 @@ def choice(*known: str) -> Option:
     return Option(lambda name, value: value, lambda value: value in known, f"one of {', '.join(known)}")
 
 
+def at_least(least: int) -> Option:
+    """An integer from `least`."""
+    return Option(
+        lambda name, value: arguments.count(name, value, least),
+        lambda value: type(value) is int and value >= least,
+        f"an integer, {least} or more",
+    )
+
+
+def pair(least: int) -> Option:
+    """An integer from `least`, or a pair of them, which JSON has as a list."""
+    each = at_least(least)
+
+    def written(name: str, value: Any) -> Any:
+        found = windows.pair(name, value, least)
+        return [*found] if isinstance(value, tuple | list) else found[0]
+
+    return Option(
+        written,
+        lambda value: each.fits(value) or (type(value) is list and len(value) == 2 and all(map(each.fits, value))),
+        f"{each.expected}, or a pair of such",
+        lambda value, dtype: tuple(value) if type(value) is list else value,
+    )
+
+
 FINITE = Option(arguments.number, _is_number, "a finite float")
 FRACTION = Option(arguments.number, lambda value: type(value) is float and 0 <= value <= 1, "a float from 0 to 1")
 INTEGER = Option(arguments.integer, lambda value: type(value) is int, "an integer")
+POSITIVE = Option(arguments.number, lambda value: _is_number(value) and value > 0, "a finite float above 0")
+SWITCH = Option(arguments.switch, lambda value: type(value) is bool, "true or false")
 REDUCTION = choice(*REDUCTIONS)
 CLASS_WEIGHTS = Option(
     lambda name, weights: [arguments.number(name, weight) for weight in weights],
