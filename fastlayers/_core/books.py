@@ -11,8 +11,6 @@ import sys
 
 # Names that are still to come: by volume and chapter, and by the book's file which has them.
 NOT_YET = {
-    ("volume 1, chapter 6", "common/layers.py"): ("BatchNormalization",),
-    ("volume 1, chapter 7", "common/layers.py"): ("Convolution", "Pooling"),
     ("volume 2, chapter 4", "common/layers.py"): ("Embedding",),
     ("volume 2, chapter 4", "ch04/negative_sampling_layer.py"): (
         "EmbeddingDot",
@@ -66,7 +64,6 @@ NOT_HERE = {
     "common/trainer.py": ("RnnlmTrainer", "remove_duplicate"),
     "common/util.py": (
         "analogy",
-        "col2im",
         "conv_output_size",
         "convert_one_hot",
         "cos_similarity",
@@ -74,7 +71,6 @@ NOT_HERE = {
         "create_contexts_target",
         "eval_perplexity",
         "eval_seq2seq",
-        "im2col",
         "most_similar",
         "normalize",
         "ppmi",

@@ -60,6 +60,52 @@ def _affine_backward_terms(dout: Array, x: Array, W: Array) -> tuple[Array, Arra
     return dout @ W.T, x.T @ dout, dout.sum(axis=0)
 
 
+def _normalised(draw: Draw, size: Shape) -> tuple[Array, ...]:
+    """x, gamma, beta, and a mean and a variance in x's dtype, of the size N, D."""
+    mean, var = draw(size[1]), 1 + np.abs(draw(size[1]))
+    return draw(*size), draw(size[1]), draw(size[1]), mean, var
+
+
+def _normalised_forward_terms(x: Array, gamma: Array, beta: Array, mean: Array, var: Array) -> tuple[Any, ...]:
+    return 4 * np.abs(gamma) + np.abs(beta), 1, 1, 1, 1
+
+
+def _normalised_backward(draw: Draw, size: Shape) -> tuple[Array, ...]:
+    x, gamma, _, mean, var = _normalised(draw, size)
+    return draw(*size), x, gamma, mean.astype(np.float64), var.astype(np.float64)
+
+
+def _normalised_backward_terms(dout: Array, x: Array, gamma: Array, mean: Array, var: Array) -> tuple[Any, ...]:
+    dout, x = np.abs(dout), np.abs(x - mean)
+    return np.abs(gamma) * (dout + 1 + x), (dout * x).sum(axis=0), dout.sum(axis=0)
+
+
+def _convolved(draw: Draw, size: Shape) -> tuple[Array, ...]:
+    """x, W and b of the size N, C, H, FN, FH: images and filters are square."""
+    n, channels, side, filters, over = size
+    return draw(n, channels, side, side), draw(filters, channels, over, over), draw(filters)
+
+
+def _convolved_backward(draw: Draw, size: Shape) -> tuple[Array, ...]:
+    x, W, b = _convolved(draw, size)
+    return draw(*reference.convolution_forward(x, W, b, **_padded(draw, size)).shape), x, W
+
+
+def _padded(draw: Draw, size: Shape) -> dict[str, Any]:
+    return {"pad": 1 if size[-1] == 3 else 0}
+
+
+def _convolved_terms(function: str) -> Callable[..., tuple[Any, ...]]:
+    """The same of absolute values."""
+    return lambda *args, **options: several(getattr(reference, function)(*map(np.abs, args), **options))
+
+
+def _patches(draw: Draw, size: Shape) -> tuple[Any, ...]:
+    """col and the images' shape, for filters of 3 by 3 and a margin of 1."""
+    n, channels, high, wide = size
+    return draw(n * high * wide, channels * 9), size, 3, 3, 1, 1
+
+
 def _elementwise(dtype: str) -> Sequence[Shape]:
     return (10,), (1000,), (128, 1024), (1024, 1024), (LARGEST // 4096 // np.dtype(dtype).itemsize, 4096)
 
@@ -70,6 +116,28 @@ def _affine(dtype: str) -> Sequence[Shape]:
 
 def _rows(dtype: str) -> Sequence[Shape]:
     return (1, 10), (100, 10), (128, 1000), (2048 // np.dtype(dtype).itemsize, 32000)
+
+
+def _columns(dtype: str) -> Sequence[Shape]:
+    return (10, 10), (100, 100), (32, 3136), (1024, 1024)
+
+
+def _filters(dtype: str) -> Sequence[Shape]:
+    return (1, 1, 8, 2, 3), (32, 16, 14, 32, 3), (100, 1, 28, 30, 5)
+
+
+def _images(dtype: str) -> Sequence[Shape]:
+    return (1, 1, 8, 8), (32, 16, 14, 14)
+
+
+def _pooled(dtype: str) -> Sequence[Shape]:
+    return (1, 1, 8, 8), (32, 6, 24, 24), (100, 30, 24, 24)
+
+
+def _unpooled(draw: Draw, size: Shape) -> tuple[Any, ...]:
+    """dout and the indices of windows of 2 by 2, the images' shape, and the window."""
+    y, arg_max = reference.max_pooling_forward(draw(*size), 2, 2)
+    return y, arg_max, size, 2, 2
 
 
 def _by_name(function: str) -> Callable[[Draw, Shape], tuple[Any, ...]]:
@@ -111,6 +179,60 @@ _OWN = (
         _affine,
         lambda draw, s: (draw(s[0], s[2]), draw(s[0], s[1]), draw(s[1], s[2])),
         _affine_backward_terms,
+    ),
+    Case(
+        "batch norm",
+        "batch_normalization",
+        _columns,
+        _normalised,
+        lambda x, gamma, beta, mean, var: (np.abs(gamma * (x - mean)) + np.abs(beta),),
+    ),
+    Case(
+        "batch norm, forward",
+        "batch_normalization_forward",
+        _columns,
+        _normalised,
+        _normalised_forward_terms,
+    ),
+    Case(
+        "batch norm, backward",
+        "batch_normalization_backward",
+        _columns,
+        _normalised_backward,
+        _normalised_backward_terms,
+    ),
+    Case(
+        "conv, forward",
+        "convolution_forward",
+        _filters,
+        _convolved,
+        _convolved_terms("convolution_forward"),
+        _padded,
+    ),
+    Case(
+        "conv, backward",
+        "convolution_backward",
+        _filters,
+        _convolved_backward,
+        _convolved_terms("convolution_backward"),
+        _padded,
+    ),
+    Case("im2col", "im2col", _images, lambda draw, s: (draw(*s), 3, 3, 1, 1), terms=None),
+    Case("col2im", "col2im", _images, _patches, lambda col, *sizes: several(reference.col2im(np.abs(col), *sizes))),
+    Case("max pool, forward", "max_pooling_forward", _pooled, lambda draw, s: (draw(*s), 2, 2), terms=None),
+    Case("max pool, backward", "max_pooling_backward", _pooled, _unpooled, terms=None),
+    Case(
+        "mean pool, forward",
+        "average_pooling_forward",
+        _pooled,
+        lambda draw, s: (draw(*s), 2, 2),
+        lambda x, *sizes: (reference.average_pooling_forward(np.abs(x), *sizes),),
+    ),
+    Case(
+        "mean pool, backward",
+        "average_pooling_backward",
+        _pooled,
+        lambda draw, s: (reference.average_pooling_forward(draw(*s), 2, 2), s, 2, 2),
     ),
     Case("softmax", "softmax", _rows, lambda draw, s: (draw(*s),)),
     Case("loss, labels", "softmax_cross_entropy", _rows, lambda draw, s: (draw(*s), labels(*s)), _loss_terms),

@@ -23,13 +23,18 @@ masked entries, which stand for no number.
 """
 
 from .affine import affine_backward, affine_forward
+from .average_pooling import average_pooling_backward, average_pooling_forward
+from .batch_normalization import batch_normalization, batch_normalization_backward, batch_normalization_forward
+from .convolution import convolution_backward, convolution_forward
 from .cross_entropy import cross_entropy_error, softmax_cross_entropy
 from .cross_entropy import softmax_gradient as softmax_gradient  # what the layer calls
 from .cross_entropy import softmax_with_loss as softmax_with_loss  # what the layer calls
 from .dropout import dropout_backward, dropout_forward
 from .elu import elu_backward, elu_forward
 from .gelu import gelu_backward, gelu_forward
+from .im2col import col2im, im2col
 from .leaky_relu import leaky_relu_backward, leaky_relu_forward
+from .max_pooling import max_pooling_backward, max_pooling_forward
 from .mean_squared_error import mean_squared_error
 from .relu import relu, relu_backward, relu_forward
 from .sigmoid import sigmoid_backward, sigmoid_forward
@@ -42,6 +47,14 @@ from .tanh import tanh_backward, tanh_forward
 __all__ = [
     "affine_backward",
     "affine_forward",
+    "average_pooling_backward",
+    "average_pooling_forward",
+    "batch_normalization",
+    "batch_normalization_backward",
+    "batch_normalization_forward",
+    "col2im",
+    "convolution_backward",
+    "convolution_forward",
     "cross_entropy_error",
     "dropout_backward",
     "dropout_forward",
@@ -49,8 +62,11 @@ __all__ = [
     "elu_forward",
     "gelu_backward",
     "gelu_forward",
+    "im2col",
     "leaky_relu_backward",
     "leaky_relu_forward",
+    "max_pooling_backward",
+    "max_pooling_forward",
     "mean_squared_error",
     "relu",
     "relu_backward",

@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING
 from .._core.names import asked_for_missing
 from ._activation import Elementwise
 from .affine import Affine
+from .average_pooling import AveragePooling, GlobalAveragePooling
+from .batch_normalization import BatchNormalization
+from .convolution import Convolution
 from .cross_entropy import SoftmaxWithLoss
 from .dropout import Dropout
 from .elu import Elu
+from .flatten import Flatten
 from .gelu import Gelu
 from .leaky_relu import LeakyRelu
+from .max_pooling import Pooling
 from .mean_squared_error import MeanSquaredError
 from .nodes import AddLayer, MulLayer
 from .relu import Relu
@@ -29,12 +34,18 @@ from .tanh import Tanh
 __all__ = [
     "AddLayer",
     "Affine",
+    "AveragePooling",
+    "BatchNormalization",
+    "Convolution",
     "Dropout",
     "Elu",
+    "Flatten",
     "Gelu",
+    "GlobalAveragePooling",
     "LeakyRelu",
     "MeanSquaredError",
     "MulLayer",
+    "Pooling",
     "Relu",
     "Sigmoid",
     "SigmoidWithLoss",

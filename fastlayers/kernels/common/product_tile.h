@@ -55,6 +55,8 @@
         add += t->add_row;                                                                                             \
         y += t->y_row;                                                                                                 \
     }
+/* What is read between steps alone: no register is kept for it while there is but one. */
+#define STAYS(name) (*(const volatile Py_ssize_t *)&t->name)
 #define EACH_ROW(what) what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7)
 
 /* y = a b + add of `rows` rows, `whole` where its last vectors are, with 0 for what is not above `low`; whether a number
@@ -69,15 +71,18 @@ FL_INLINE int FL_OF(multiply)(const TILE *t, const int rows, const int whole) {
     SUMS(0); SUMS(1); SUMS(2); SUMS(3); SUMS(4); SUMS(5); SUMS(6); SUMS(7);
     CLEAR(0); CLEAR(1); CLEAR(2); CLEAR(3); CLEAR(4); CLEAR(5); CLEAR(6); CLEAR(7);
     EACH_ROW(FETCH)
-    for (Py_ssize_t inner = t->inner; inner > 0; inner--) {
-        VECTOR b0, b1, b2, b3;
-        GET(0);
-        if (FL_COLUMNS > 1) GET(1);
-        if (FL_COLUMNS > 2) GET(2);
-        if (FL_COLUMNS > 3) GET(3);
-        EACH_ROW(MULTIPLY)
-        a += a_inner;
-        b += b_row;
+    for (Py_ssize_t step = t->steps, inner = t->inner;; b += STAYS(b_step), inner = STAYS(inner)) {
+        for (; inner > 0; inner--) {
+            VECTOR b0, b1, b2, b3;
+            GET(0);
+            if (FL_COLUMNS > 1) GET(1);
+            if (FL_COLUMNS > 2) GET(2);
+            if (FL_COLUMNS > 3) GET(3);
+            EACH_ROW(MULTIPLY)
+            a += a_inner;
+            b += b_row;
+        }
+        if (--step <= 0) break;
     }
     EACH_ROW(PUT)
     return V(has_nan)(FL_COLUMNS > 1 ? V(add)(bad0, bad1) : bad0);
@@ -120,6 +125,7 @@ static int (*const FL_OF(tiles)[FL_ROWS])(const TILE *) = {
 #undef ENTRY
 #undef ONE_TILE
 #undef EACH_ROW
+#undef STAYS
 #undef PUT
 #undef PUT_ONE
 #undef MULTIPLY

@@ -1,0 +1,152 @@
+/* Convolution of images of float and double, for one instruction set: how it is divided, and a pass over a part of it.
+
+   No array of patches is made. Where the filter moves by one row at a time, its rows see the same numbers, a row of
+   pixels further on: so a part of x is copied into planes, one for each channel and column of the filter, in which the
+   numbers that belong to the pixels of y lie in a row, zeros for those outside the image; and the row k of the
+   patches' matrix begins k rows of pixels into its plane. Else there is a plane for each number of a filter. Tiles of
+   `product.h` do the arithmetic, with vectors of pixels. The weights are brought into the planes' order first.
+
+   forward   y = W planes, with the bias of its filter for each row
+   dW        its transpose is planes dout^T, dout turned first
+   dx        its planes are W^T dout, added where they begin; then each row of a plane is added to its row of dx
+
+   The planes stay in the second cache: a part is so many rows of pixels of an image, a piece of a row where one alone
+   is too long, or several small images, whose pixels stand beside each other. What is not finite is as IEEE 754 has
+   it; the zeros around an image are multiplied like its own numbers. */
+
+#ifndef FASTLAYERS_CONVOLUTION_H
+#define FASTLAYERS_CONVOLUTION_H
+
+#include "product.h"
+
+/* Functions that are called from several places and not copied into them; and those for size alone. */
+#if defined(__GNUC__)
+#define FL_APART static __attribute__((noinline))
+#define FL_RARE static __attribute__((noinline, cold))
+#else
+#define FL_APART static
+#define FL_RARE static
+#endif
+
+/* Down and across. */
+typedef struct { Py_ssize_t y, x; } FlPair;
+
+typedef struct {
+    const void *x, *W, *bias; /* W in the planes' order, bias repeated to a panel */
+    void *y; /* or dout */
+    void *dx;
+    Py_ssize_t count, channels, filters, groups;
+    FlPair image, filter, pixels, stride, pad, dilation;
+    int is_double;
+    /* By `fl_divide_convolution`: */
+    Py_ssize_t images;      /* of a part, several only if they are whole */
+    FlPair part, parts;     /* its pixels, and how many there are of an image */
+    Py_ssize_t steps, step; /* the rows of a filter that share a plane, and how far they are apart in it */
+    Py_ssize_t each, plane; /* planes of a group, and how far they are apart */
+    Py_ssize_t turned;      /* from row to row of dout^T */
+    Py_ssize_t of_planes, of_turned, of_images; /* numbers of memory */
+} FlConvolution;
+
+enum {
+    FL_PLANES = 128 << 10, /* bytes of the planes, */
+    FL_LEAST_PIXELS = 128, /* but for so many pixels that a part is worth its products, */
+    FL_MOST_PLANES = 1 << 20, /* where these are not too many */
+    FL_BEYOND = 8,         /* numbers that may be written behind a plane's */
+    FL_SHARING = 64        /* from so many pixels on an image is worth a part of its own */
+};
+
+/* What `fl_order_weights` makes. */
+enum { FL_PLAIN_WEIGHTS, FL_TURNED_WEIGHTS, FL_SUMS };
+
+FL_INLINE Py_ssize_t fl_up(Py_ssize_t n, Py_ssize_t to) { return (n + to - 1) / to * to; }
+FL_INLINE Py_ssize_t fl_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b; }
+
+/* How many pixels of a row a panel has, at most. */
+FL_INLINE Py_ssize_t fl_wide_panel(const FlConvolution *c) { return FL_MOST_COLUMNS * FL_WIDTH / (c->is_double ? 8 : 4); }
+FL_INLINE Py_ssize_t fl_parts(const FlConvolution *c) { return c->parts.y * c->parts.x; }
+
+/* Divide it; `image` and all above that are set. */
+FL_RARE void fl_divide_convolution(FlConvolution *c) {
+    const Py_ssize_t size = c->is_double ? 8 : 4, pixels = c->pixels.y * c->pixels.x;
+    const int shares = c->stride.y == 1 && c->filter.y > 1 && (c->count == 1 || pixels >= FL_SHARING);
+    const Py_ssize_t halo = shares ? (c->filter.y - 1) * c->dilation.y : 0;
+    Py_ssize_t bytes, rows;
+    c->steps = shares ? c->filter.y : 1;
+    c->each = c->channels / c->groups * c->filter.x * (shares ? 1 : c->filter.y);
+    c->images = 1, c->part = c->pixels;
+    if (!shares && pixels < FL_LEAST_PIXELS) c->images = fl_least((FL_LEAST_PIXELS + pixels - 1) / pixels, c->count);
+    bytes = c->each * c->groups * size; /* of a pixel */
+    if (c->images == 1) {
+        const Py_ssize_t least = (FL_LEAST_PIXELS + c->pixels.x - 1) / c->pixels.x;
+        rows = FL_PLANES / bytes / c->pixels.x - halo;
+        if (rows < least) rows = least;
+        while (rows > 1 && bytes * (rows + halo) > FL_MOST_PLANES / c->pixels.x) rows--;
+        if (rows > c->pixels.y) rows = c->pixels.y;
+        if (rows == 1) c->part.x = fl_least(c->part.x, FL_LEAST_PIXELS + FL_PLANES / (bytes * (1 + halo)));
+        c->parts.y = (c->pixels.y + rows - 1) / rows;
+        c->part.y = (c->pixels.y + c->parts.y - 1) / c->parts.y;
+    }
+    c->parts.y = (c->pixels.y + c->part.y - 1) / c->part.y;
+    c->parts.x = (c->pixels.x + c->part.x - 1) / c->part.x;
+    c->step = c->dilation.y * c->part.x;
+    c->plane = fl_up(c->images * (c->part.y + halo) * c->part.x + FL_BEYOND, 16);
+    if (c->plane % 32 == 0) c->plane += 16; /* planes would share places in the first cache */
+    c->turned = fl_up(c->filters, FL_WIDTH / size);
+    c->of_planes = c->each * c->groups * c->plane + 2 * FL_WIDTH / size;
+    c->of_turned = c->images * c->part.y * c->part.x * c->turned;
+    c->of_images = c->images > 1 ? c->images * pixels * c->filters : 0;
+}
+
+/* Where filters move by one, dx is a convolution of dout as well, with the filters turned about and channels in their
+   place: a tile has rows enough if there are as many, and no sums are stored halfway. Whether it is to be done so. */
+FL_RARE int fl_turn_convolution(const FlConvolution *c, FlConvolution *turned) {
+    if (c->stride.y != 1 || c->stride.x != 1 || c->channels / c->groups < FL_MOST_ROWS || c->images > 1) return 0;
+    *turned = *c;
+    turned->bias = turned->dx = NULL;
+    turned->channels = c->filters, turned->filters = c->channels, turned->image = c->pixels, turned->pixels = c->image;
+    turned->pad.y = c->dilation.y * (c->filter.y - 1) - c->pad.y;
+    turned->pad.x = c->dilation.x * (c->filter.x - 1) - c->pad.x;
+    fl_divide_convolution(turned);
+    return turned->images == 1;
+}
+
+#if FL_HALVES
+#define FL_ROW_FLOATS FL_HALF_FLOATS
+#define FL_ROW_DOUBLES FL_HALF_DOUBLES
+#else
+#define FL_ROW_FLOATS FL_FLOATS
+#define FL_ROW_DOUBLES FL_DOUBLES
+#endif
+
+#define FL_REAL float
+#define FL_LANES (FL_WIDTH / 4)
+#define ROW_KIND FL_ROW_FLOATS
+#define ROW_LANES (FL_WIDTH / 4 / (1 + FL_HALVES))
+#include "convolution_passes.h"
+#define FL_REAL double
+#define FL_LANES (FL_WIDTH / 8)
+#define ROW_KIND FL_ROW_DOUBLES
+#define ROW_LANES (FL_WIDTH / 8 / (1 + FL_HALVES))
+#include "convolution_passes.h"
+
+/* The weights in the planes' order; for what `fl_turn_convolution` gives, the other's; or, from sums of dW^T in that
+   order, dW. */
+FL_APART void fl_order_weights(const FlConvolution *c, const void *from, void *to, int how) {
+    if (c->is_double) fl_order_weights_double(c, from, to, how);
+    else fl_order_weights_float(c, from, to, how);
+}
+/* The part `at` of y; `memory` is of_planes numbers and then of_images. */
+static void fl_convolve(const FlConvolution *c, Py_ssize_t image, Py_ssize_t at, void *memory) {
+    if (c->is_double) fl_convolve_double(c, image, at, memory);
+    else fl_convolve_float(c, image, at, memory);
+}
+/* What the part `at` has of dW^T, which is added if `adds`, and of dx, if there is one; `memory` is of_planes, of_turned
+   and of_images numbers. */
+static void fl_convolve_back(
+    const FlConvolution *c, Py_ssize_t image, Py_ssize_t at, void *memory, void *sums, int adds
+) {
+    if (c->is_double) fl_convolve_back_double(c, image, at, memory, sums, adds);
+    else fl_convolve_back_float(c, image, at, memory, sums, adds);
+}
+
+#endif

@@ -1,0 +1,280 @@
+/* Passes of a convolution of FL_REAL over a part of it: included once for float and once for double, with these set.
+
+   FL_LANES   how many numbers the widest vectors have
+   ROW_KIND   the kind of those that move rows, which are short: of half the width where there are such, and
+   ROW_LANES  how many numbers these have */
+
+#define FL_PASTE(a, b) a##b
+#define FL_NAMED(a, b) FL_PASTE(a, b)
+#define FL_OF_REAL(name) FL_NAMED(fl_##name##_, FL_REAL)
+#define R(name) FL_NAMED(fl_##name##_, ROW_KIND)
+#define TILE FL_NAMED(FlTile_, FL_REAL)
+#define PART FL_NAMED(FlPart_, FL_REAL)
+
+/* A part: its images and pixels, where these begin, and its numbers of each tensor. */
+typedef struct {
+    Py_ssize_t first, images, top, left, rows, columns, count;
+    FL_REAL *planes, *y;
+    Py_ssize_t row; /* from filter to filter of y */
+} PART;
+
+/* out[j * out_row + i] = in[i * in_row + j], in blocks, of which the last begin earlier where they would not be whole. */
+FL_APART void FL_OF_REAL(turn_rows)(
+    const FL_REAL *in, Py_ssize_t in_row, FL_REAL *out, Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns
+) {
+    const int size = FL_NAMED(FL_TURNED_, FL_REAL);
+    if (rows < size || columns < size) {
+        for (Py_ssize_t i = 0; i < rows; i++)
+            for (Py_ssize_t j = 0; j < columns; j++) out[j * out_row + i] = in[i * in_row + j];
+        return;
+    }
+    for (Py_ssize_t j = 0; j < columns; j += size) {
+        const Py_ssize_t column = fl_least(j, columns - size);
+        for (Py_ssize_t i = 0; i < rows; i += size) {
+            const Py_ssize_t row = fl_least(i, rows - size);
+            FL_OF_REAL(turn)(in + row * in_row + column, in_row, out + column * out_row + row, out_row, size);
+        }
+    }
+}
+
+/* The rows of `wide` numbers of a filter's channels, so that the first rows of all come first, and so on. Eight numbers
+   move at a time where what is beyond a row is written anew with the next: for one image this is half of the time. */
+FL_RARE void FL_OF_REAL(order_rows)(
+    const FL_REAL *from, FL_REAL *to, Py_ssize_t filters, Py_ssize_t channels, Py_ssize_t rows, Py_ssize_t wide
+) {
+    const Py_ssize_t all = filters * channels * rows * wide, short_of = wide <= 8 ? all - 8 : 0;
+    for (Py_ssize_t f = 0; f < filters; f++)
+        for (Py_ssize_t y = 0; y < rows; y++)
+            for (Py_ssize_t channel = 0; channel < channels; channel++, to += wide) {
+                const Py_ssize_t at = ((f * channels + channel) * rows + y) * wide;
+                const Py_ssize_t into = ((f * rows + y) * channels + channel) * wide;
+                if (at < short_of && into < short_of) memcpy(to, from + at, 8 * sizeof(FL_REAL));
+                else memcpy(to, from + at, wide * sizeof(FL_REAL));
+            }
+}
+
+FL_RARE void FL_OF_REAL(order_weights)(const FlConvolution *c, const FL_REAL *from, FL_REAL *to, int how) {
+    const Py_ssize_t filters = c->filters / c->groups, channels = c->channels / c->groups;
+    const Py_ssize_t size = c->filter.y * c->filter.x, each = channels * size;
+    if (how == FL_PLAIN_WEIGHTS) {
+        FL_OF_REAL(order_rows)(from, to, c->filters, channels, c->steps > 1 ? c->filter.y : 1,
+                               c->steps > 1 ? c->filter.x : size);
+        return;
+    }
+    if (how == FL_SUMS) { /* each group's own, turned; where rows are shared, by way of the weights, which are used up */
+        FL_REAL *turned = c->steps > 1 ? (FL_REAL *)c->W : to;
+        for (Py_ssize_t f = 0; f < c->filters; f += filters)
+            FL_OF_REAL(turn_rows)(from + f * each, filters, turned + f * each, each, each, filters);
+        if (c->steps > 1) FL_OF_REAL(order_rows)(turned, to, c->filters, c->filter.y, channels, c->filter.x);
+        return;
+    }
+    for (Py_ssize_t f = 0; f < c->filters; f++) {
+        const Py_ssize_t group = f / filters;
+        for (Py_ssize_t channel = 0; channel < channels; channel++)
+            for (Py_ssize_t y = 0; y < c->filter.y; y++)
+                for (Py_ssize_t x = 0; x < c->filter.x; x++) {
+                    const Py_ssize_t at = y * c->filter.x + x;
+                    const Py_ssize_t place =
+                        c->steps > 1 ? (y * channels + channel) * c->filter.x + x : channel * size + at;
+                    to[f * each + place] =
+                        from[((group * channels + channel) * filters + f % filters + 1) * size - 1 - at];
+                }
+    }
+}
+
+/* y = a b in tiles, of which `t` has all but the columns and what is added: what y holds, if `adds`, or the bias, a row
+   of a panel for each of y. */
+FL_APART void FL_OF_REAL(multiply_tiles)(TILE *t, Py_ssize_t rows, Py_ssize_t columns, const FL_REAL *bias, int adds) {
+    const FL_REAL *a = t->a, *b = t->b;
+    FL_REAL *y = t->y;
+    const int few = rows <= FL_FEW_ROWS;
+    const Py_ssize_t panel = (few ? FL_MOST_COLUMNS : 2) * FL_LANES, count = (rows + FL_MOST_ROWS - 1) / FL_MOST_ROWS;
+    t->low = (FL_REAL)NAN; /* nothing is cleared, minus infinity neither */
+    for (Py_ssize_t j = 0; j < columns; j += t->columns) {
+        int (*const *tiles)(const TILE *);
+        t->columns = (int)fl_least(columns - j, panel);
+        tiles = FL_OF_REAL(tiles_for)(few, &t->columns);
+        t->b = b + j;
+        for (Py_ssize_t i = 0, row = 0; i < count; i++) {
+            const Py_ssize_t height = rows / count + (i < rows % count);
+            t->a = a + row * t->a_row, t->y = y + row * t->y_row + j;
+            if (adds) t->add = t->y, t->add_row = t->y_row;
+            else if (bias) t->add = bias + row * FL_OF_REAL(wide_panel), t->add_row = FL_OF_REAL(wide_panel);
+            else t->add = FL_OF_REAL(zeros), t->add_row = 0;
+            tiles[height - 1](t);
+            row += height;
+        }
+    }
+}
+
+/* Zeros, and beyond them to the end of a vector. */
+FL_INLINE void FL_OF_REAL(clear)(FL_REAL *at, Py_ssize_t n) {
+    for (Py_ssize_t j = 0; j < n; j += ROW_LANES) R(store)(at + j, R(zero)());
+}
+
+/* n numbers copied; or, if `adds`, added to those that are there. The last vector begins earlier where it would not be
+   whole, and is loaded before any is stored: masked stores take long. */
+FL_INLINE void FL_OF_REAL(move)(const FL_REAL *from, FL_REAL *to, Py_ssize_t n, Py_ssize_t stride, const int adds) {
+    const Py_ssize_t tail = n - ROW_LANES;
+    Py_ssize_t j = 0;
+    if (stride == 1 && tail >= 0) {
+        const FL_NAMED(fl_, ROW_KIND) last = R(load)(from + tail), sum = R(add)(last, R(load)(to + tail));
+        for (; j < tail; j += ROW_LANES) {
+            const FL_NAMED(fl_, ROW_KIND) next = R(load)(from + j);
+            R(store)(to + j, adds ? R(add)(next, R(load)(to + j)) : next);
+        }
+        R(store)(to + tail, adds ? sum : last);
+        return;
+    }
+    for (; j < n; j++)
+        if (adds) to[j * stride] += from[j];
+        else to[j] = from[j * stride];
+}
+
+/* `rows` rows of n numbers of x, `line` apart, to rows of `columns` numbers of a plane, n of them from `start` on and the
+   others zeros; or, if `folds`, added to those of x. Where rows are as far apart in both they are one. */
+FL_INLINE void FL_OF_REAL(through_rows)(
+    FL_REAL *x, Py_ssize_t line, Py_ssize_t stride, FL_REAL *plane, Py_ssize_t columns, Py_ssize_t start, Py_ssize_t n,
+    Py_ssize_t rows, int folds
+) {
+    const int as_one = line == columns && stride == 1;
+    if (as_one) { /* what is not of x is zeros in the plane: before they are added, or when they have been copied */
+        const Py_ssize_t all = (rows - 1) * columns + n;
+        if (!folds) memcpy(plane + start, x, all * sizeof(FL_REAL));
+        for (Py_ssize_t j = 0; j < columns; j++)
+            if (j < start || j >= start + n)
+                for (Py_ssize_t i = 0; i < rows; i++) plane[i * columns + j] = 0;
+        if (!folds) return;
+        columns = n = all, rows = 1;
+    }
+    for (; rows > 0; rows--, x += line, plane += columns) {
+        if (!folds && n < columns) FL_OF_REAL(clear)(plane, columns);
+        if (folds) FL_OF_REAL(move)(plane + start, x, n, stride, 1);
+        else FL_OF_REAL(move)(x, plane + start, n, stride, 0);
+    }
+}
+
+/* A part's numbers of x in its planes; or, if `folds`, the planes' numbers added to where they belong in x. Planes of
+   one column of the filter follow each other, so that nothing is loaded which has just been stored nearby. */
+FL_APART void FL_OF_REAL(through_planes)(const FlConvolution *c, const PART *part, FL_REAL *x, int folds) {
+    const Py_ssize_t high = c->steps > 1 ? 1 : c->filter.y, rows = part->rows + (c->steps - 1) * c->dilation.y;
+    const Py_ssize_t stride = c->stride.x, down = c->stride.y, of_image = c->image.y * c->image.x;
+    x += part->first * c->channels * of_image;
+    for (Py_ssize_t k = 0; k < high * c->filter.x; k++) {
+        /* pixel (i, j) sees row `top` + i down, and there `left` + j stride: those from `first` and `start` on are x's */
+        const Py_ssize_t top = part->top * down + k / c->filter.x * c->dilation.y - c->pad.y;
+        const Py_ssize_t left = part->left * stride + k % c->filter.x * c->dilation.x - c->pad.x;
+        const Py_ssize_t first = fl_least(top < 0 ? (-top + down - 1) / down : 0, rows);
+        const Py_ssize_t end = top < c->image.y ? fl_least((c->image.y - 1 - top) / down + 1, rows) : 0;
+        const Py_ssize_t start = left < 0 ? (-left + stride - 1) / stride : 0;
+        const Py_ssize_t stop = left < c->image.x ? fl_least((c->image.x - 1 - left) / stride + 1, part->columns) : 0;
+        const Py_ssize_t n = stop > start ? stop - start : 0, inside = n > 0 && end > first ? end - first : 0;
+        for (Py_ssize_t channel = 0; channel < c->channels; channel++) {
+            FL_REAL *plane = part->planes + (channel * high * c->filter.x + k) * c->plane;
+            for (Py_ssize_t image = 0; image < part->images; image++, plane += rows * part->columns) {
+                FL_REAL *of = x + (image * c->channels + channel) * of_image;
+                if (!folds) FL_OF_REAL(clear)(plane, (inside ? first : rows) * part->columns);
+                if (inside)
+                    FL_OF_REAL(through_rows)(
+                        of + (top + first * down) * c->image.x + left + start * stride, down * c->image.x, stride,
+                        plane + first * part->columns, part->columns, start, n, inside, folds);
+                if (!folds && inside) FL_OF_REAL(clear)(plane + end * part->columns, (rows - end) * part->columns);
+            }
+        }
+    }
+}
+
+/* y of several images that stand beside each other, to where it belongs; or dout of these, if `gathers`. */
+FL_RARE void FL_OF_REAL(place_images)(const FlConvolution *c, const PART *part, FL_REAL *y, int gathers) {
+    const Py_ssize_t pixels = part->count / part->images;
+    for (Py_ssize_t image = 0; image < part->images; image++)
+        for (Py_ssize_t f = 0; f < c->filters; f++) {
+            FL_REAL *beside = part->y + f * part->row + image * pixels;
+            FL_REAL *own = y + ((part->first + image) * c->filters + f) * pixels;
+            if (gathers) memcpy(beside, own, pixels * sizeof(FL_REAL));
+            else memcpy(own, beside, pixels * sizeof(FL_REAL));
+        }
+}
+
+/* The part `at` of the images from `first` on; `memory` begins with the planes. */
+static PART FL_OF_REAL(part)(const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory, FL_REAL *images) {
+    const Py_ssize_t top = at / c->parts.x * c->part.y, left = at % c->parts.x * c->part.x;
+    PART part;
+    part.first = first, part.images = fl_least(c->images, c->count - first);
+    part.top = top, part.rows = fl_least(c->part.y, c->pixels.y - top);
+    part.left = left, part.columns = fl_least(c->part.x, c->pixels.x - left);
+    part.count = part.images * part.rows * part.columns;
+    part.planes = memory;
+    if (c->images > 1) part.y = images, part.row = part.count;
+    else {
+        part.row = c->pixels.y * c->pixels.x;
+        part.y = (FL_REAL *)c->y + first * c->filters * part.row + top * c->pixels.x + left;
+    }
+    return part;
+}
+
+static void FL_OF_REAL(convolve)(const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory) {
+    const PART part = FL_OF_REAL(part)(c, first, at, memory, memory + c->of_planes);
+    const Py_ssize_t filters = c->filters / c->groups, inner = c->steps * c->each, step = c->dilation.y * part.columns;
+    const Py_ssize_t most = c->each < FL_INNER ? FL_INNER / c->each : 1; /* steps of a product */
+    const FL_REAL *bias = c->bias;
+    FL_OF_REAL(through_planes)(c, &part, (FL_REAL *)c->x, 0);
+    for (Py_ssize_t group = 0; group < c->groups; group++, bias += bias ? filters * FL_OF_REAL(wide_panel) : 0)
+        for (Py_ssize_t k = 0; k < c->steps; k += most)
+            for (Py_ssize_t plane = 0; plane < c->each; plane += FL_INNER) {
+                TILE t;
+                t.steps = fl_least(most, c->steps - k), t.inner = fl_least(FL_INNER, c->each - plane);
+                t.a = (const FL_REAL *)c->W + group * filters * inner + k * c->each + plane;
+                t.a_row = inner, t.a_inner = 1;
+                t.b = part.planes + (group * c->each + plane) * c->plane + k * step;
+                t.b_row = c->plane, t.b_step = step - t.inner * c->plane;
+                t.y = part.y + group * filters * part.row, t.y_row = part.row;
+                FL_OF_REAL(multiply_tiles)(&t, filters, part.count, bias, k + plane > 0);
+            }
+    if (c->images > 1) FL_OF_REAL(place_images)(c, &part, c->y, 0);
+}
+
+static void FL_OF_REAL(convolve_back)(
+    const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory, FL_REAL *sums, int adds
+) {
+    FL_REAL *turned = memory + c->of_planes;
+    const PART part = FL_OF_REAL(part)(c, first, at, memory, turned + c->of_turned);
+    const Py_ssize_t filters = c->filters / c->groups, inner = c->steps * c->each, step = c->dilation.y * part.columns;
+    if (c->images > 1) FL_OF_REAL(place_images)(c, &part, c->y, 1);
+    FL_OF_REAL(turn_rows)(part.y, part.row, turned, c->turned, c->filters, part.count);
+    FL_OF_REAL(through_planes)(c, &part, (FL_REAL *)c->x, 0);
+    for (Py_ssize_t pixel = 0; pixel < part.count; pixel += FL_INNER)
+        for (Py_ssize_t group = 0; group < c->groups; group++)
+            for (Py_ssize_t k = 0; k < c->steps; k++) {
+                TILE t;
+                t.steps = 1, t.b_step = 0, t.inner = fl_least(FL_INNER, part.count - pixel);
+                t.a = part.planes + group * c->each * c->plane + k * step + pixel, t.a_row = c->plane, t.a_inner = 1;
+                t.b = turned + pixel * c->turned + group * filters, t.b_row = c->turned;
+                t.y = sums + (group * inner + k * c->each) * filters, t.y_row = filters;
+                FL_OF_REAL(multiply_tiles)(&t, c->each, filters, NULL, adds || pixel > 0);
+            }
+    if (!c->dx) return;
+    memset(part.planes, 0, c->of_planes * sizeof(FL_REAL));
+    for (Py_ssize_t group = 0; group < c->groups; group++)
+        for (Py_ssize_t k = 0; k < c->steps; k++)
+            for (Py_ssize_t f = 0; f < filters; f += FL_INNER) {
+                TILE t;
+                t.steps = 1, t.b_step = 0, t.inner = fl_least(FL_INNER, filters - f);
+                t.a = (const FL_REAL *)c->W + (group * filters + f) * inner + k * c->each, t.a_row = 1, t.a_inner = inner;
+                t.b = part.y + (group * filters + f) * part.row, t.b_row = part.row;
+                t.y = part.planes + group * c->each * c->plane + k * step, t.y_row = c->plane;
+                FL_OF_REAL(multiply_tiles)(&t, c->each, part.count, NULL, 1);
+            }
+    FL_OF_REAL(through_planes)(c, &part, c->dx, 1);
+}
+
+#undef FL_PASTE
+#undef FL_NAMED
+#undef FL_OF_REAL
+#undef R
+#undef ROW_KIND
+#undef ROW_LANES
+#undef TILE
+#undef PART
+#undef FL_REAL
+#undef FL_LANES
