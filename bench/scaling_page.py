@@ -80,7 +80,8 @@ def lines(networks: Networks, found: dict[str, Any], images: bool) -> Iterator[s
     yield "# Scaling to several processes and machines\n"
     yield (
         "`fastlayers.mpi.DataParallel` gives each rank a part of every batch, and sums the gradients of all ranks in "
-        "one `Allreduce` a step. This page, which `python bench/scaling.py` writes, tells what that costs on two ranks "
+        "one `Allreduce` a step; those of one Linux machine in memory that they have in common, which takes less. "
+        "This page, which `python bench/scaling.py` writes, tells what that costs on two ranks "
         "of one machine, **measured**; and what follows for more ranks on other networks, **computed** from it.\n"
     )
     yield from RUNNING

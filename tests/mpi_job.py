@@ -73,6 +73,21 @@ def exchanges() -> None:
     say("one Allreduce a step")
 
 
+def one_memory() -> None:
+    """Sums in memory that ranks have in common are those of an Allreduce, which a wrapped communicator is asked for."""
+    x, t = np.random.default_rng(WORLD.rank).standard_normal((9, 5)), np.arange(9) % 4
+    found = []
+    for comm in WORLD, Counted(WORLD):
+        for dtype in np.float32, np.float64:
+            net, optimizer = DataParallel(network(CASES["labels"], dtype=dtype), comm), fl.Adam()
+            losses = [net.train_step(x, t, optimizer) for _ in range(5)]
+            grads = net.gradient(x[: 9 * WORLD.rank], t[: 9 * WORLD.rank])[1]
+            found.append([losses, *(array.tolist() for array in (*net.params, *grads, *net.network.grads))])
+            assert (net._shared._exchange._shares is not None) == (comm is WORLD)
+    assert found[:2] == found[2:]
+    say("one memory")
+
+
 def mismatch() -> None:
     """Networks that differ raise one error on every rank."""
     net = fl.Sequential([fl.Affine(np.ones((3, 2 + (WORLD.rank > 0))))], fl.SoftmaxWithLoss())

@@ -86,6 +86,11 @@ def test_a_step_is_one_exchange() -> None:
     assert checked("exchanges") == ["one Allreduce a step"]
 
 
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no memory that processes have in common here")
+def test_sums_in_one_memory_are_those_of_an_allreduce() -> None:
+    assert checked("one_memory") == ["one memory"]
+
+
 # Errors
 
 

@@ -230,3 +230,33 @@ def test_nothing_imports_mpi4py_unasked():
         "assert not [m for m in sys.modules if m.startswith('mpi4py')]"
     )
     subprocess.run([sys.executable, "-P", "-c", program], check=True, timeout=60, env=environment())
+
+
+# Statistics that run beside the training
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_ranks_have_the_running_statistics_of_the_first_part_with_samples(first):
+    def made():
+        layers = [fl.BatchNormalization(np.ones(5), np.zeros(5)), fl.Affine(np.ones((5, 4)))]
+        return fl.Sequential(layers, fl.SoftmaxWithLoss())
+
+    def statistics(net):
+        return net.layers[0].running_mean, net.layers[0].running_var
+
+    def work(comm):
+        net = DataParallel(made(), comm)
+        part = slice(6 * (comm.rank - first), 6 * (comm.rank - first + 1)) if comm.rank >= first else slice(0)
+        for _ in range(3):
+            net.train_step(x[part], t[part], fl.SGD(0.1))
+        net.train_step(x[:0], t[:0], fl.SGD(0.1))
+        return statistics(net.network)
+
+    x, t = np.random.default_rng(0).standard_normal((18, 5)), np.arange(18) % 4
+    found = results_on_ranks(3, work)
+    alone = made()
+    for _ in range(3):
+        alone.forward(x[:6])
+    for of_rank in found:
+        np.testing.assert_array_equal(of_rank, found[0])
+        np.testing.assert_allclose(of_rank, statistics(alone), rtol=1e-12)

@@ -58,7 +58,9 @@ class DataParallel(Fitted):
     over its samples, by their weights; or as their sum where it has a ``reduction`` of ``"sum"``.
 
     The gradients lie in one buffer for each dtype, into which `Affine` layers write by themselves: so from now on their
-    ``dW`` and ``db`` are overwritten by every later gradient, and x is read in the parameters' dtype.
+    ``dW`` and ``db`` are overwritten by every later gradient, and x is read in the parameters' dtype. Where all ranks
+    are on one machine with Linux, they have this memory in common, and so has a process forked from one: it must not
+    compute gradients with this network.
 
     `fit` is that of `Sequential` by all ranks together, each on its part of every batch. Every rank has to be given the
     whole data; it reads its parts of it, so that it may well be a memory-mapped file. Rank 0's `rng` decides the order

@@ -41,46 +41,47 @@ class SharedGradient:
         self._exchange.broadcast()
         for param, sent in zip(params, self._exchange.arrays, strict=True):
             np.copyto(param, sent, casting="same_kind")
-        self._share_buffers()
+        self._share_buffers(has_samples=True)
 
-    def _share_buffers(self) -> None:
-        """Give every rank the buffers of rank 0: each has updated its own by its part of a batch."""
+    def _share_buffers(self, *, has_samples: bool) -> None:
+        """Give every rank the buffers of the first with samples: each has updated its own by its part of a batch."""
         mine = [*buffers_of(layer for _, layer in leaves(self._network.layers))]
         if mine:
-            sent = self._comm.bcast([array for *_, array in mine], root=0)
+            with_samples = self._comm.allgather(has_samples)
+            root = with_samples.index(True) if True in with_samples else 0
+            sent = self._comm.bcast([array for *_, array in mine], root=root)
             put_buffers((layer, name, array) for (layer, name, _), array in zip(mine, sent, strict=True))
 
     def compute(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
         """The loss over the samples of all ranks, with its gradient in `arrays`; any rank's error is raised on all."""
         error: Exception | None = None
         loss = divisor = 0.0
+        samples = 0
         try:
-            loss, divisor = self._own_part(x, t, sample_weight)
+            loss, divisor, samples = self._own_part(x, t, sample_weight)
         except Exception as caught:  # it is raised once the others know, who would wait for this rank for ever
             error = caught
         numbers = self._exchange.numbers
         with np.errstate(over="ignore"):
             numbers[0], numbers[1], numbers[2] = loss, divisor, error is not None
-        self._exchange.sum()
-        summed: list[float] = numbers.tolist()
-        loss, divisor, failed = summed
+        loss, divisor, failed = self._exchange.sum_numbers()
         if failed:
             agree(self._comm, error)
-        self._share_buffers()
+        self._share_buffers(has_samples=samples > 0)
         if getattr(self._network.loss_layer, "reduction", "mean") == "sum":
+            self._exchange.sum_arrays(1.0)
             return loss
         targets.check_sum("the weights", divisor, "the samples of all ranks")  # which all ranks have alike
-        if not divisor:  # no sample counts, so there is no mean, and the sums are 0
-            return float("nan")
-        self._exchange.scale(1 / divisor)
-        return loss / divisor
+        # Where no sample counts there is no mean, and the sums are 0.
+        self._exchange.sum_arrays(1 / divisor if divisor else 1.0)
+        return loss / divisor if divisor else float("nan")
 
     def compute_with_gradient(self, x: Array, t: Array, sample_weight: Array | None) -> tuple[float, list[Array]]:
         """What `compute` gives, and `arrays`, which the next call writes over."""
         return self.compute(x, t, sample_weight), self.arrays
 
-    def _own_part(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        """The sum of this rank's losses and what it counts in the mean; the sum's gradient goes to its arrays."""
+    def _own_part(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float, int]:
+        """The sum of this rank's losses, what it counts in the mean, its samples; the gradient goes to its arrays."""
         x = as_input(self._network.layers, x)
         if self._dtype is not None and not (isinstance(x, np.ndarray) and x.dtype == self._dtype):
             x = arguments.real("x", x).astype(self._dtype)
@@ -90,7 +91,7 @@ class SharedGradient:
             if np.size(t):
                 raise ValueError(f"t of shape {np.shape(t)} does not fit an x that has no samples")
             self._exchange.put([None] * len(self._exchange.arrays))
-            return 0.0, 0.0
+            return 0.0, 0.0, 0
         loss_layer: Any = self._network.loss_layer
         reduction = getattr(loss_layer, "reduction", "mean")
         if reduction not in ("mean", "sum"):
@@ -111,7 +112,7 @@ class SharedGradient:
         if reduction == "mean" and not is_ours:  # the sum is made of the mean
             self._exchange.scale(divisor)
             loss *= divisor
-        return loss, divisor
+        return loss, divisor, len(x)
 
     @property
     def arrays(self) -> list[Array]:

@@ -64,4 +64,6 @@ def _gathered(array: Array | None, order: Array | None, which: slice) -> Any:
         part = array[which]
     else:
         part = _taken(array, order[which])
+    if type(part) is np.ndarray and part.flags.carray and part.dtype.isnative:
+        return part  # np.require would say so too, after a microsecond
     return np.require(part, part.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
