@@ -36,6 +36,7 @@ from ._core.protocols import Layer
 from ._version import __version__
 from .functional import *  # noqa: F403
 from .layers import *  # noqa: F403
+from .layers._summary import Summary
 from .network import Sequential
 from .optimizers import *  # noqa: F403
 from .training.history import History
@@ -54,6 +55,7 @@ __all__ = [
     "History",
     "Layer",
     "Sequential",
+    "Summary",
     "__version__",
     "callbacks",
     "get_backend",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -14,6 +14,7 @@ from ._core.types import Array
 from .formats.portable import Portable
 from .layers._program import Compiled, reason_against
 from .layers._stack import Stack
+from .layers._summary import Summary, summary_of
 from .training.evaluation import accuracy_of, loss_of
 from .training.fitted import Draw, Fitted
 from .training.loop import Gradient, Plan
@@ -29,7 +30,7 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
     layers : iterable of Layer
         Each with ``forward(x)`` and ``backward(dout)``. Your own layers are welcome; what they train they have as
         `Affine` has, ``W``, ``b``, ``dW``, ``db``, or in lists ``params`` and ``grads``, or they name it in
-        ``param_names``.
+        ``param_names``. One whose forward takes ``train_flg`` is told by it whether the network trains.
     loss : object, optional
         With ``forward(x, t)`` and ``backward()``, as `SoftmaxWithLoss` has. Without one the network has no `loss`,
         `gradient`, `train_step` and `fit`: it is trained by `forward`, a loss of your own, and `backward`.
@@ -44,6 +45,10 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
 
     Notes
     -----
+    `forward`, `gradient`, `train_step` and `fit` are training: dropout drops, and batch normalization goes by the batch
+    and moves its running statistics on. `predict`, `loss` and `accuracy` are prediction, which changes nothing: a layer
+    predicts by its ``predict``, or by ``forward(x, train_flg=False)``, or by ``forward(x)``.
+
     A network has the dtype of its parameters: `predict`, `loss`, `gradient` and all that trains cast x to it, once,
     whether x is float64, float16, or the uint8 of images. A finite number that is beyond it is a ValueError. Your own
     layer, where it is the first, is given x as it is; and where parameters have several dtypes, x and they are promoted
@@ -95,7 +100,7 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
         """
         return loss_of(self._loss_for("a loss"), self.predict(x), t, sample_weight)
 
-    def accuracy(self, x: ArrayLike, t: ArrayLike) -> float:
+    def accuracy(self, x: ArrayLike, t: ArrayLike, batch_size: int | None = None) -> float:
         """The fraction of samples, but those that the loss ignores, whose largest score is the right class.
 
         Parameters
@@ -104,6 +109,8 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
             ``(N, ...)``, or one sample ``(D,)``.
         t : array_like
             ``(N,)`` labels, or ``(N, C)`` targets, of which the largest counts; one label or ``(C,)`` for one sample.
+        batch_size : int, optional
+            So many samples are predicted at a time; by default as `predict` has it.
 
         Returns
         -------
@@ -115,7 +122,7 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
         TypeError, ValueError
             As `softmax_cross_entropy` for labels and targets that do not fit the scores.
         """
-        return accuracy_of(self.loss_layer, self.predict(x), t)
+        return accuracy_of(self.loss_layer, self.predict(x) if batch_size is None else self.predict(x, batch_size), t)
 
     def gradient(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, list[Array]]:
         """The loss in training, and its gradient with respect to each of `params`, by backpropagation.
@@ -163,6 +170,45 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
             loss, grads = self.gradient(x, t, sample_weight)
             optimizer.update(self.params, grads)
         return loss  # type: ignore[no-any-return]
+
+    def summary(self, input_shape: Sequence[int] | None = None) -> Summary:
+        """What each layer gives, holds and costs for one sample: a table, once all shapes are seen to fit.
+
+        Parameters
+        ----------
+        input_shape : sequence of int, optional
+            The shape of one sample, without the batch, as ``(1, 28, 28)``; by default ``(D,)``, as many numbers as the
+            first layer with parameters takes. One that takes images has to be told.
+
+        Returns
+        -------
+        Summary
+            Which is shown and printed as a table. Its ``layers`` have ``output_shape``, ``parameters`` and ``flops``
+            each. FLOPs are those of a prediction: of a product each multiplication and each addition, of an activation
+            one for each number. What goes out of a layer of your own is not known, nor what it costs, and is ``?``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `input_shape` is no sequence of sizes, or a layer's parameters do not fit what comes in: the message has
+            the layer's place, and both shapes.
+
+        Examples
+        --------
+        >>> import fastlayers as fl
+        >>> affine = fl.initializers.affine
+        >>> net = fl.Sequential([fl.Affine(*affine(784, 50)), fl.Relu(), fl.Affine(*affine(50, 10))])
+        >>> net.summary((1, 28, 28))
+           layer    output       parameters   FLOPs
+        -------------------------------------------
+           (input)  (1, 28, 28)
+        0  Affine   (50,)            39,250  78,400
+        1  Relu     (50,)                 0      50
+        2  Affine   (10,)               510   1,000
+        -------------------------------------------
+           all                       39,760  79,450
+        """
+        return summary_of(self, input_shape)
 
     @property
     def compiled(self) -> Compiled:

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from ._core.arguments import check_ndarray
 from ._core.types import Array
-from .layers._declaration import check_declared, grads_of, named_params
+from .layers._declaration import check_declared, copy_buffers, grads_of, named_params, put_buffers
+from .layers._stack import leaves
 
 __all__ = ["check_gradients", "numerical_gradient"]
 
@@ -106,7 +107,8 @@ def check_gradients(
     Notes
     -----
     The output is made a scalar by a random weighting, ``sum(forward(x) * dout)``, whose gradient is
-    ``backward(dout)``: a wrong entry anywhere shows. Kinks are no place to check: at ReLU's 0 there is
+    ``backward(dout)``: a wrong entry anywhere shows. All passes are those of training, and what they change of buffers,
+    such as running means, is put back. Kinks are no place to check: at ReLU's 0 there is
     no gradient. Saitoh, *Deep Learning from Scratch*, section 5.7.3.
 
     Examples
@@ -115,7 +117,14 @@ def check_gradients(
     >>> check_gradients(fl.Sigmoid(), np.linspace(-2.0, 2.0, 5)) < 1e-6
     True
     """
-    rng = np.random.default_rng(0) if rng is None else rng
+    buffers = copy_buffers(part for _, part in leaves([layer]))
+    try:
+        return _largest_difference(layer, inputs, np.random.default_rng(0) if rng is None else rng, tolerance)
+    finally:
+        put_buffers(buffers)
+
+
+def _largest_difference(layer: Any, inputs: tuple[ArrayLike, ...], rng: np.random.Generator, tolerance: float) -> float:
     arrays = [np.array(value) for value in inputs]
     output = layer.forward(*arrays)
     is_loss = type(output) is float and len(arrays) == 2

@@ -1,6 +1,7 @@
 """Prediction: forward without a trace."""
 
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -136,3 +137,53 @@ def test_threads_share_a_network(implementation):
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+# In pieces
+
+
+class Counting(fl.Relu):
+    """A layer of one's own that tells how many samples it is given at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def predict(self, x):
+        self.seen.append(len(x))
+        return super().predict(x)
+
+
+def test_predict_in_pieces_of_the_users(implementation):
+    layer = Counting()
+    net = fl.Sequential([affine(4, 3), layer], fl.SoftmaxWithLoss())
+    x = RNG.standard_normal((10, 4))
+    expected = net.predict(x)
+    np.testing.assert_allclose(net.predict(x, batch_size=4), expected, rtol=1e-12)
+    assert net.accuracy(x, expected.argmax(axis=1), batch_size=7) == 1
+    assert layer.seen == [10, 4, 4, 2, 7, 3]
+    np.testing.assert_allclose(net.predict(x.tolist(), 10), expected, rtol=1e-12)
+    for wrong, error in ((0, ValueError), (2.0, TypeError), (True, TypeError)):
+        with pytest.raises(error, match="batch_size must be"):
+            net.predict(x, wrong)
+
+
+def test_layers_of_ones_own_see_all_samples(implementation):
+    layer = Counting()
+    fl.Sequential([affine(4, 3), layer]).predict(RNG.standard_normal((3000, 4)))
+    assert layer.seen == [3000]
+
+
+def test_many_samples_take_little_memory(implementation):
+    """Of 64 MB between two layers no more than a piece is there at a time."""
+    net = fl.Sequential([affine(1, 200), fl.Relu(), affine(200, 1)])
+    x = np.linspace(-1, 1, 40_000)[:, np.newaxis]
+    tracemalloc.start()
+    try:
+        y = net.predict(x)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert y.shape == (40_000, 1)
+    assert most < 16 << 20
+    np.testing.assert_allclose(y[-5:], net.predict(x[-5:]), rtol=1e-12)

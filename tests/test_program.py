@@ -57,6 +57,9 @@ def random_case(seed):
         ]
     )
     net = network(rng, sizes, activations, dtype, loss, bias=bool(rng.integers(4)))
+    for i in range(len(net.layers), 0, -1):
+        if type(net.layers[i - 1]) is fl.Affine and rng.integers(4) == 0:  # a layer that runs by its methods
+            net.layers.insert(i, fl.BatchNormalization(*rng.random((2, net.layers[i - 1].W.shape[1])).astype(dtype)))
     rows = int(rng.choice([1, 2, 7, 16, 33, 100]))
     x = rng.standard_normal((rows, sizes[0])).astype(rng.choice([dtype, dtype, np.float64, np.float16]))
     if isinstance(loss, fl.SoftmaxWithLoss):
@@ -75,7 +78,8 @@ def outcomes(net, x, t, weights, make_optimizer):
     y = net.forward(x)
     dx = net.backward(np.ones_like(y))
     assert net.backward(y, need_dx=False) is None
-    found += [loss, *grads, *net.params, y, dx, net.predict(x), net.predict(x[0]), net.loss(x, t), optimizer.t]
+    sample = x[:1] if any(isinstance(layer, fl.BatchNormalization) for layer in net.layers) else x[0]
+    found += [loss, *grads, *net.params, y, dx, net.predict(x), net.predict(sample), net.loss(x, t), optimizer.t]
     for layer in [*net.layers, net.loss_layer]:
         found += [value for name, value in sorted(vars(layer).items()) if not name.startswith("_") and name != "rng"]
     found += [state[key] for name in ("v", "m", "h") for state in [getattr(optimizer, name, {})] for key in state]

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from .memory import Recycler
 
 Array = NDArray[Any]
+# Of one sample, without the batch; a size that is None is not known, and of None nothing is.
+Shape = tuple[int | None, ...] | None
 # What has a formula computed: by the kernel of its name, or by the formula itself.
 Run = Callable[..., Any]
 OneOut = Array | tuple[Array | None] | None

@@ -20,7 +20,7 @@ cdef void rooted_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcep
     one_state_task(of, start, stop, rooted_loop, rooted_loop)
 
 
-def adagrad_update(params, grads, h, lr, weight_decay=0.0, clip_norm=None):
+def adagrad_update(params, grads, h, lr, weight_decay=0.0, clip_norm=None, /):
     """Update lists of plain parameters and sums of squares in place; None when done."""
     cdef Rule rule
     cdef tuple held_h = held(h)
@@ -30,7 +30,7 @@ def adagrad_update(params, grads, h, lr, weight_decay=0.0, clip_norm=None):
     return update(&rule, held(params), held(grads), held_h, None)
 
 
-def rmsprop_update(params, grads, h, lr, decay_rate, weight_decay=0.0, clip_norm=None):
+def rmsprop_update(params, grads, h, lr, decay_rate, weight_decay=0.0, clip_norm=None, /):
     """Update lists of plain parameters and means of squares in place; None when done."""
     cdef Rule rule
     cdef tuple held_h = held(h)

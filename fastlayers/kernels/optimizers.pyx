@@ -185,7 +185,7 @@ cdef inline bint is_fraction(object factor) noexcept:
     return isinstance(factor, float) and 0 <= <double> factor < 1
 
 
-def sgd_update(params, grads, lr, weight_decay=0.0, clip_norm=None):
+def sgd_update(params, grads, lr, weight_decay=0.0, clip_norm=None, /):
     """Update a list of plain parameters in place; None when done."""
     cdef Rule rule
     if not begin_rule(&rule, sgd_task, 1, lr, weight_decay, clip_norm):
@@ -193,7 +193,7 @@ def sgd_update(params, grads, lr, weight_decay=0.0, clip_norm=None):
     return update(&rule, held(params), held(grads), None, None)
 
 
-def momentum_update(params, grads, v, lr, momentum, nesterov=False, weight_decay=0.0, clip_norm=None):
+def momentum_update(params, grads, v, lr, momentum, nesterov=False, weight_decay=0.0, clip_norm=None, /):
     """Update lists of plain parameters and velocities in place; None when done."""
     cdef Rule rule
     cdef tuple held_v = held(v)
@@ -205,7 +205,7 @@ def momentum_update(params, grads, v, lr, momentum, nesterov=False, weight_decay
     return update(&rule, held(params), held(grads), held_v, None)
 
 
-def adam_update(params, grads, m, v, lr, beta1, beta2, eps, t, weight_decay=0.0, clip_norm=None, decoupled=False):
+def adam_update(params, grads, m, v, lr, beta1, beta2, eps, t, weight_decay=0.0, clip_norm=None, decoupled=False, /):
     """Update lists of plain parameters and moments in place; None when done."""
     cdef Rule rule
     cdef double step, left_1, left_2

@@ -48,7 +48,7 @@ cdef void rows_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept 
         memcpy(work.out.data + i * work.nbytes, row_at(work, i), work.nbytes)
 
 
-def take_rows(a, order, out):
+def take_rows(a, order, out, /):
     """``a[order]`` into `out`, of a plain array of numbers and the places of rows, from 0; NotImplemented of others."""
     cdef int typenum
     cdef Py_ssize_t i

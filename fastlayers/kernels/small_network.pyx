@@ -38,11 +38,11 @@ cdef object predict_small(const SmallLayer *layers, Py_ssize_t n, object x, Recy
     cdef AffineWork[MOST_SMALL] works
     cdef bint[MOST_SMALL] by_row
     cdef Product product
-    cdef bint is_row, fuses
+    cdef bint is_row, fuses, fits
     cdef MapWork map
     cdef Call called
     cdef Py_ssize_t i, rows, width, size, most = 0, work = 0
-    cdef int typenum = floating_type(x), ndim
+    cdef int typenum = -1, own, ndim
     cdef npy_intp[2] shape
     cdef AffineWork *affine
     cdef char *stretches[2]
@@ -52,19 +52,27 @@ cdef object predict_small(const SmallLayer *layers, Py_ssize_t n, object x, Recy
     cdef object W, b, y
     cdef bytes scratch
     cdef list _pinned
-    if typenum < 0 or not 0 < n <= MOST_SMALL:
+    if not PyArray_CheckExact(x) or not 0 < n <= MOST_SMALL:
         return None
-    ndim = PyArray_NDIM(<ndarray> x)
+    own, ndim = PyArray_TYPE(<ndarray> x), PyArray_NDIM(<ndarray> x)
     if not 1 <= ndim <= 2:
         return None
+    for i in range(n):  # a network has the type of its parameters, which all are held to below
+        if layers[i].place == AN_AFFINE:
+            typenum = floating_type(<object> layers[i].W)
+            break
+    else:
+        typenum = floating_type(x)
     begin(&called)
-    if take(&called, &map.x, x, typenum, NPY_ARRAY_C_CONTIGUOUS) == 0:
+    if typenum < 0 or not is_real_type(own) or take(&called, &map.x, x, own, NPY_ARRAY_C_CONTIGUOUS) == 0:
         return None
     source = map.x.data
     rows, width = PyArray_DIM(<ndarray> x, 0) if ndim == 2 else 1, PyArray_DIM(<ndarray> x, ndim - 1)
-    size = PyArray_ITEMSIZE(<ndarray> x)
+    size = sizeof(double) if typenum == NPY_DOUBLE else sizeof(float)
     if map.x.size == 0:
         return None
+    if own != typenum:
+        most = width
     for i in range(n):
         if layers[i].place == AN_AFFINE:
             W, b = <object> layers[i].W, <object> layers[i].b
@@ -98,6 +106,14 @@ cdef object predict_small(const SmallLayer *layers, Py_ssize_t n, object x, Recy
     else:
         scratch = new_scratch(2 * MOST_BYTES)
         stretches[0], stretches[1] = scratch_of(scratch), scratch_of(scratch) + MOST_BYTES
+    if own != typenum:
+        if typenum == NPY_FLOAT:
+            fits = convert(source, own, <float *> stretches[1], 0, map.x.size)
+        else:
+            fits = convert(source, own, <double *> stretches[1], 0, map.x.size)
+        if not fits:
+            return None  # what is beyond the type has an error of its own
+        source = stretches[1]
     width = map.x.size // rows
     map.typenum, map.option = typenum, 0
     i = 0

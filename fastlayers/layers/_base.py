@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from .._core.described import Described
 from .._core.options import Option
-from .._core.types import Array
+from .._core.types import Array, Shape
 
 # The layers' classes of this package, and none that a user derives from one.
 OWN: set[type] = set()
@@ -132,25 +133,40 @@ class LayerBase(Declared):
         names = [name for name in self.param_names if getattr(self, name) is not None]
         self._handed_out = dict(zip(names, arrays, strict=True))
 
-    def _check_params(self, width: int | None) -> int | None:
-        """Check the shapes of the parameters against each other and against what comes in.
+    @property
+    def _sample_size(self) -> int | None:
+        """How many numbers the parameters take a sample to have, where they take no other."""
+        return None
+
+    def _output_shape(self, shape: Shape) -> Shape:
+        """What goes out for a sample, once the parameters are seen to fit each other and what comes in.
 
         Parameters
         ----------
-        width : int or None
-            The numbers of a sample that comes in; None if nothing is known of it.
+        shape : tuple of (int or None) or None
+            Of the sample that comes in, without the batch, as far as it is known.
 
         Returns
         -------
-        int or None
-            The numbers of a sample that goes out.
+        tuple of (int or None) or None
 
         Raises
         ------
         ValueError
-            If they do not fit.
+            If they do not fit; the message goes on from the layer's name.
         """
-        return width
+        return shape
+
+    def _flops(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
+        """The floating-point operations of a prediction of one sample: one for each number, where it is of each."""
+        return math.prod(outputs)
+
+
+def size_of(shape: Shape) -> int | None:
+    """How many numbers a sample of this shape has; None where that is not known."""
+    if shape is None or None in shape:
+        return None
+    return math.prod(size for size in shape if size is not None)
 
 
 def no_forward(layer: object) -> RuntimeError:

@@ -20,6 +20,7 @@ from ..functional.cast import cast_like
 from ._base import OWN, Declared
 from ._declaration import check_declared, grads_of, has_params, named_params, param_names, params_of
 from ._program import NOT_MADE, Declining, program_of
+from ._shapes import in_pieces, piece_of
 
 __all__ = ["OWN", "Stack", "as_input", "leaves", "prediction"]
 
@@ -83,19 +84,44 @@ class Stack(Declared):
             return y  # type: ignore[no-any-return]
         y = as_input(self.layers, x)
         for layer in self.layers:
-            y = layer.forward(y)
+            y = layer.forward(y) if type(layer) in OWN else _forward(layer, y, is_training=True)
         return y  # type: ignore[no-any-return]  # a user's layer may give anything
 
-    def predict(self, x: ArrayLike) -> Array:
-        """The last layer's output, where nothing is to be learned: no layer of the package keeps anything."""
-        y: Any = self._program.predict(backend.kernels, self.layers, x)
-        if y is NotImplemented:
-            y = self._in_new_program("predict", x)
+    def predict(self, x: ArrayLike, batch_size: int | None = None) -> Array:
+        """The last layer's output, where nothing is to be learned: no layer of the package keeps anything.
+
+        Parameters
+        ----------
+        x : array_like
+            ``(N, ...)``, or one sample ``(D,)``.
+        batch_size : int, optional
+            So many samples at a time pass through the layers. By default all at once, if a layer is your own; else as
+            many as keep what lies between the layers small, and at most 1,024.
+
+        Returns
+        -------
+        ndarray
+            ``(N, ...)``, or ``(M,)`` for one sample.
+        """
+        y: Any = None
+        if batch_size is None:
+            y = self._program.predict(backend.kernels, self.layers, x)
+            if type(y) is np.ndarray:
+                return y
+            if y is NotImplemented:
+                y = self._in_new_program("predict", x)
+        if y is None or y is NotImplemented:
+            y = in_pieces(self._predict_whole, x, piece_of(leaves(self.layers), x, batch_size))
+        return y if type(y) is np.ndarray else np.asarray(y)
+
+    def _predict_whole(self, x: ArrayLike) -> Any:
+        """What `predict` gives, of all samples at once."""
+        y: Any = self._program.predict(backend.kernels, self.layers, x, True)
         if y is NotImplemented:
             y = as_input(self.layers, x)
             for layer in self.layers:
                 y = layer.predict(y) if type(layer) in OWN else prediction(layer, y)
-        return y if type(y) is np.ndarray else np.asarray(y)
+        return y
 
     def _in_new_program(self, method: str, *args: Any) -> Any:
         """What a program that is made now gives; NotImplemented where there is none."""
@@ -144,11 +170,10 @@ class Stack(Declared):
         for layer in layers[:first:-1]:
             dout = layer.backward(dout)
         layer = layers[first]
-        backward = layer.backward
-        if layer._can_leave_out_dx if type(layer) in OWN else _takes_need_dx(getattr(backward, "__func__", backward)):
-            backward(dout, need_dx=False)
+        if layer._can_leave_out_dx if type(layer) in OWN else _takes("need_dx", layer.backward):
+            layer.backward(dout, need_dx=False)
         else:
-            backward(dout)
+            layer.backward(dout)
         if self._kept:
             for kept in self._kept:
                 _keep(*kept)
@@ -252,13 +277,17 @@ def _keep(layer: Any, name: str, kept: Array) -> None:
         setattr(layer, f"d{name}", kept)
 
 
+def _takes(name: str, method: Callable[..., Any]) -> bool:
+    """Whether a method of a user's layer takes what some of the package's do: ``need_dx``, ``train_flg``."""
+    return name in _parameters_of(getattr(method, "__func__", method))
+
+
 @functools.cache
-def _takes_need_dx(backward: Callable[..., Any]) -> bool:
-    """Whether the ``backward`` of a user's layer takes ``need_dx``, as `Affine`'s does."""
+def _parameters_of(function: Callable[..., Any]) -> frozenset[str]:
     try:
-        return "need_dx" in inspect.signature(backward).parameters
+        return frozenset(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # a compiled method may have no signature to look at
-        return False
+        return frozenset()
 
 
 # The input
@@ -300,8 +329,13 @@ def prediction(layer: Any, x: Any) -> Any:
             if "predict" in names:
                 break
             if "forward" in names:
-                return layer.forward(x)
+                return _forward(layer, x, is_training=False)
         else:  # it stands in for another object, by `__getattr__`
             if not hasattr(layer, "predict"):
-                return layer.forward(x)
+                return _forward(layer, x, is_training=False)
     return layer.predict(x)
+
+
+def _forward(layer: Any, x: Any, *, is_training: bool) -> Any:
+    """A user's layer is told its mode where its ``forward`` takes ``train_flg``, as those of volume 1 do."""
+    return layer.forward(x, train_flg=is_training) if _takes("train_flg", layer.forward) else layer.forward(x)

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 
 from .._core.described import shown
 from .._core.memory import recycler
-from .._core.types import Array
+from .._core.types import Array, Shape
 from ..functional.affine import affine_backward, affine_forward
-from ._base import LayerBase, no_forward
+from ._base import LayerBase, no_forward, size_of
 
 
 class Affine(LayerBase):
@@ -125,14 +125,24 @@ class Affine(LayerBase):
             self.dW, self.db = dW, None if self.b is None else db
         return dx if dx is None or len(self._x_shape) < 3 else dx.reshape(self._x_shape)
 
-    def _check_params(self, width: int | None) -> int | None:
-        """The number of outputs M; ValueError unless W is ``(D, M)`` and b ``(M,)``, for samples of D numbers."""
+    @property
+    def _sample_size(self) -> int:
+        return len(self.W)
+
+    def _output_shape(self, shape: Shape) -> Shape:
+        """``(M,)``; ValueError unless W is ``(D, M)`` and b ``(M,)``, for samples of D numbers."""
         shapes = [param.shape for param in self.params]
         W, biases = shapes[0], shapes[1:]
+        width = size_of(shape)
         if len(W) != 2 or any(b != W[1:] for b in biases) or width not in (None, W[0]):
             expected = f"expected W ({'D' if width is None else width}, M) and b (M,)"
-            raise ValueError(f"has parameters of shapes {shapes}; {expected}")
-        return int(W[1])
+            sample = "" if width is None else f" for a sample of shape {shape}"
+            raise ValueError(f"has parameters of shapes {shapes}; {expected}{sample}")
+        return (int(W[1]),)
+
+    def _flops(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
+        """A multiplication and an addition for each weight; the first product of a sum is added to the bias, if any."""
+        return 2 * self.W.size - (0 if self.b is not None else self.W.shape[1])
 
     def _write_gradients_into(self, arrays: Sequence[Array]) -> None:
         """As `put_gradients_in`."""

@@ -13,8 +13,8 @@ from numpy.typing import DTypeLike
 from .._core.types import Array
 from ..layers import ACTIVATIONS as LAYERS
 from ..layers import Affine, Dropout
+from ..layers._shapes import in_pieces
 from ..network import Sequential
-from ..training.evaluation import in_pieces
 
 __all__ = ["ACTIVATIONS", "affine_layers", "build", "copied", "outputs_of", "pack", "pack_gradients", "take_over"]
 
@@ -141,5 +141,5 @@ def _parts(layers: Sequence[Any], weights: Array, biases: Array) -> Iterator[tup
 def outputs_of(network: Sequential, X: Any) -> Array:
     """The network's outputs ``(N, outputs)`` of any number of samples; a sparse X is filled up piece by piece."""
     if type(X) is np.ndarray:
-        return in_pieces(network.predict, X)
+        return network.predict(X)
     return in_pieces(lambda rows: network.predict(X[rows].toarray(order="C")), np.arange(X.shape[0]))

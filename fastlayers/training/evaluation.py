@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import mul
 from typing import Any
 
@@ -12,18 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._core import arguments, targets
 from .._core.types import Array
 from ..layers import SoftmaxWithLoss
-
-# So many samples at a time: the activations of all of a large data set may not fit in memory, and those of few stay in
-# the cache. Of 128 to 10,000 this was the fastest, or within a percent of it, for all networks from 64-32-10 to
-# 784-512-512-10.
-PIECE = 1024
-
-
-def in_pieces(predict: Callable[[Array], Array], x: Array) -> Array:
-    """``predict(x)`` of whatever number of samples."""
-    if len(x) <= PIECE:
-        return predict(x)
-    return np.concatenate([predict(x[i : i + PIECE]) for i in range(0, len(x), PIECE)])
+from ..layers._shapes import in_pieces
 
 
 def loss_of(loss_layer: Any, scores: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> float:

@@ -18,6 +18,7 @@ import numpy as np
 
 from .._core.types import Array
 from ..layers._declaration import copy_buffers, put_buffers
+from ..layers._shapes import in_pieces
 from ..layers._stack import leaves
 from . import evaluation, finiteness
 from .arguments import Samples
@@ -187,7 +188,7 @@ class Guard:
             return [], 0
         network, bad, counted = self._network, [], 0
         with np.errstate(all="ignore"):
-            scores = evaluation.in_pieces(network.predict, samples.x)
+            scores = in_pieces(network.predict, samples.x)
             for i, row in enumerate(rows.tolist()):
                 if counts is not None and not np.any(counts[row]):
                     continue  # the mean of nothing is nan

@@ -18,6 +18,7 @@ from numpy cimport (
     NPY_FLOAT16,
     NPY_INT,
     NPY_INT64,
+    NPY_INTP,
     NPY_LONG,
     NPY_LONGLONG,
     NPY_SHORT,

@@ -202,7 +202,7 @@ cdef tuple promoted(object a, object b, object c):
     return None if a is None or b is None or (operand is None) != (c is None) else (a, b, operand)
 
 
-def cast_like(x, like):
+def cast_like(x, like, /):
     """A plain x in the type of `like`, float32 or float64; x itself where it is of that type."""
     cdef int typenum = floating_type(like)
     cdef object result
@@ -212,7 +212,7 @@ def cast_like(x, like):
     return NotImplemented if result is None else result
 
 
-def as_input(layers, x, own):
+def as_input(layers, x, own, /):
     """A plain x in the dtype of the parameters of `layers`, each of which must be of one of the classes `own`.
 
     x itself where the first parameter has its type already, and where there are none or parameters of several types.

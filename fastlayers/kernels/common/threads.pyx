@@ -69,6 +69,6 @@ cdef int run(Task task, const void *work, const Call *call, Py_ssize_t n, Py_ssi
     return 0
 
 
-def set_num_threads(int n):
+def set_num_threads(int n, /):
     """How many threads a job may use, this one included."""
     fl_write(&num_threads, n)

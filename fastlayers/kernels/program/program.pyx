@@ -9,6 +9,10 @@ Parameters are read once a call, and this call holds each while it uses it. What
 for itself, so that one which was reshaped or made read-only since is what it would be without a program.
 """
 
+cdef enum:
+    FEW_IMAGES = 8
+    MANY_SAMPLES = 1024
+
 
 @cython.final
 cdef class Program:
@@ -51,23 +55,21 @@ cdef class Program:
         self.distinct = len({id(step.layer) for step in self.steps}) == len(self.steps)
         self.small = small_network_of(kernels, self.steps, self.places)
 
-    def predict(self, kernels, layers, x):
-        """What the layers make of x, with nothing kept."""
+    def predict(self, kernels, layers, x, whole=False):
+        """What the layers make of x, with nothing kept; None, unless `whole`, for so much that pieces are better."""
         cdef Held held
         cdef Py_ssize_t i, at = 0
         cdef Step step
-        cdef object y, given
+        cdef object y
         try:
             if not self.hold(&held, kernels, layers):
                 return NotImplemented
             y = predict_small(self.small, self.places, &held, x, self.results)
             if y is not None:
                 return y
-            given, x = x, self.prepared(&held, layers, x)
-            if x is not given:
-                y = predict_small(self.small, self.places, &held, x, self.results)
-                if y is not None:
-                    return y
+            if not whole and is_much(x):
+                return None
+            x = self.prepared(&held, layers, x)
             for i in range(held.steps):
                 step = <Step> self.steps[i]
                 x = step.go_predict(<object> held.attributes[i], x, &held.param[at])
@@ -213,3 +215,11 @@ cdef class Program:
                 return None
         optimizer.update(list(params), list(grads))
         return None
+
+
+cdef inline bint is_much(object x) noexcept:
+    """Whether x is of so many samples, or of images, that what lies between the layers may not stay in a cache."""
+    return PyArray_CheckExact(x) and (
+        PyArray_NDIM(<ndarray> x) > 2 and PyArray_DIM(<ndarray> x, 0) > FEW_IMAGES
+        or PyArray_NDIM(<ndarray> x) == 2 and PyArray_DIM(<ndarray> x, 0) > MANY_SAMPLES
+    )

@@ -33,7 +33,7 @@ cdef class Step:
     cdef type kind
     cdef unsigned int version
     cdef Py_ssize_t attributes  # how many it has: one that it did not have would be one more
-    cdef bint reshapes  # whether it has these attributes: else they need not be asked for
+    cdef bint reshapes  # whether it had these attributes: else they need not be asked for
     cdef bint hands_out
     cdef Kept kept
     cdef object forward
@@ -101,10 +101,14 @@ cdef class Step:
     cdef object go_forward(self, object own, object x, PyObject **params, PyObject **kept):
         """y of x; what backward needs is kept, in `kept` too. Its parameters are where `params` points to."""
         cdef Arguments arguments
-        cdef object result, y
+        cdef object result, y, given = x
+        cdef object shape = ()
         cdef list _held
-        if self.kept == OF_ITS_OWN or not PyArray_CheckExact(x) or PyArray_NDIM(<ndarray> x) > 2:
+        if self.kept == OF_ITS_OWN or not PyArray_CheckExact(x):
             return self.layer.forward(x)
+        if self.kept == AFFINE and PyArray_NDIM(<ndarray> x) > 2:
+            shape = x.shape
+            x = x.reshape(shape[0], (<ndarray> x).size // max(PyArray_DIM(<ndarray> x, 0), 1))
         arguments.count = 0
         give(&arguments, x)
         if self.kept == AFFINE:
@@ -115,7 +119,7 @@ cdef class Step:
         give(&arguments, self.memory)
         result = y = call(self.forward, &arguments)
         if result is NotImplemented:
-            return self.layer.forward(x)
+            return self.layer.forward(given)
         if self.kept == MASK:
             y, result = part(result, 0), part(result, 1)
             put(own, "mask", result)
@@ -124,8 +128,8 @@ cdef class Step:
         else:
             result = x
             put(own, "x", x)
-            if self.kept == AFFINE and self.reshapes:
-                put(own, "_x_shape", ())
+            if self.kept == AFFINE and (self.reshapes or x is not given):
+                put(own, "_x_shape", shape)
         hold_on(kept, result)
         return y
 
@@ -134,7 +138,7 @@ cdef class Step:
     ):
         """dx of dout, or None; its gradients are set, and are where `grads` points to."""
         cdef Arguments arguments
-        cdef object result, of_forward, dW, db
+        cdef object result, of_forward, dx, dW, db
         cdef list _held
         if self.kept == OF_ITS_OWN or not PyArray_CheckExact(dout):
             return self.by_method(dout, need_dx)
@@ -142,7 +146,7 @@ cdef class Step:
             of_forward = <object> kept[0]
         else:
             of_forward = get(own, "mask" if self.kept == MASK else "out" if self.kept == OUTPUT else "x")
-            if of_forward is None or self.kept == AFFINE and self.reshapes and get(own, "_x_shape"):
+            if of_forward is None or self.kept == AFFINE and get(own, "_x_shape"):
                 return self.by_method(dout, need_dx)
         arguments.count = 0
         give(&arguments, dout)
@@ -166,7 +170,10 @@ cdef class Step:
         put(own, "db", db)
         hold_on(&grads[0], dW)
         hold_on(&grads[1], db)
-        return part(result, 0)
+        dx = part(result, 0)
+        if dx is not None and (self.reshapes or PyDict_GET_SIZE(own) != self.attributes) and get(own, "_x_shape"):
+            return dx.reshape(get(own, "_x_shape"))
+        return dx
 
     cdef object by_method(self, object dout, bint need_dx):
         if need_dx or not self.layer._can_leave_out_dx:
