@@ -219,7 +219,7 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(3,), (2, 2), (), (-1, -2), (1, 0)], ids=str)
 def test_a_shape_that_does_not_fit(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"input_shape \(.*\) does not fit: .* takes 2 numbers"):
+    with pytest.raises(ValueError, match=r"input_shape .*(does not fit: layer 0 has parameters|must have sizes)"):
         tiny().to_onnx(tmp_path / "m", input_shape=shape)
 
 

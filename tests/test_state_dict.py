@@ -170,7 +170,7 @@ WRONG: dict[str, tuple[dict[Any, Any], type[Exception], str]] = {
     "none": ({}, ValueError, "of 0 modules"),
     "no bias": (without("0.bias"), ValueError, "layer 0 comes with a bias, but 0.weight has none"),
     "a bias alone": (without("0.weight"), ValueError, "'0.bias' is there without the weight"),
-    "a normalization's": ({**TORCH, "1.running_mean": np.ones(2)}, ValueError, "'1.running_mean' is unknown"),
+    "statistics alone": ({**TORCH, "1.running_mean": np.ones(2)}, ValueError, "'1.running_mean' is there without"),
     "another end": ({**TORCH, "0.weights": np.ones(2)}, ValueError, "'0.weights' is unknown"),
     "a number for a key": ({**TORCH, 3: np.ones(2)}, ValueError, "key 3 is unknown"),
     "complex numbers": ({**TORCH, "2.bias": np.ones(1, complex)}, TypeError, "2.bias must hold real numbers"),

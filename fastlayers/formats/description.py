@@ -20,6 +20,7 @@ import numpy as np
 
 from .._core.files import open_regular
 from .._core.types import Array
+from ..layers._shapes import shapes_through
 from ..layers._stack import Stack, leaves
 from . import ModelFileError, kinds
 
@@ -104,7 +105,8 @@ def _describe_loss(loss: Any) -> dict[str, Any]:
 
 def _check_losses(stack: Sequence[Any], header: Mapping[str, Any], dtype: str) -> None:
     """ValueError where layers do not fit each other, or the class weights of a loss its network's outputs."""
-    outputs = kinds.check_shapes(leaves(stack))
+    shapes = shapes_through(leaves(stack))
+    outputs = shapes[-1][0] if shapes and shapes[-1] else None
     kinds.check_weight(header.get("loss_options", {}).get("weight"), outputs, dtype)
     for layer, described in zip(stack, header["layers"], strict=True):
         if isinstance(layer, Stack):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import reprlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -114,28 +114,6 @@ def dtype_of(arrays: Sequence[Array]) -> str:
     if len(dtypes) > 1 or dtypes[0] not in DTYPES:
         raise TypeError(f"the parameters must share one dtype of {', '.join(DTYPES)}, not {', '.join(dtypes)}")
     return dtypes[0]
-
-
-def check_shapes(layers: Iterable[tuple[str, Any]]) -> int | None:
-    """Check the parameters of layers, which come with their places, against each other and against what comes in.
-
-    Returns
-    -------
-    int or None
-        How many outputs there are for a sample; None where nothing is known of it.
-
-    Raises
-    ------
-    ValueError
-        If they do not fit.
-    """
-    width: int | None = None
-    for place, layer in layers:
-        try:
-            width = layer._check_params(width)
-        except ValueError as error:
-            raise ValueError(f"layer {place} {error}") from None
-    return width
 
 
 def check_weight(weight: list[float] | None, outputs: int | None, dtype: str) -> None:

@@ -160,7 +160,8 @@ class Portable:
         path : str or path-like
             The file's name, taken exactly as given.
         input_shape : sequence of int, optional
-            The shape of one sample, which the first affine layer flattens, as ``(1, 28, 28)``; by default ``(D,)``.
+            The shape of one sample, as ``(1, 28, 28)``; by default ``(D,)``. What begins with a `BatchNormalization` of
+            channels takes it as it is, and the first affine layer flattens it.
         probabilities : bool
             Give what the loss makes of the scores: softmax for `SoftmaxWithLoss`, sigmoid for `SigmoidWithLoss`;
             by default ``y`` is what `predict` gives. Softmax is computed in float64, which the runtime has to know,
@@ -174,7 +175,8 @@ class Portable:
             If a layer is not one of this package's, the loss makes no probabilities where they are asked for, or the
             dtype of the parameters is not one of float16, float32, float64 for all.
         ValueError
-            If the network has no parameters or more than 2 GiB of them, or their shapes or `input_shape` do not fit.
+            If the network has no parameters or more than 2 GiB of them, their shapes or `input_shape` do not fit, or a
+            `BatchNormalization` has no running statistics yet.
         OSError
             If the file cannot be written; a file that was there is as it was.
         """
@@ -188,28 +190,33 @@ class Portable:
         Returns
         -------
         dict of str to ndarray
-            ``"0.weight"``, that is W transposed, ``(M, D)``, and ``"0.bias"``, for the affine layer in place 0. With
-            ``torch.from_numpy`` of each, ``load_state_dict`` of a PyTorch module takes them.
+            ``"0.weight"``, that is W transposed, ``(M, D)``, and ``"0.bias"``, for the affine layer in place 0;
+            ``"1.weight"``, ``"1.bias"``, ``"1.running_mean"`` and ``"1.running_var"``, the running ones where there are
+            any, for the `BatchNormalization` in place 1. With ``torch.from_numpy`` of each, ``load_state_dict`` of a
+            PyTorch module takes them. Its ``BatchNorm1d`` or ``2d`` needs the same ``eps``, and as ``momentum`` 1 less
+            ours.
 
         Raises
         ------
         TypeError
-            If a layer that is no `Affine` has parameters.
+            If a layer of another kind has parameters.
         """
         from . import state_dict
 
         return state_dict.save(self.layers)
 
     def load_state_dict(self, arrays: Mapping[str, ArrayLike]) -> None:
-        """Copy the parameters of PyTorch's linear layers into this network's affine layers, in place.
+        """Copy the parameters of PyTorch's linear layers and batch normalizations into this network's, in place.
 
-        The modules go to the affine layers in the dict's order, whatever they are called. Those whose names differ
-        in numbers alone (``fc1``, ``fc2``, ``fc10``) go by these: a file may have sorted them by name.
+        The modules go to the layers with parameters in the dict's order, whatever they are called. Those whose names
+        differ in numbers alone (``fc1``, ``fc2``, ``fc10``) go by these: a file may have sorted them by name.
 
         Parameters
         ----------
         arrays : mapping of str to array_like
-            ``NAME.weight``, ``(M, D)``, and ``NAME.bias``, ``(M,)``: PyTorch's ``state_dict()``, as
+            ``NAME.weight``, ``(M, D)``, and ``NAME.bias``, ``(M,)``, of a batch normalization all ``(D,)``, with
+            ``NAME.running_mean`` and ``NAME.running_var``; ``NAME.num_batches_tracked`` is of no use here. They are
+            PyTorch's ``state_dict()``, as
             ``{name: tensor.numpy() for name, tensor in module.state_dict().items()}``, what
             ``safetensors.numpy.load_file`` reads, or what `state_dict` gave. Each is cast to its parameter's dtype.
 
@@ -219,7 +226,7 @@ class Portable:
             If a key is another, an array does not fit, modules or biases are more or fewer than the network has, or
             a parameter is read-only; the network is as it was.
         TypeError
-            If an array holds no real numbers, or its parameter cannot hold them; if a layer that is no `Affine` has
+            If an array holds no real numbers, or its parameter cannot hold them; if a layer of another kind has
             parameters.
 
         Examples

@@ -1,10 +1,10 @@
-"""Capture what PyTorch predicts and how it names and lays out its parameters into ``state_dict.npz``.
+"""Capture what PyTorch predicts and how it names and lays out its parameters, into ``state_dict*.npz``.
 
-Needs the package ``torch``; run it where the network should change::
+Needs the package ``torch``; run it where the networks should change::
 
     python tests/data/capture_state_dict.py
 
-The archive has the arrays of the ``state_dict`` in its order, then the input ``x`` and the prediction ``y``.
+Each archive has the arrays of the ``state_dict`` in its order, then the input ``x`` and the prediction ``y``.
 """
 
 from pathlib import Path
@@ -12,11 +12,33 @@ from pathlib import Path
 import numpy as np
 import torch
 
+
+def capture(name: str, module: torch.nn.Module, x: torch.Tensor) -> None:
+    with torch.no_grad():
+        module.eval()
+        arrays = {**module.state_dict(), "x": x, "y": module(x)}
+    np.savez(Path(__file__).with_name(name), **{name: array.numpy() for name, array in arrays.items()})
+
+
 torch.manual_seed(0)
-module = torch.nn.Sequential(
+rows = torch.nn.Sequential(
     torch.nn.Linear(5, 4), torch.nn.ReLU(), torch.nn.Linear(4, 3, bias=False), torch.nn.Sigmoid(), torch.nn.Linear(3, 2)
 )
-x = torch.randn(6, 5)
-with torch.no_grad():
-    arrays = {**module.state_dict(), "x": x, "y": module(x)}
-np.savez(Path(__file__).with_name("state_dict.npz"), **{name: array.numpy() for name, array in arrays.items()})
+capture("state_dict.npz", rows, torch.randn(6, 5))
+
+torch.manual_seed(1)
+images = torch.nn.Sequential(
+    torch.nn.Conv2d(2, 6, 3, stride=2, padding=1),
+    torch.nn.BatchNorm2d(6, eps=1e-3),
+    torch.nn.ReLU(),
+    torch.nn.MaxPool2d(3, stride=2, padding=1),
+    torch.nn.Conv2d(6, 4, (3, 2), groups=2, dilation=(1, 2), padding=(1, 1), bias=False),
+    torch.nn.AvgPool2d(2, stride=1, padding=1, count_include_pad=False),
+    torch.nn.Flatten(),
+    torch.nn.LazyLinear(5),
+    torch.nn.BatchNorm1d(5, eps=1e-3),
+    torch.nn.Linear(5, 3),
+)
+for _ in range(3):
+    images(torch.randn(8, 2, 11, 12) + 1)  # which its running statistics come from
+capture("state_dict_images.npz", images, torch.randn(4, 2, 11, 12))

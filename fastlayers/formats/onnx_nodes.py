@@ -1,0 +1,41 @@
+"""What the nodes of an ONNX graph are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._core.types import Array, Shape
+
+Steps = Sequence[tuple[str, str, Sequence[str]]]
+
+
+def steps(text: str) -> Steps:
+    """Of ``name = operator operands; ...``: a name, an operator, and what it takes, of each."""
+    parts = (step.split() for step in text.split(";"))
+    return [(name, operator, operands) for name, _, operator, *operands in parts]
+
+
+@dataclass(frozen=True)
+class Node:
+    """What a node is made of.
+
+    Parameters
+    ----------
+    place : str
+        The layer's, which begins the names of its node and arrays.
+    layer : Layer
+    own : mapping of str to ndarray
+        The layer's parameters.
+    dtype : str
+        Of all parameters.
+    shape : tuple of (int or None) or None
+        Of the sample that comes in.
+    """
+
+    place: str
+    layer: Any
+    own: Mapping[str, Array]
+    dtype: str
+    shape: Shape
