@@ -6,7 +6,7 @@ import gzip
 import math
 import os
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
@@ -22,6 +22,7 @@ __all__ = ["DataError", "Dataset", "Split", "load_digits", "load_idx", "load_idx
 _SPLIT_SEED = 20240229
 _TEST_FRACTION = 0.2
 _CHUNK = 1 << 20
+_DIGITS = (8, 8)  # pixels
 
 
 class DataError(ValueError):
@@ -38,10 +39,24 @@ class Split:
         ``(N, D)``, each row one image's pixels, from 0 to 1.
     t : ndarray of int64
         ``(N,)`` labels.
+    image_shape : tuple of int, optional
+        The height and width of an image, whose product is D; by default one row of D.
     """
 
     x: Array
     t: NDArray[np.int64]
+    image_shape: tuple[int, int] | None = None
+
+    def as_images(self) -> Split:
+        """The same, with x as ``(N, 1, H, W)``, as `Convolution` takes it.
+
+        Returns
+        -------
+        Split
+            Its x is a view.
+        """
+        height, width = self.image_shape or (1, self.x.shape[1])
+        return replace(self, x=self.x.reshape(len(self.x), 1, height, width))
 
 
 @dataclass(frozen=True)
@@ -63,12 +78,27 @@ class Dataset:
     @property
     def features(self) -> int:
         """Pixels per image."""
-        return int(self.train.x.shape[1])
+        return math.prod(self.train.x.shape[1:])
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """The height and width of an image."""
+        return self.train.image_shape or (1, self.features)
 
     @property
     def classes(self) -> int:
         """How many classes the labels number, from 0."""
         return 1 + int(max(self.train.t.max(), self.test.t.max()))
+
+    def as_images(self) -> Dataset:
+        """The same, with x as ``(N, 1, H, W)``, as `Convolution` takes it.
+
+        Returns
+        -------
+        Dataset
+            Its x are views.
+        """
+        return replace(self, train=self.train.as_images(), test=self.test.as_images())
 
 
 def load_digits(dtype: DTypeLike = np.float32) -> Dataset:
@@ -99,7 +129,7 @@ def load_digits(dtype: DTypeLike = np.float32) -> Dataset:
     order = np.random.default_rng(_SPLIT_SEED).permutation(len(x))
     n_test = round(_TEST_FRACTION * len(x))
     test, train = order[:n_test], order[n_test:]
-    return Dataset("digits", Split(x[train], t[train]), Split(x[test], t[test]))
+    return Dataset("digits", Split(x[train], t[train], _DIGITS), Split(x[test], t[test], _DIGITS))
 
 
 def load_idx(folder: str | os.PathLike[str], dtype: DTypeLike = np.float32) -> Dataset:
@@ -163,7 +193,7 @@ def load_idx_split(
         )
     x = images.reshape(len(images), -1).astype(dtype)
     x /= 255
-    return Split(x, labels.astype(np.int64))
+    return Split(x, labels.astype(np.int64), (images.shape[1], images.shape[2]))
 
 
 def read_idx(path: str | os.PathLike[str], ndim: int) -> NDArray[np.uint8]:

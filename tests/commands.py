@@ -45,9 +45,10 @@ def run(*args: str | Path, command: list[str] = COMMAND) -> subprocess.Completed
     )
 
 
-def succeed(*args: str | Path, command: list[str] = COMMAND) -> str:
+def succeed(*args: str | Path, command: list[str] = COMMAND, stderr: str | None = "") -> str:
+    """The standard output; what there is on standard error does not matter if it is None."""
     done = run(*args, command=command)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr if stderr is not None else stderr) == (0, stderr)
     return done.stdout
 
 

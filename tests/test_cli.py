@@ -217,7 +217,7 @@ def test_plotting_in_a_way_that_there_is_not(tmp_path: Path, monkeypatch: pytest
 def test_missing_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, args: list[str]) -> None:
     (tmp_path / f"{package}.py").write_text("raise ModuleNotFoundError('gone')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    installs = r"; get it with: pip install 'scikit-learn>=\S+' 'matplotlib>=\S+' 'tqdm>=\S+'\n"
+    installs = r"; get it with: pip install 'scikit-learn>=\S+' 'matplotlib>=\S+' 'pillow>=\S+' 'tqdm>=\S+'\n"
     assert re.search(installs, fail("train", *args))
 
 

@@ -69,6 +69,7 @@ def test_train(images: Path) -> None:
         "name": images.name, "features": 36, "classes": 3, "train_images": 120, "test_images": 60
     }  # fmt: skip
     assert trained["network"] == {
+        "kind": "affine",
         "sizes": [36, 8, 3], "activation": "relu", "dropout": 0.0, "dtype": "float32", "parameters": 36 * 8 + 8 + 27
     }  # fmt: skip
     assert trained["training"].items() >= {

@@ -13,6 +13,7 @@ from commands import COMMAND, on_terminal, succeed
 
 from fastlayers.command import cli
 from fastlayers.command.manual import AFTER, BEFORE, SUMMARIES
+from fastlayers.command.networks import KINDS
 from fastlayers.command.options import parser
 from fastlayers.command.terminal import Style
 
@@ -77,10 +78,17 @@ def test_every_option_tells_what_it_does_and_its_default(name: str) -> None:
 def test_the_defaults_are_true() -> None:
     """Those that are written out in the text."""
     args = TREE.parse_args(["train"])
-    assert (args.hidden, args.color, args.threads, args.idx) == ([50], "auto", None, None)
+    assert (args.hidden, args.optimizer, args.color, args.threads, args.idx) == (None, None, "auto", None, None)
+    assert {name: (kind.hidden, kind.optimizer) for name, kind in KINDS.items()} == {
+        "affine": ((50,), "sgd"),
+        "convnet": ((100,), "adam"),
+    }
     text = " ".join(help_of("train").split())
     rates = "0.5 for sgd, 0.1 for momentum, 0.1 for nesterov, 0.05 for adagrad, 0.002 for rmsprop, 0.005 for adam"
     assert rates in text
+    assert "of a convnet 0.1 for sgd, 0.02 for momentum" in text
+    assert "(50; of a convnet 100)" in text
+    assert "(sgd; of a convnet adam)" in text
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -80,7 +80,7 @@ def test_asked_for_without_tqdm() -> None:
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1] == (
         "ImportError: the progress bar needs tqdm, which does not import (gone); "
-        "get it with: pip install 'scikit-learn>=1.5' 'matplotlib>=3.8' 'tqdm>=4.60'"
+        "get it with: pip install 'scikit-learn>=1.5' 'matplotlib>=3.8' 'pillow>=10.1' 'tqdm>=4.60'"
     )
 
 

@@ -12,17 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
 from .. import datasets
 from .._core.backend import config, described, get_num_threads, set_num_threads, use_backend
 from .._core.files import check_writable
-from ..command import completion, documents, ranks, report, training
+from ..command import completion, documents, predicting, ranks, report, training
 from ..formats import ModelFileError
 from ..mpi import RankError
-from ..network import Sequential
-from ..training import finiteness
-from ..training.evaluation import classes_of
+from .networks import KINDS, Settings
 from .options import parser
 from .saver import Saver
 from .terminal import PLAIN, Style, colour_asked_for, tell
@@ -30,11 +26,7 @@ from .terminal import PLAIN, Style, colour_asked_for, tell
 _FAILED, _WRONG_USE, _INTERRUPTED, _BROKEN_PIPE = 1, 2, 130, 141
 
 
-class InputError(ValueError):
-    """Files that do not fit each other."""
-
-
-_OWN_ERRORS = InputError, datasets.DataError, ModelFileError, training.DivergedError, RankError
+_OWN_ERRORS = predicting.InputError, datasets.DataError, ModelFileError, training.DivergedError, RankError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,7 +90,7 @@ def _train(args: argparse.Namespace, style: Style) -> documents.Document:
     _prepare(args)
     backends = _backends(args.backend)
     settings = _settings(args)
-    data = _load(args.idx, settings.dtype)
+    data = _load(args.idx, settings)
     print(report.describe(data, settings, style), flush=True)
     runs = []
     saver = Saver(args.save)
@@ -124,33 +116,9 @@ def _train(args: argparse.Namespace, style: Style) -> documents.Document:
 
 
 def _predict(args: argparse.Namespace, style: Style) -> documents.Document:
-    network = Sequential.load(args.model)
-    weights = [layer.W for layer in network.layers if hasattr(layer, "W")]
-    dtype = weights[0].dtype.name
-    test = datasets.load_idx_split(args.idx, "t10k", dtype) if args.idx else datasets.load_digits(dtype).test
-    source = str(args.idx or "the bundled digits")
-    features, classes = weights[0].shape[0], weights[-1].shape[1]
-    if test.x.shape[1] != features:
-        hint = "" if args.idx else " (is it a network for other images? then give --idx DIR)"
-        raise InputError(
-            f"{args.model} takes images of {features} pixels, but those of {source} have {test.x.shape[1]}{hint}"
-        )
-    if test.t.max() >= classes:
-        raise InputError(
-            f"{args.model} knows the classes 0 to {classes - 1}, but {source} has the label {test.t.max()}"
-        )
-    found = finiteness.of_layers(network.layers)
-    if found is not None:
-        tell(Style.of(sys.stderr, args.color).warning(f"{args.model}: {found}"))
-    scores = training.scores_of(network, test.x)
-    if not np.isfinite(scores).any():
-        raise InputError(f"{args.model} gives no image of {source} a class: none of its scores is a finite number")
-    predicted = classes_of(scores)
-    accuracy, counts = float((predicted == test.t).mean()), report.confusion(test.t, predicted, classes)
-    print(f"accuracy {style.bold(f'{accuracy:.2%}')} on {len(test.t):,} test images of {source}\n")
-    print("rows: the true class; columns: the class predicted\n")
-    print(report.confusion_table(counts, test.t, style))
-    return documents.prediction(args.model, source, len(test.t), accuracy, counts)
+    if args.pictures:
+        return predicting.classify(args.model, args.pictures, args.invert, args.color, style)
+    return predicting.test(args.model, args.idx, args.color, style)
 
 
 def _bench(args: argparse.Namespace, style: Style) -> documents.Document:
@@ -194,7 +162,7 @@ def _prepare(args: argparse.Namespace) -> None:
         report.require_plotting()
     plot, save = (None if path is None else os.path.realpath(path) for path in (args.plot, args.save))
     if plot is not None and plot == save:
-        raise InputError(f"--plot and --save name the same file, {args.save}")
+        raise predicting.InputError(f"--plot and --save name the same file, {args.save}")
     for path in (args.plot, args.save):
         if path is not None:
             check_writable(path)
@@ -215,23 +183,28 @@ def _backends(choice: str) -> list[str]:
     return ["cython"] if choice == "cython" else ["reference", "cython"]
 
 
-def _settings(args: argparse.Namespace) -> training.Settings:
-    return training.Settings(
-        hidden=tuple(args.hidden),
+def _settings(args: argparse.Namespace) -> Settings:
+    kind = KINDS[args.network]
+    optimizer = args.optimizer or kind.optimizer
+    return Settings(
+        hidden=kind.hidden if args.hidden is None else tuple(args.hidden),
         activation=args.activation,
         epochs=args.epochs,
         batch_size=args.batch_size,
-        optimizer=args.optimizer,
-        lr=training.OPTIMIZERS[args.optimizer][1] if args.lr is None else args.lr,
+        optimizer=optimizer,
+        lr=kind.rates[optimizer] if args.lr is None else args.lr,
         dtype=args.dtype,
         seed=args.seed,
         dropout=args.dropout,
         weight_decay=args.weight_decay,
+        network=args.network,
     )
 
 
-def _load(folder: Path | None, dtype: str) -> datasets.Dataset:
-    return datasets.load_digits(dtype) if folder is None else datasets.load_idx(folder, dtype)
+def _load(folder: Path | None, settings: Settings) -> datasets.Dataset:
+    dtype = settings.dtype
+    data = datasets.load_digits(dtype) if folder is None else datasets.load_idx(folder, dtype)
+    return data if settings.network == "affine" else data.as_images()
 
 
 # Errors

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from .._core.backend import get_num_threads
 from ..datasets import Dataset
-from .training import Run, Settings, differences
+from .networks import Settings, parameters
+from .training import Run, differences
 
 Document = dict[str, Any]
 
@@ -34,11 +35,12 @@ def training(data: Dataset, settings: Settings, runs: Sequence[Run], processes: 
             "test_images": len(data.test.t),
         },
         "network": {
+            "kind": settings.network,
             "sizes": settings.sizes(data),
             "activation": settings.activation,
             "dropout": settings.dropout,
             "dtype": settings.dtype,
-            "parameters": settings.parameters(data),
+            "parameters": parameters(data, settings),
         },
         "training": {
             "epochs": settings.epochs,
@@ -66,6 +68,16 @@ def prediction(
         "accuracy": accuracy,
         "confusion": counts.tolist(),
     }
+
+
+def classification(model: str | os.PathLike[str], pictures: Sequence[Document]) -> Document:
+    """Describe the network and the pictures that it was asked about."""
+    return {"model": os.fspath(model), "pictures": [*pictures]}
+
+
+def classified(path: str | os.PathLike[str], probabilities: NDArray[np.float64]) -> Document:
+    """Describe what a network takes a picture for."""
+    return {"file": os.fspath(path), "class": int(probabilities.argmax()), "probabilities": probabilities.tolist()}
 
 
 def _run(run: Run) -> Document:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 SUMMARIES = {
     "train": "train a network on images, on one backend or on both",
-    "predict": "test a saved network, and show which classes it mixes up",
+    "predict": "test a saved network, or ask it about pictures",
     "bench": "time every kernel on both backends, size by size",
     "info": "show the backend, the instruction set, threads, and the BLAS",
     "completion": "print a script that teaches a shell the Tab key",
@@ -44,7 +44,8 @@ bring: each layer of fastlayers has a reference in plain NumPy beside a kernel
 compiled for this CPU, and the command runs either, or both.""",
     "train": """\
 A network of affine layers with an activation between them learns to tell
-images apart, with softmax and cross-entropy, in shuffled batches. After each
+images apart, with softmax and cross-entropy, in shuffled batches; a convnet
+has filters before them (--network convnet). After each
 epoch a line tells the mean loss of its steps and the accuracy on images that
 the network has not learned from; on a terminal, an accuracy in green is the
 best so far.
@@ -57,7 +58,12 @@ Let a network that 'fastlayers train --save' wrote classify the test images
 that it has not learned from, and print its accuracy and a table of the true
 classes (rows) against those predicted (columns). A parameter that is not
 finite is named on standard error; an image with a score that is nan is of no
-class, and where no score at all is a finite number the command fails.""",
+class, and where no score at all is a finite number the command fails.
+
+With --pictures, tell the class of each instead, with the probabilities of the
+three that the network takes it for. A picture is made grey, and one of another
+size is drawn out to, or averaged down to, that of the network's images. It
+needs Pillow: pip install pillow.""",
     "bench": """\
 Time each function, each optimizer's update and a few training steps, for
 float32 and float64, from ten numbers to 64 MB. Before a row is timed, both
@@ -94,7 +100,8 @@ see also:
 json:
   One object, at the end. Keys, with times in seconds:
   data        name, features, classes, train_images, test_images
-  network     sizes, activation, dropout, dtype, parameters
+  network     kind, sizes (of the affine layers), activation, dropout, dtype,
+              parameters
   training    epochs, batch_size, optimizer, lr, weight_decay, seed, threads,
               processes
   runs        one a backend: backend, steps, median_step, mean_step; and a
@@ -116,6 +123,8 @@ examples:
       two hidden layers; the loss and the accuracy are drawn over the epochs
   fastlayers train --activation tanh --dropout 0.2 --weight-decay 1e-4
       against learning the images by heart
+  fastlayers train --network convnet --idx DIR --epochs 10 --backend cython
+      a convolution of 30 filters and pooling before the affine layers
   fastlayers train --idx DIR --epochs 10 --lr 0.1 --save model.npz
       images in the MNIST format (also Fashion-MNIST, KMNIST) from a folder
   mpiexec -n 4 fastlayers train --mpi --idx DIR --batch-size 1024
@@ -134,10 +143,13 @@ json:
   images, accuracy  how many, and the fraction classified right
   confusion         a row for each true class: how often it was taken for each
                     class, where for any
+  Or, of pictures: model, and pictures, each with file, class, probabilities.
 
 examples:
   fastlayers predict digits.npz           a network trained on the digits
   fastlayers predict model.npz --idx DIR  one trained with --idx DIR
+  fastlayers predict model.npz --pictures scan.png --invert
+                                          what a digit is, written on paper
 
 {_COMMON}
 

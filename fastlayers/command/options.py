@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 
 from .._version import __version__
 from ..layers import ACTIVATIONS
-from . import training
 from .completion import SHELLS
 from .manual import AFTER, BEFORE, SUMMARIES
+from .networks import KINDS, OPTIMIZERS
 from .terminal import COLOURS, PLAIN, Style, fold
 
 Command = Callable[..., Any]
@@ -104,13 +104,20 @@ def parser(commands: Mapping[str, Command], out: Style = PLAIN, err: Style = PLA
 
 
 def _add_train_options(train: argparse.ArgumentParser) -> None:
-    rates = ", ".join(f"{lr:g} for {name}" for name, (_, lr) in training.OPTIMIZERS.items())
+    rates = {name: ", ".join(f"{lr:g} for {of}" for of, lr in kind.rates.items()) for name, kind in KINDS.items()}
     whole = _whole(1)
     _add_idx(train.add_argument_group("the data"))
     network = train.add_argument_group("the network")
     activations, dtypes = list(ACTIVATIONS), ["float32", "float64"]
     network.add_argument(
-        "--hidden", type=whole, nargs="*", default=[50], metavar="N", help="sizes of the hidden layers (50)"
+        "--network",
+        choices=list(KINDS),
+        default="affine",
+        help="affine: affine layers alone; convnet: before them a convolution and pooling, as the book's SimpleConvNet "
+        "has them (%(default)s)",
+    )
+    network.add_argument(
+        "--hidden", type=whole, nargs="*", metavar="N", help="sizes of the hidden affine layers (50; of a convnet 100)"
     )
     network.add_argument("--activation", choices=activations, default="relu", help="between two layers (%(default)s)")
     network.add_argument("--dtype", choices=dtypes, default="float32", help="of all arrays (%(default)s)")
@@ -119,9 +126,14 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
     how.add_argument("--epochs", type=whole, default=30, metavar="N", help="passes over the images (%(default)s)")
     how.add_argument("--batch-size", type=whole, default=100, metavar="N", help="images per step (%(default)s)")
     how.add_argument(
-        "--optimizer", choices=list(training.OPTIMIZERS), default="sgd", help="what follows the gradients (%(default)s)"
+        "--optimizer", choices=list(OPTIMIZERS), help="what follows the gradients (sgd; of a convnet adam)"
     )
-    how.add_argument("--lr", type=_positive, metavar="RATE", help=f"learning rate ({rates})")
+    how.add_argument(
+        "--lr",
+        type=_positive,
+        metavar="RATE",
+        help=f"learning rate ({rates['affine']}; of a convnet {rates['convnet']})",
+    )
     how.add_argument(
         "--dropout",
         type=_fraction,
@@ -165,7 +177,20 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
 
 def _add_predict_options(predict: argparse.ArgumentParser) -> None:
     predict.add_argument("model", metavar="MODEL.npz", type=Path, help="a file that 'fastlayers train --save' wrote")
-    _add_idx(predict.add_argument_group("the data"))
+    data = predict.add_argument_group("the data")
+    _add_idx(data)
+    data.add_argument(
+        "--pictures",
+        metavar="FILE.png",
+        type=Path,
+        nargs="+",
+        help="tell the class of each of these instead, made grey and as large as the network's images (none)",
+    )
+    data.add_argument(
+        "--invert",
+        action="store_true",
+        help="pictures are dark on light paper: the networks of MNIST have learned from light on dark",
+    )
     _add_output(predict.add_argument_group("the output"))
 
 

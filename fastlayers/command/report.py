@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from .._core.extras import require
 from .._core.files import atomic_write
 from ..datasets import Dataset
+from .networks import Settings, parameters
 from .terminal import PLAIN, Style, human
-from .training import Run, Settings, differences
+from .training import Run, differences
 
 _FIRST_STEPS = 100
 
@@ -23,20 +24,19 @@ class SettingError(ValueError):
 
 
 def title(data: Dataset, settings: Settings) -> str:
-    """Name the data and the sizes of the network, as ``digits, 64-50-10``."""
-    return f"{data.name}, {'-'.join(str(size) for size in settings.sizes(data))}"
+    """Name the data and the network, as ``digits, 64-50-10``."""
+    return f"{data.name}, {settings.described(data)}"
 
 
 def describe(data: Dataset, settings: Settings, style: Style = PLAIN) -> str:
     """Tell the data, the network and the training to come, in a row each."""
-    sizes = "-".join(map(str, settings.sizes(data)))
     dropout = f", dropout {settings.dropout:g}" if settings.dropout else ""
     decay = f", weight decay {settings.weight_decay:g}" if settings.weight_decay else ""
     rows = {
         "data": f"{data.name}: {len(data.train.t):,} images to train on, {len(data.test.t):,} to test on, "
         f"{data.features} pixels each, {data.classes} classes",
-        "network": f"{sizes}, {settings.activation}{dropout}, {settings.dtype}, "
-        f"{settings.parameters(data):,} parameters",
+        "network": f"{settings.described(data)}, {settings.activation}{dropout}, {settings.dtype}, "
+        f"{parameters(data, settings):,} parameters",
         "training": f"{settings.epochs} epochs, batches of {settings.batch_size}, {settings.optimizer}, "
         f"learning rate {settings.lr:g}{decay}, seed {settings.seed}",
     }

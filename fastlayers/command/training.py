@@ -1,4 +1,4 @@
-"""Building a network and training it: what ``fastlayers train`` runs, once for each backend."""
+"""Training a network: what ``fastlayers train`` runs, once for each backend."""
 
 from __future__ import annotations
 
@@ -7,65 +7,28 @@ import statistics
 import time
 from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
-from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator, default_rng  # now: in the midst of its lazy import Ctrl-C may be lost
+from numpy.random import default_rng  # now: in the midst of its lazy import Ctrl-C may be lost
 
 from .._core.backend import use_backend
 from .._core.progress import Progress
 from .._core.protocols import Optimizer
 from .._core.types import Array
 from ..datasets import Dataset, Split
-from ..layers import ACTIVATIONS, Affine, Dropout, SoftmaxWithLoss
-from ..layers._activation import KeepsOutput
 from ..mpi import DataParallel, share
 from ..network import Sequential
-from ..optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop
 from ..training import finiteness
 from ..training.callback import Training
-from ..training.evaluation import classes_of, in_pieces
+from ..training.evaluation import classes_of
+from .networks import Settings, build_network, make_optimizer
 from .terminal import PLAIN, Style
-
-# Each optimizer with the learning rate that it takes where none is given.
-OPTIMIZERS: dict[str, tuple[Any, float]] = {
-    "sgd": (SGD, 0.5),
-    "momentum": (Momentum, 0.1),
-    "nesterov": (Nesterov, 0.1),
-    "adagrad": (AdaGrad, 0.05),
-    "rmsprop": (RMSprop, 0.002),
-    "adam": (Adam, 0.005),
-}
 
 
 class DivergedError(ArithmeticError):
     """A loss that is no longer a finite number."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides a training run, apart from the data and the backend."""
-
-    hidden: tuple[int, ...]
-    activation: str
-    epochs: int
-    batch_size: int
-    optimizer: str
-    lr: float
-    dtype: str
-    seed: int
-    dropout: float = 0.0
-    weight_decay: float = 0.0
-
-    def sizes(self, data: Dataset) -> list[int]:
-        """List the widths of the network, from its input to its output."""
-        return [data.features, *self.hidden, data.classes]
-
-    def parameters(self, data: Dataset) -> int:
-        """Count the weights and biases."""
-        return sum((inputs + 1) * outputs for inputs, outputs in pairwise(self.sizes(data)))
 
 
 @dataclass
@@ -204,38 +167,10 @@ def _diverged(what: str, run: Run, settings: Settings) -> DivergedError:
     )
 
 
-def build_network(data: Dataset, settings: Settings, rng: Generator) -> Sequential:
-    r"""Stack affine layers with an activation between them, and random weights.
-
-    Notes
-    -----
-    The standard deviation of the weights keeps that of the activations from layer to layer:
-    :math:`\sqrt{2/D}` under ReLU and its like (He et al., "Delving deep into rectifiers", ICCV 2015),
-    :math:`\sqrt{1/D}` under sigmoid and tanh (Glorot and Bengio, "Understanding the difficulty of training deep
-    feedforward neural networks", AISTATS 2010, as the book has it). Biases begin at 0.
-    """
-    activation: Any = ACTIVATIONS[settings.activation]
-    gain = 1.0 if issubclass(activation, KeepsOutput) else 2.0
-    (dropped,) = rng.spawn(1)  # of its own: how much is dropped in a step does not change the next batches
-    layers: list[Any] = []
-    for inputs, outputs in pairwise(settings.sizes(data)):
-        if layers:
-            layers += [activation(), *([Dropout(settings.dropout, dropped)] if settings.dropout else [])]
-        W = rng.standard_normal((inputs, outputs)) * math.sqrt(gain / inputs)
-        layers.append(Affine(W.astype(settings.dtype), np.zeros(outputs, settings.dtype)))
-    return Sequential(layers, SoftmaxWithLoss())
-
-
-def make_optimizer(settings: Settings) -> Optimizer:
-    """Make a new optimizer with the learning rate of the settings."""
-    optimizer: Optimizer = OPTIMIZERS[settings.optimizer][0](lr=settings.lr, weight_decay=settings.weight_decay)
-    return optimizer
-
-
 def scores_of(network: Sequential, x: Array) -> Array:
     """Predict the scores of each row of x, without a warning where they are not finite."""
     with np.errstate(all="ignore"):
-        return in_pieces(network.predict, x)
+        return network.predict(x)
 
 
 def accuracy(network: Sequential, split: Split, comm: Any = None) -> float:
