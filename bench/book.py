@@ -86,9 +86,13 @@ def by_hand(
     t = np.eye(network.widths[-1], dtype=targets)[labels]
     affines = [path.Affine(W, b) for W, b in parameters]
     layers = [layer for affine in affines for layer in (affine, path.Relu())][:-1]
-    last_layer = path.SoftmaxWithLoss()
+    return gradient(layers, path.SoftmaxWithLoss(), x, t), affines
 
-    def gradient() -> Any:
+
+def gradient(layers: list[Any], last_layer: Any, x: Any, t: Any) -> Callable[[], Any]:
+    """The loss, which leaves its gradients in the layers."""
+
+    def loss_and_gradient() -> Any:
         y = x
         for layer in layers:
             y = layer.forward(y)
@@ -98,17 +102,21 @@ def by_hand(
             dout = layer.backward(dout)
         return loss
 
-    return gradient, affines
+    return loss_and_gradient
 
 
-def training(network: Network, dtype: str) -> Callable[[], float]:
-    gradient, affines = by_hand(sys.modules[__name__], network, dtype, dtype, dtype)
+def update(gradient: Callable[[], Any], layers: list[Any]) -> Callable[[], float]:
+    """A step: the gradient, and SGD of the layers with parameters."""
 
     def step() -> float:
         loss = gradient()
-        for affine in affines:
-            affine.W -= LEARNING_RATE * affine.dW
-            affine.b -= LEARNING_RATE * affine.db
+        for layer in layers:
+            layer.W -= LEARNING_RATE * layer.dW
+            layer.b -= LEARNING_RATE * layer.db
         return float(loss)
 
     return step
+
+
+def training(network: Network, dtype: str) -> Callable[[], float]:
+    return update(*by_hand(sys.modules[__name__], network, dtype, dtype, dtype))

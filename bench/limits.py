@@ -7,6 +7,7 @@ read once and each result written once, whatever is kept in between; of a traini
 
 import ctypes
 import functools
+import math
 import shlex
 import shutil
 import subprocess
@@ -185,3 +186,16 @@ def training(network: Network, dtype: str = "float32", need_dx: bool = False, up
     products = 3 * sum(layers) - (0 if need_dx else layers[0])
     flops = 2 * network.batch * products + network.batch * network.widths[-1] * EXP[dtype] + 2 * update * sum(layers)
     return Work(flops, (2 * sum(layers) + network.batch * network.widths[0]) * np.dtype(dtype).itemsize, dtype)
+
+
+def predicting_images(net: Any, batch: int, dtype: str = "float32") -> Work:
+    """Operations as the network's summary counts them."""
+    numbers = math.prod(net.input_shape) + math.prod(net.layers[-1].output_shape)
+    return Work(batch * net.flops, (net.parameters + batch * numbers) * np.dtype(dtype).itemsize, dtype)
+
+
+def training_images(net: Any, batch: int, dtype: str = "float32") -> Work:
+    """As `training`: backward twice the operations of forward, but for dx of the first layer."""
+    exponentials = math.prod(net.layers[-1].output_shape) * EXP[dtype]
+    flops = batch * (3 * net.flops - net.layers[0].flops + exponentials) + 2 * net.parameters
+    return Work(flops, (2 * net.parameters + batch * math.prod(net.input_shape)) * np.dtype(dtype).itemsize, dtype)

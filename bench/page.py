@@ -27,6 +27,8 @@ TITLES = {
     11: "Mixed dtypes",
     12: "Training from end to end",
     13: "Where a step's time goes",
+    14: "Networks of images",
+    15: "Layers of images",
 }
 NOTES = {
     1: "Results' arrays are given (`out=`), apart from the layer's.",
@@ -56,6 +58,14 @@ NOTES = {
     "the whole step. What lies between them is the difference: the checks of layers and parameters, what layers keep. "
     "A kernel by itself is called from Python, which the step's are not, so that the difference is a little more than "
     "is shown. The calls alone are those of the same kernels on one number.",
+    14: "Images of one channel, 28 by 28. SimpleConvNet: 30 filters of 5x5, max pooling, affine layers of 100 and 10. "
+    "LeNet: 6 filters of 5x5, pooling, 16 of 5x5, pooling, 120, 84, 10. DeepConvNet: of chapter 8. ReLU lies between, "
+    "pooling is of 2x2. Dropout drops nothing, so that losses can be compared. As in 6, an update of SGD is part of a "
+    "step. The limit has a network's FLOPs as `Sequential.summary` counts them, and those of backward.",
+    15: "Layers find memory for their results by themselves, and give dx too. PyTorch's gradients are those of "
+    "`torch.autograd.grad`; JAX has forward and backward in one compiled function. The book's patches are of float64 "
+    "whatever it is given; it normalises by element alone. `np.dot` is the product of two matrices of 1024x1024, as "
+    "the time of so many operations as the layer has. A copy is of x.",
 }
 PICTURES = {
     "time-per-element": (

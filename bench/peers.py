@@ -41,9 +41,12 @@ def pytorch_network(network: Network, dtype: str) -> Any:
 
 def pytorch(network: Network, dtype: str) -> Step:
     """Eager mode, as most code is written; its compiler needs a C++ toolchain and a minute."""
-    torch = import_torch()
     _, x, t = network.data(dtype)
-    net = pytorch_network(network, dtype)
+    return pytorch_step(pytorch_network(network, dtype), x, t)
+
+
+def pytorch_step(net: Any, x: Any, t: Any) -> Step:
+    torch = import_torch()
     criterion = torch.nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(net.parameters(), lr=LEARNING_RATE)
     inputs, labels = torch.from_numpy(x), torch.from_numpy(t)
@@ -124,19 +127,34 @@ def pytorch_epoch(network: Network, x: Any, t: Any) -> Callable[..., float]:
 
 def jax(network: Network, dtype: str) -> Step:
     """The whole step is one compiled function."""
+    parameters, x, t = network.data(dtype)
+    return jax_step(jax_scores, parameters, x, t)
+
+
+def jax_scores(state: Any, x: Any) -> Any:
     import jax
-    import jax.numpy as jnp
+
+    for W, b in state[:-1]:
+        x = jax.nn.relu(x @ W + b)
+    return x @ state[-1][0] + state[-1][1]
+
+
+def import_jax() -> Any:
+    import jax
 
     jax.config.update("jax_enable_x64", True)  # otherwise it takes float64 for float32
-    parameters, x, t = network.data(dtype)
+    return jax
+
+
+def jax_step(scores: Callable[[Any, Any], Any], parameters: Any, x: Any, t: Any) -> Step:
+    jax = import_jax()
+    import jax.numpy as jnp
+
     state = [(jnp.asarray(W), jnp.asarray(b)) for W, b in parameters]
     inputs, labels = jnp.asarray(x), jnp.asarray(t)
 
     def mean_loss(state: Any, x: Any, t: Any) -> Any:
-        for W, b in state[:-1]:
-            x = jax.nn.relu(x @ W + b)
-        scores = x @ state[-1][0] + state[-1][1]
-        return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(scores), t[:, None], axis=1))
+        return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(scores(state, x)), t[:, None], axis=1))
 
     @jax.jit
     def update(state: Any, x: Any, t: Any) -> Any:

@@ -32,9 +32,12 @@ def plain(network: Network) -> Predict:
 
 
 def pytorch(network: Network) -> Predict:
+    return pytorch_scores(peers.pytorch_network(network, DTYPE), network.data(DTYPE)[1])
+
+
+def pytorch_scores(net: Any, x: Any) -> Predict:
     torch = peers.import_torch()
-    net = peers.pytorch_network(network, DTYPE)
-    inputs = torch.from_numpy(network.data(DTYPE)[1])
+    inputs = torch.from_numpy(x)
 
     def predict() -> Any:
         with torch.inference_mode():
@@ -44,30 +47,32 @@ def pytorch(network: Network) -> Predict:
 
 
 def jax(network: Network) -> Predict:
-    import jax
+    parameters, x, _ = network.data(DTYPE)
+    return jax_scores(peers.jax_scores, parameters, x)
+
+
+def jax_scores(scores: Callable[[Any, Any], Any], parameters: Any, x: Any) -> Predict:
+    jax = peers.import_jax()
     import jax.numpy as jnp
 
-    parameters, x, _ = network.data(DTYPE)
     state, inputs = [(jnp.asarray(W), jnp.asarray(b)) for W, b in parameters], jnp.asarray(x)
-
-    @jax.jit
-    def scores(state: Any, x: Any) -> Any:
-        for W, b in state[:-1]:
-            x = jax.nn.relu(x @ W + b)
-        return x @ state[-1][0] + state[-1][1]
-
-    return lambda: scores(state, inputs).block_until_ready()
+    compiled = jax.jit(scores)
+    return lambda: compiled(state, inputs).block_until_ready()
 
 
 def onnx_runtime(network: Network) -> Predict:
+    net = network.step(fastlayers, DTYPE).function.__self__
+    return onnx_scores(net, network.data(DTYPE)[1])
+
+
+def onnx_scores(net: fastlayers.Sequential, x: Any) -> Predict:
     import onnxruntime
 
-    net = network.step(fastlayers, DTYPE).function.__self__
-    model = onnx.model(net.layers, net.loss_layer).SerializeToString()
+    model = onnx.model(net.layers, net.loss_layer, input_shape=x.shape[1:]).SerializeToString()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = fastlayers.get_num_threads()
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    feed = {"x": network.data(DTYPE)[1]}
+    feed = {"x": x}
     return lambda: session.run(None, feed)[0]
 
 

@@ -24,7 +24,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--goals", nargs="+", type=int, metavar="N", help="these alone; the page is not written")
     parser.add_argument("--no-write", action="store_true", help="print only")
-    parser.add_argument("--quick", action="store_true", help="few batches, in three minutes; the figures are rough")
+    parser.add_argument("--quick", action="store_true", help="few batches, in four minutes; the figures are rough")
     parser.add_argument("--core", type=int, default=0, metavar="N", help="the core to keep to (0)")
     parser.add_argument(
         "--docs",
@@ -63,6 +63,8 @@ def main() -> None:
     from goals import Line, Measurement
     from goals_dtypes import DTYPES
     from goals_fits import FITS
+    from goals_image_layers import LAYERS
+    from goals_images import IMAGES
     from goals_kernels import KERNELS
     from goals_machine import MACHINE
     from goals_networks import NETWORKS
@@ -75,7 +77,10 @@ def main() -> None:
     wanted = given.goals or page.TITLES
     lines: list[Line] = []
     times: dict[str, Any] = {}
-    measurements: list[Measurement] = [*KERNELS, *NETWORKS, *DTYPES, *MACHINE, KERNEL_TABLE, *FITS, PROFILE]
+    measurements: list[Measurement] = [
+        *(*KERNELS, *NETWORKS, *DTYPES, *MACHINE, KERNEL_TABLE, *FITS, PROFILE),
+        *(*IMAGES, *LAYERS),
+    ]
     todo = sorted((m for m in measurements if m.goal in wanted), key=lambda m: m.goal)
     start = perf_counter()
     for i, measurement in enumerate(todo, 1):

@@ -16,6 +16,8 @@ import step_profile
 from goals import Bound, Line, PerElement, Race, Sweep, digits
 from goals_dtypes import AND_A_PASS, DTYPES, ONE_DTYPE
 from goals_fits import FITS
+from goals_image_layers import LAYERS, SQUARE, products
+from goals_images import IMAGES, LENET
 from goals_kernels import KERNELS
 from goals_loss import LABELS, WEIGHTED
 from goals_machine import MACHINE
@@ -25,7 +27,7 @@ from test_kernels import LARGEST_UNTIMED
 
 from fastlayers.command import cases
 
-RACES = [goal for goal in (*KERNELS, *NETWORKS, *DTYPES, *FITS) if isinstance(goal, Race)]
+RACES = [goal for goal in (*KERNELS, *NETWORKS, *DTYPES, *FITS, *IMAGES, *LAYERS) if isinstance(goal, Race)]
 CALLS = [
     *((f"{race.goal} {race.what}", race.calls, race.nbytes) for race in RACES),
     *(
@@ -107,6 +109,22 @@ def test_a_line_has_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("compiled")
+def test_a_network_of_images_has_its_limit() -> None:
+    network = LENET(2)
+    first, weights = 24 * 24 * 6 * 2 * 25, 8 * 8 * 16 * 150 + 256 * 120 + 120 * 84 + 84 * 10
+    predicted, trained = (work(network.summary(), 2) for work in (limits.predicting_images, limits.training_images))
+    assert predicted.flops == pytest.approx(2 * (first + 2 * weights), rel=0.03)  # activations and poolings beside
+    assert trained.flops == pytest.approx(2 * (2 * first + 3 * 2 * weights), rel=0.06)  # and an update
+    assert network.nbytes() == 8 * 2 * 24 * 24 * 25  # of 8 * 8 * 150 are the second
+    assert predicted.nbytes == 4 * (sum(W.size + b.size for W, b in network.parameters("float32")) + 2 * (784 + 10))
+
+
+def test_operations_as_the_time_of_a_square_product() -> None:
+    assert products(SQUARE**3).share == 0.5
+    assert products(SQUARE**3 / 100).timeit(1) > 0
+
+
+@pytest.mark.usefixtures("compiled")
 def test_the_machine_is_measured() -> None:
     found = limits.machine.__wrapped__(2**-14)
     for dtype in cases.DTYPES:
@@ -156,6 +174,9 @@ def test_a_peer_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     race = TRAINING[0]
     times = dict.fromkeys(race.calls(), 1.0)
     assert {bound.line(6, race.what, times).ratio for bound in race.bounds} == {"1.00", "not measured"}
+    for race in (IMAGES[-1], LAYERS[0]):
+        assert "ONNX Runtime" in {bound.peer for bound in race.bounds}
+        assert set(race.calls()) - {"np.dot"} == {"fastlayers", "the book's NumPy"}
 
 
 def test_page_and_plots(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
