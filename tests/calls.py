@@ -98,8 +98,9 @@ def any_layer(r, arena, name, *, comparable=False):
     """What to make a layer with, and a few calls of it: forward, mostly, before backward."""
     entry = families.LAYER[name]
     arrays = [any_form(r, arena, a) for a in entry.arbitrary(r, comparable=comparable)]
-    made = [*arrays[1:], *entry.made(r)] if entry.kind == "affine" else entry.made(r)
-    arrays = arrays[:1] if entry.kind == "affine" else arrays
+    has_params = entry.kind in ("affine", "convolution", "normalization")
+    made = [*arrays[1:], *entry.made(r)] if has_params else entry.made(r)
+    arrays = arrays[:1] if has_params else arrays
     if len(arrays) == 2 and chance(r, 20):
         arrays[r.randint(0, 1)] = anything(r)
     forward = Call("forward", arrays)
@@ -109,7 +110,7 @@ def any_layer(r, arena, name, *, comparable=False):
         dout = any_form(r, arena, numbers(r, any_shape(r), any_dtype(r), specials=[np.nan] if comparable else None))
     elif entry.is_loss and chance(r, 70):
         dout = r.choice((1, 0.5, -2, np.float32(3)))
-    kwargs = {"need_dx": chance(r, 50)} if entry.kind == "affine" and chance(r, 50) else {}
+    kwargs = {"need_dx": chance(r, 50)} if has_params and chance(r, 50) else {}
     backward = Call("backward", [] if entry.is_loss and chance(r, 30) else [dout], kwargs)
     calls = [forward, backward, backward, forward, backward] if chance(r, 90) else [backward]
     if hasattr(getattr(fl, name), "predict") and chance(r, 40):

@@ -35,7 +35,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "thread_unsafe(reason): in a run with parallel threads, run on one alone")
     config.addinivalue_line("markers", "exhaustive: run only with --all, or where a test is asked for by name")
     kit.SHORT = not runs_all(config)
-    settings.register_profile("tests", max_examples=30 if kit.SHORT else 300)
+    settings.register_profile("tests", max_examples=30 if kit.SHORT else 200)
     settings.load_profile("tests")
 
 
@@ -46,7 +46,13 @@ def pytest_generate_tests(metafunc):
     for name, values in {"implementation": kit.IMPLEMENTATIONS, "level": kit.TESTED}.items():
         if name in metafunc.fixturenames and name not in bound:
             best = [value for value in values if value in ("reference", *kit.BEST)]
-            metafunc.parametrize(name, values if every else best, indirect=True)
+            alike = metafunc.module.__name__ in LEVELS_ARE_ALIKE and not metafunc.config.option.all
+            metafunc.parametrize(name, values if every and not alike else best, indirect=True)
+
+
+# What these tests look at is the same source in every level, or one module for all: `--rest` has them on the best one.
+# With `--all`, and in the session `test-isa`, they run on each.
+LEVELS_ARE_ALIKE = {"test_out", "test_recycling", "test_memory", "test_hostile"}
 
 
 def runs_all(config):

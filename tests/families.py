@@ -7,6 +7,9 @@ package exports and that has no entry here fails ``tests/test_families.py``.
 
 import arbitrary
 import exact
+import images
+import kit
+import normalization
 import numpy as np
 import points
 from exact import mp
@@ -16,6 +19,7 @@ from kit import numbers
 import fastlayers as fl
 
 SLOPES = (0.1, 0.0, -0.5, 1.0, 2, np.float32(0.3))
+EPS = (10e-7, 1e-3, 1, np.float32(0.5))
 PROBABILITIES = (0.1, 0.0, 0.75, 1.0, 1, np.float32(0.3))
 
 
@@ -140,6 +144,154 @@ ENTRIES = (
     ),
     Layer("Affine", arguments=lambda a: (a.W, a.b), arbitrary=arbitrary.affine_layer, kind="affine"),
     Function(
+        "batch_normalization",
+        ("y",),
+        lambda a: (a.x, a.gamma, a.bias, a.bias, a.gamma),
+        normalization.predicted,
+        choosing(eps=EPS),
+        in_place=(),
+        promotes=True,
+        sums=normalization.terms_of_prediction,
+        before_out=(1e-6,),
+    ),
+    Function(
+        "batch_normalization_forward",
+        ("y", "mean", "var", "running_mean", "running_var"),
+        lambda a: (a.x, a.gamma, a.bias, a.bias, a.gamma),
+        normalization.forward,
+        choosing(momentum=PROBABILITIES, eps=EPS),
+        in_place=(),
+        promotes=True,
+        sums=normalization.terms_of_forward,
+        before_out=(0.9, 1e-6),
+    ),
+    Function(
+        "batch_normalization_backward",
+        ("dx", "dgamma", "dbeta"),
+        lambda a: (a.dout, a.x, a.gamma, *a.statistics),
+        normalization.backward,
+        choosing(50, need_dx=(True, False), eps=EPS),
+        in_place=(),
+        promotes=True,
+        sums=normalization.terms_of_backward,
+        before_out=(True, 1e-6),
+    ),
+    Layer(
+        "BatchNormalization",
+        arguments=lambda a: (a.gamma, a.bias, 0.9, a.bias, 4 * a.gamma),
+        arbitrary=normalization.layer,
+        made=one_of(*PROBABILITIES),
+        kind="normalization",
+        options={"momentum": 0.5, "eps": 1e-3},
+    ),
+    Function(
+        "convolution_forward",
+        ("y",),
+        lambda a: (a.images, a.filters, a.b),
+        images.forward,
+        images.options,
+        in_place=(),
+        promotes=True,
+        sums=images.terms_of("convolution_forward"),
+        before_out=(1, 0, 1, 1),
+    ),
+    Function(
+        "convolution_backward",
+        ("dx", "dW", "db"),
+        lambda a: (a.of_filters, a.images, a.filters),
+        images.backward,
+        images.backward_options,
+        in_place=(),
+        promotes=True,
+        sums=images.terms_of("convolution_backward"),
+        before_out=(1, 0, 1, 1, True),
+    ),
+    Layer(
+        "Convolution",
+        lambda a: (a.images,),
+        arguments=lambda a: (a.filters, a.b),
+        arbitrary=images.layer,
+        made=one_of(1, 2, (2, 1)),
+        kind="convolution",
+        options={"stride": (1, 2), "pad": 1, "dilation": 2},
+    ),
+    Function(
+        "im2col",
+        ("col",),
+        lambda a: (a.images,),
+        images.images,
+        images.window_options,
+        kernel=False,
+        needed={"filter_h": 2, "filter_w": 2, "pad": 1},
+    ),
+    Function(
+        "col2im",
+        ("image",),
+        lambda a: (a.x,),
+        images.patches,
+        images.folding_options,
+        sums="gradients",
+        kernel=False,
+        needed={"input_shape": (6, 5, 1, 1), "filter_h": 1, "filter_w": 1},
+    ),
+    Function(
+        "max_pooling_forward",
+        ("y", "arg_max"),
+        lambda a: (a.images,),
+        images.images,
+        images.pool_options,
+        in_place=(),
+        needed={"pool_h": 2, "pool_w": 2, "stride": 1, "pad": 1},
+    ),
+    Function(
+        "max_pooling_backward",
+        ("dx",),
+        lambda a: (a.images, a.indices),
+        images.pooled_with_indices,
+        images.unpool_options,
+        in_place=(),
+        needed=images.unpooling,
+    ),
+    Function(
+        "average_pooling_forward",
+        ("y",),
+        lambda a: (a.images,),
+        images.images,
+        images.average_options,
+        in_place=(),
+        sums=images.terms_of("average_pooling_forward"),
+        needed={"pool_h": 2, "pool_w": 2, "stride": 1, "pad": 1},
+    ),
+    Function(
+        "average_pooling_backward",
+        ("dx",),
+        lambda a: (a.images,),
+        images.pooled,
+        images.unaverage_options,
+        in_place=(),
+        needed=images.unpooling,
+    ),
+    Layer(
+        "Pooling",
+        lambda a: (a.images,),
+        lambda a: (3, 3, 1, 1),
+        images.images,
+        images.pool_sizes,
+        kind="images",
+        options={"pool_h": 2, "stride": (2, 1), "pad": (0, 1)},
+    ),
+    Layer(
+        "AveragePooling",
+        lambda a: (a.images,),
+        lambda a: (3, 3, 1, 1),
+        images.images,
+        images.pool_sizes,
+        kind="images",
+        options={"pool_w": 2, "stride": (1, 2), "pad": 1, "count_include_pad": False},
+    ),
+    Layer("GlobalAveragePooling", lambda a: (a.images,), arbitrary=images.images, kind="images"),
+    Layer("Flatten", lambda a: (a.images,), arbitrary=images.images, kind="images"),
+    Function(
         "softmax",
         ("y",),
         lambda a: (a.x,),
@@ -179,6 +331,7 @@ OPTIMIZERS = {"SGD": 1, "Momentum": 2, "Nesterov": 2, "AdaGrad": 1, "RMSprop": 2
 # What the tests take from them
 
 FUNCTION = {entry.name: entry for entry in ENTRIES if isinstance(entry, Function)}
+kit.NEEDED.update({name: (len(entry.arguments(Arrays())), entry.needed) for name, entry in FUNCTION.items()})
 LAYER = {entry.name: entry for entry in ENTRIES if isinstance(entry, Layer)}
 UPDATE = {entry.name: entry for entry in ENTRIES if isinstance(entry, Update)}
 

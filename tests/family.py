@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import arbitrary
@@ -78,6 +78,39 @@ class Arrays:
         return self._numbers((3,), 3)
 
     @property
+    def gamma(self) -> np.ndarray:
+        """A scale for each column, and a running variance."""
+        return np.abs(self._numbers((self.columns,), 4)) + self.dtype(0.5)
+
+    @property
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """A mean and a variance for each column, as forward gives them."""
+        return self.bias.astype(np.result_type(self.dtype, np.float64)), self.gamma.astype(np.float64)
+
+    @property
+    def images(self) -> np.ndarray:
+        """The input as images of one channel, several where there are rows enough."""
+        rows, columns = (*self.shape, 1, 1)[:2]
+        n = 3 if rows >= 6 else 1
+        return self._numbers((n, 1, rows // n, columns), 0)
+
+    @property
+    def filters(self) -> np.ndarray:
+        """Three filters for them, of two numbers along each side, where these fit."""
+        return self._numbers((3, 1, *(min(size, 2) for size in self.images.shape[2:])), 2)
+
+    @property
+    def of_filters(self) -> np.ndarray:
+        """The gradient of what they give."""
+        (n, _, *sizes), (_, _, *filters) = self.images.shape, self.filters.shape
+        return self._numbers((n, 3, *(s - f + 1 for s, f in zip(sizes, filters, strict=True))), 1)
+
+    @property
+    def indices(self) -> np.ndarray:
+        """For each number of images the index of one of four."""
+        return np.random.default_rng(self.seed).integers(0, 4, self.images.shape, np.uint8)
+
+    @property
     def three(self) -> np.ndarray:
         """The gradient of three outputs."""
         return self._numbers((*self.shape[:-1], 3), 1)
@@ -112,9 +145,13 @@ class Function:
     elementwise: bool = False
     quiet: bool = False  # no floating-point warning whatever the numbers are
     promotes: bool = False  # the kernel takes operands of several dtypes
-    sums: str | None = None  # of "products", or of terms as large as the "targets" or "gradients"
+    sums: str | Callable[..., Any] | None = (
+        None  # of "products", of terms as large as the "targets" or "gradients"; or,
+    )
+    # of the arguments, how large those of each result are
     of_layer: bool = False  # called by a layer alone: not public, no `out`
-    kernel: bool = True  # False: in NumPy on both paths
+    kernel: bool = True  # False: in NumPy on both paths, or not to be called with arrays alone
+    needed: dict[str, Any] | Callable[..., dict[str, Any]] = field(default_factory=dict)  # keywords, or of the arrays
     before_out: Arguments = ()  # what the kernel takes, by place, before `out`
     accuracy: tuple[float, Callable[..., Any]] | None = None  # promised ulp, and a measure of `points`
 
@@ -128,7 +165,7 @@ class Layer:
     arguments: Callable[[Arrays], Arguments] = lambda a: ()  # what it is made with
     arbitrary: Callable[..., list[Any]] = functools.partial(arbitrary.elementwise, count=1)  # noqa: RUF009
     made: Callable[..., list[Any]] = lambda r: []  # what the fuzzer makes it with, beside `arguments`
-    kind: str = "activation"  # or "affine", "loss", "node" (of two inputs)
+    kind: str = "activation"  # or "affine", "normalization", "convolution", "images", "loss", "node" (of two inputs)
     options: dict[str, Any] | None = None  # keywords other than the defaults, which files must keep
     random: bool = False  # draws from its `rng`
 

@@ -95,7 +95,7 @@ def call_function(caller, r, name, owner):
 def call_large(caller, r, name, owner):
     """As many numbers as are shared out among threads."""
     args = families.common_call(name, r.choice(kit.FAST), rows=r.randint(1, 3000), columns=r.randint(1, 300))
-    caller.attempt(name, getattr(owner, name), *[place(r, caller.arena, a) for a in args])
+    caller.attempt(name, kit.of(owner, name), *[place(r, caller.arena, a) for a in args])
 
 
 def call_layer(caller, r, name, owner):

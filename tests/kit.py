@@ -155,12 +155,29 @@ LAYOUTS = {
 }
 
 
+# How many arrays a function is given, and what keywords it must have beside them, as its entry in `families` says.
+NEEDED = {}
+
+
+def of(owner, name):
+    """The function of this name, with the keywords that it must have where it is given arrays alone."""
+    function, (arrays, needed) = getattr(owner, name), NEEDED.get(name, (0, {}))
+    if not needed:
+        return function
+
+    def given(*args, **kwargs):
+        found = {} if len(args) != arrays else needed(*args) if callable(needed) else needed
+        return function(*args, **found | kwargs)
+
+    return given
+
+
 def call(name, *args, **kwargs):
-    return getattr(functional, name)(*args, **kwargs)
+    return of(functional, name)(*args, **kwargs)
 
 
 def reference(name, *args, **kwargs):
-    return getattr(fl.reference, name)(*args, **kwargs)
+    return of(fl.reference, name)(*args, **kwargs)
 
 
 def flat(result):

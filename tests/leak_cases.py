@@ -57,7 +57,7 @@ def _swapped(array: np.ndarray) -> np.ndarray:
 def of_functions(dtype: type = np.float32) -> Iterator[Case]:
     """Each function: the common call, with ``out``, what the kernels decline, large arrays, and what is refused."""
     for name in families.FUNCTIONS:
-        function, args = getattr(functional, name), families.common_call(name, dtype)
+        function, args = kit.of(functional, name), families.common_call(name, dtype)
 
         def case(what: str, call: Callable[[], object], *given: Any, fraction: float = 1.0, of: str = name) -> Case:
             return Case(f"{of}, {what}", call, given, fraction)
@@ -232,13 +232,14 @@ def of_fitting(dtype: type = np.float32) -> Iterator[Case]:
     yield Case("Training, fit that stops", fit(lambda training: setattr(training, "stop", True)), given, 0.02)
     yield Case("Sequential, bad fit", refused(network.fit, x, labels + 3, **options), given, 0.02)
     history = network.fit(x, labels, 2, 4, **options)
+    yield Case("Summary", lambda: repr(network.summary()), (network,), 0.1)
     yield Case("History", lambda: (history.as_dict(), history.best_epoch, repr(history)), (history,), 0.1)
 
 
 def of_the_rest() -> Iterator[Case]:
     """The loss on probabilities, settings of the backend, the Recycler itself, gradient checks."""
     for name in fl.initializers.__all__:
-        init, sizes = getattr(fl.initializers, name), (5, 4) if name == "affine" else ((5, 4),)
+        init, sizes = getattr(fl.initializers, name), {"affine": (5, 4), "convolution": (2, 3, 5)}.get(name, ((5, 4),))
         yield Case(name, lambda init=init, sizes=sizes: init(*sizes, rng=3), fraction=0.1)
         yield Case(f"{name}, bad dtype", refused(init, *sizes, dtype=int))
     for name in fl.schedules.__all__:
@@ -256,6 +257,12 @@ def of_the_rest() -> Iterator[Case]:
         with fl.use_backend("reference"):
             pass
 
+    images = kit.numbers((2, 3, 5, 6), np.float32)
+    col = fl.im2col(images, 2, 3)
+    yield Case("im2col", lambda: fl.im2col(images, 2, 3, out=col), (images, col))
+    yield Case("im2col, bad", refused(fl.im2col, images, 9, 9), (images,))
+    yield Case("col2im", lambda: fl.col2im(col, images.shape, 2, 3), (images, col))
+    yield Case("col2im, bad", refused(fl.col2im, images, images.shape, 2, 3), (images,))
     yield Case("cross_entropy_error", lambda: fl.cross_entropy_error(y, labels), (y, labels), 0.1)
     yield Case("cross_entropy_error, bad", refused(fl.cross_entropy_error, y, labels + 1), (y, labels), 0.1)
     yield Case("get_backend", fl.get_backend)

@@ -41,6 +41,8 @@ def every_kind(dtype: str = "float32", loss: Any = None) -> fl.Sequential:
         activation = getattr(fl, name)(**families.LAYER[name].options or {})
         W, b = rng.standard_normal((2, 2)).astype(dtype), rng.standard_normal(2).astype(dtype)
         layers += [fl.Affine(W, b), activation]
+    gamma, beta, mean, var = rng.random((4, 2)).astype(dtype)
+    layers.append(fl.BatchNormalization(gamma, beta, 0.5, mean, var, eps=1e-3))
     return fl.Sequential(layers, fl.SoftmaxWithLoss() if loss is None else loss)
 
 

@@ -13,13 +13,19 @@ SQUARE = np.random.default_rng(5).standard_normal((30, 30)).astype(np.float32)  
 
 
 def make(name):
+    """One whose output has its input's shape."""
     entry = families.LAYER[name]
+    if entry.kind == "convolution":
+        return fl.Convolution(np.full((1, 1, 1, 1), 1.5, np.float32), np.zeros(1, np.float32))
     return fl.Affine(SQUARE.copy(), np.zeros(30, np.float32)) if entry.kind == "affine" else entry.make(arrays=ARRAYS)
 
 
 def inputs(layer, x):
     """What forward is to be given with x: for a loss, labels or targets too."""
-    _, *targets = families.LAYER[type(layer).__name__].inputs(ARRAYS)
+    entry = families.LAYER[type(layer).__name__]
+    _, *targets = entry.inputs(ARRAYS)
+    if entry.kind in ("convolution", "images"):
+        x = x.reshape(len(x), 1, 5, -1)
     return (x, *(np.resize(t, (len(x), *t.shape[1:])) for t in targets))
 
 
@@ -36,7 +42,10 @@ def forward(layer, scale=1):
 
 
 def backward(layer, scale=1):
-    return layer.backward(scale if families.LAYER[type(layer).__name__].is_loss else X * scale)
+    entry, (x, *_) = families.LAYER[type(layer).__name__], inputs(layer, X * scale)
+    return layer.backward(
+        scale if entry.is_loss else x if entry.kind != "images" else np.resize(x, layer.predict(x).shape)
+    )
 
 
 STEPS = {"forward": forward, "backward": backward}

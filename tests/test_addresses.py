@@ -122,7 +122,7 @@ LOSS_OPTIONS = {
 
 def answer(level, name, args, options, seed):
     """A call of packed arrays, into packed arrays: all that it gives, in bytes."""
-    function = getattr(level, name)
+    function = kit.of(level, name)
     expected = function(*args, **options)
     assert expected is not NotImplemented
     arrays = kit.arrays(expected)[-len(families.RESULTS.get(name, ())) :]

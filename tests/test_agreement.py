@@ -80,6 +80,8 @@ def assert_near(a, b, size, rtol=None):
 def terms(name, call, owner, true):
     """For each result of a successful call how large its terms were; None where each number is one."""
     sums = families.FUNCTION[name].sums
+    if callable(sums):
+        return sums(*call.args, **call.kwargs)
     if sums == "products":
         return kit.flat(silently(call.absolute().of, owner))
     if sums == "gradients":
@@ -127,7 +129,9 @@ def test_functions(name, r):
     call = any_call(r, arena, name, comparable=True)
     (ours, our_warnings), (true, true_warnings) = (run_guarded(arena, call, f) for f in (fl.functional, fl.reference))
     assert our_warnings == true_warnings
-    assert_agree(ours, true, None if is_error(true) else terms(name, call, fl.reference, true))
+    # Statistics in float64 of what is of float32 are as near as that.
+    rtol = tolerance(kit.flat(true)[-1].dtype) if name.startswith("batch") and not is_error(true) else None
+    assert_agree(ours, true, None if is_error(true) else terms(name, call, fl.reference, true), rtol)
     if name.startswith("relu") and not is_error(true):
         for a, b in zip(kit.flat(ours), kit.flat(true), strict=True):
             np.testing.assert_array_equal(a, b)
@@ -159,7 +163,9 @@ def test_layers(name, r):
     for call in calls:
         (a, our_warnings), (b, true_warnings) = observed(call.of, ours), observed(call.of, true)
         assert our_warnings == true_warnings
-        size = 100 if families.LAYER[name].kind == "affine" else largest(call.args)
+        size = {"affine": 100, "convolution": 1000, "normalization": 1000}.get(families.LAYER[name].kind) or largest(
+            call.args
+        )
         assert_agree(a, b, None if is_error(b) else [size] * len(kit.flat(b)), rtol)
         fast, pure = attributes(ours), attributes(true)
         assert_agree(tuple(fast.values()), tuple(pure.values()), [size] * len(pure), rtol)

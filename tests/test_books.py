@@ -68,8 +68,8 @@ def test_a_name_that_is_listed_is_absent_and_says_so(module, name):
 
 
 def test_what_is_not_there_yet_says_where_to_take_it_from():
-    assert said("from fastlayers import Convolution")[1] == (
-        "fastlayers has no Convolution yet (volume 1, chapter 7): keep the book's own from common/layers.py"
+    assert said("from fastlayers import Embedding")[1] == (
+        "fastlayers has no Embedding yet (volume 2, chapter 4): keep the book's own from common/layers.py"
     )
 
 
@@ -80,7 +80,7 @@ def test_other_names_are_answered_as_python_does():
     with pytest.raises(AttributeError, match=r"^module 'fastlayers' has no attribute 'Afine'$") as raised:
         _ = fl.Afine
     assert (raised.value.name, raised.value.obj) == ("Afine", fl)  # from which Python suggests what was meant
-    assert said("import fastlayers.Convolution")[0] is ModuleNotFoundError
+    assert said("import fastlayers.Embedding")[0] is ModuleNotFoundError
 
 
 def test_the_readme_has_each_name_that_is_not_there_yet_in_its_table():

@@ -65,7 +65,7 @@ def calls(dtype, rows, columns):
     """Every function with its arguments: whole numbers, whose products are exact however BLAS splits them."""
     for name in families.FUNCTIONS:
         arrays = families.common_call(name, dtype, rows, columns)
-        yield getattr(fl, name), [np.rint(a) if a.dtype == dtype else a for a in arrays]
+        yield kit.of(fl, name), [np.rint(a) if a.dtype == dtype else a for a in arrays]
     x, labels = families.common_call("softmax_cross_entropy", dtype, rows, columns)
     yield fl.cross_entropy_error, (fl.softmax(x), labels)
 
@@ -316,7 +316,7 @@ def test_a_large_call_leaves_the_interpreter_to_others(level, no_switching, name
         other = threading.Thread(target=lambda begun=begun, ran=ran: begun.wait() and ran.set())
         other.start()
         begun.set()
-        assert getattr(level, name)(*args) is not NotImplemented
+        assert kit.of(level, name)(*args) is not NotImplemented
         meanwhile = ran.is_set()
         other.join()
         if meanwhile:

@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 
 import families
+import kit
 import numpy as np
 import pytest
 from family import Arrays
@@ -73,10 +74,21 @@ def network(entry, **options):
     """One of the layer between affine layers, or with it as the loss; and what goes in."""
     arrays = Arrays(np.float32, (6, 4))
     affine, last = (families.LAYER["Affine"].make(arrays=Arrays(np.float32, shape)) for shape in ((6, 4), (6, 3)))
+    if entry.kind in ("convolution", "images"):
+        kind = getattr(fl, entry.name)
+        given = dict(zip(inspect.signature(kind).parameters, entry.arguments(arrays), strict=False))
+        layer = kind(**given | options)
+        size = layer.forward(arrays.images)[0].size
+        return fl.Sequential(
+            [fl.Relu(), layer, fl.Affine(kit.numbers((size, 3), np.float32))], fl.SoftmaxWithLoss()
+        ), arrays.images
     if entry.is_loss:
         return fl.Sequential([affine], getattr(fl, entry.name)(**options)), arrays.x
     fitting = Arrays(np.float32, (6, 3))
-    layer = getattr(fl, entry.name)(**options) if options else entry.make(arrays=fitting)
+    layer = entry.make(arrays=fitting)
+    if options:
+        given = dict(zip(inspect.signature(type(layer)).parameters, entry.arguments(fitting), strict=False))
+        layer = type(layer)(**given | options)
     return fl.Sequential([affine, layer, last], fl.SoftmaxWithLoss()), arrays.x
 
 
@@ -111,7 +123,7 @@ def test_every_layer_has_its_operator_in_onnx(entry, options, tmp_path):
     pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")
     net, x = network(entry, **options)
-    net.to_onnx(tmp_path / "model.onnx")
+    net.to_onnx(tmp_path / "model.onnx", input_shape=x.shape[1:])
     session = runtime.InferenceSession(str(tmp_path / "model.onnx"))
     (y,) = session.run(None, {session.get_inputs()[0].name: x})[:1]
     np.testing.assert_allclose(y, net.predict(x), rtol=1e-5, atol=1e-6)

@@ -94,7 +94,7 @@ FORGED: dict[str, tuple[Change, str]] = {
     "a slope that is infinite": (layer(5, options={"negative_slope": INF}), "negative_slope=inf; expected a finite"),
     "dropping seven times": (layer(1, options={"p": 7.0}), "layer 1 has the option dropout_ratio=7.0; expected"),
     "options that are none": (layer(1, options=None), "layer 1 has options=None; expected dict"),
-    "another kind": (layer(1, kind="Maxout"), "layer 1 is 'Maxout'; expected one of Affine, Dropout"),
+    "another kind": (layer(1, kind="Maxout"), "layer 1 is 'Maxout'; expected one of Affine, AveragePooling"),
     "a kind of another type": (layer(1, kind=["Relu"]), "layer 1 has kind=['Relu']; expected str"),
     "parameters of another type": (layer(0, params="Wb"), "layer 0 has params='Wb'; expected list"),
     "parameters in another order": (layer(0, params=["b", "W"]),

