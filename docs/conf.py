@@ -70,7 +70,10 @@ numpydoc_validation_exclude = {
 }
 doctest_global_setup = pages.imports()
 
-WIDE = ["tutorial/activations", "tutorial/affine", "tutorial/softmax"]
+WIDE = [
+    f"tutorial/{page}"
+    for page in ("activations", "affine", "softmax", "convolution", "pooling", "batch_normalization", "optimizers")
+]
 html_theme = "pydata_sphinx_theme"
 html_title = f"fastlayers {version}"
 html_static_path = ["_static", str(mathjax.folder())]
