@@ -33,3 +33,9 @@ def test_special_values(implementation, name, dtype):
     assert y[6] == y[5] or (y[5] == large and y[6] == np.inf)
     assert y[1] == y[2] or y[1] == -np.inf
     assert y[3] == y[4]
+
+
+@pytest.mark.parametrize("dtype", FAST)
+def test_elu_backward_overflows_only_where_its_result_does(implementation, dtype):
+    dout, x = np.full(40, 0.7 * np.finfo(dtype).max, dtype), np.full(40, -1, dtype)
+    np.testing.assert_allclose(fl.elu_backward(dout, x, alpha=2.0) / dout, 2 * np.exp(-1.0), rtol=1e-6)

@@ -21,10 +21,11 @@ def elu_forward(x: Array, alpha: float) -> Array:
 def elu_backward(dout: Array, x: Array, alpha: float) -> Array:
     """``dx = dout`` where ``x > 0``, else ``dout * alpha * exp(x)``; both of one shape and dtype.
 
-    ``exp(x / 2)`` is multiplied by twice: ``exp(x)`` leaves the range before its product with a large dout.
+    ``exp(x / 2)`` is multiplied by twice, dout and alpha: ``exp(x)`` leaves the range before its product with a large
+    dout, and a product of both that is large.
     """
     with np.errstate(all="ignore"):
         wide = np.where(x > 0, 0, x).astype(np.result_type(x, np.float64))  # what float32 rounds would count twice
         half = np.exp(np.maximum(wide / 2, np.log(np.finfo(wide.dtype).tiny)))  # an infinite dout makes nan of 0
-        dx: Array = np.where(x > 0, dout, dout * (x.dtype.type(alpha) * half) * half).astype(x.dtype)
+        dx: Array = np.where(x > 0, dout, (dout * half) * (x.dtype.type(alpha) * half)).astype(x.dtype)
     return dx

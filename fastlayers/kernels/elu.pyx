@@ -13,12 +13,12 @@ cdef inline floating elu_formula(floating x, floating alpha, floating low, float
 cdef inline floating elu_slope(
     floating dout, floating x, floating alpha, floating low, floating _high
 ) noexcept nogil:
-    # exp(x / 2) twice: exp(x) would leave the range before its product with a large dout.
+    # exp(x / 2) twice: exp(x) would leave the range before its product with a large dout, and dout with a large alpha.
     # And it is never 0, which an infinite dout would make nan of.
     cdef floating half = <floating> 0.5 * x
     low += <floating> 1
     half = exp(low if half < low else half, exp_bias(<floating> 0))
-    return dout if x > <floating> 0 else dout * (alpha * half) * half
+    return dout if x > <floating> 0 else (dout * half) * (alpha * half)
 
 
 cdef void elu_forward_task(const void *work, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
