@@ -1,5 +1,8 @@
 """The patches of images as a matrix, and back, in float32 and float64; the places are those of ``convolution.pyx``."""
 
+cdef enum:
+    AT_ONCE = 8  # numbers that are moved at a time where a filter is as narrow
+
 cdef struct Patches:
     FlConvolution of
     bint folds
@@ -10,25 +13,33 @@ cdef struct Patches:
 cdef void move_patches(const Patches *work, floating *x, floating *col, Py_ssize_t image) noexcept nogil:
     """An image's patches to their rows; or, if it folds, these added to where they belong."""
     cdef const FlConvolution *c = &work.of
-    cdef Py_ssize_t i, j, channel, y, fx, row, column, first, last, of_image = c.image.y * c.image.x
+    cdef Py_ssize_t i, j, channel, y, fx, row, column, first, last, left, right, of_image = c.image.y * c.image.x
     cdef Py_ssize_t step = c.dilation.x, size = c.filter.x
+    cdef const floating *end = x + work.images.size - AT_ONCE
+    cdef const floating *col_end
+    cdef bint are_short = step == 1 and size <= AT_ONCE and not work.folds
     cdef floating *line
     x += image * c.channels * of_image
     col += image * c.pixels.y * c.pixels.x * c.channels * c.filter.y * size
+    # The next image's rows may be another thread's.
+    col_end = col + c.pixels.y * c.pixels.x * c.channels * c.filter.y * size - AT_ONCE
     for i in range(c.pixels.y):
         for j in range(c.pixels.x):
             column = j * c.stride.x - c.pad.x
+            left = min((max(-column, 0) + step - 1) // step, size)  # the first of the image, and behind its last
+            right = min((c.image.x - 1 - column) // step + 1, size) if column < c.image.x else 0
             for channel in range(c.channels):
                 for y in range(c.filter.y):
                     row = i * c.stride.y - c.pad.y + y * c.dilation.y
-                    first, last = 0, 0  # those of the image
+                    first, last = 0, 0
                     if 0 <= row < c.image.y:
-                        first = min((max(-column, 0) + step - 1) // step, size)
-                        last = min((c.image.x - 1 - column) // step + 1, size) if column < c.image.x else 0
+                        first, last = left, right
                     line = x + channel * of_image + row * c.image.x + column
                     if work.folds:
                         for fx in range(first, last):
                             line[fx * step] += col[fx]
+                    elif are_short and last - first == size and line <= end and col <= col_end:
+                        memcpy(col, line, AT_ONCE * sizeof(floating))  # what is beyond a row comes with the next
                     else:
                         for fx in range(size):
                             col[fx] = line[fx * step] if first <= fx < last else 0
