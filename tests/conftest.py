@@ -35,7 +35,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "thread_unsafe(reason): in a run with parallel threads, run on one alone")
     config.addinivalue_line("markers", "exhaustive: run only with --all, or where a test is asked for by name")
     kit.SHORT = not runs_all(config)
-    settings.register_profile("tests", max_examples=30 if kit.SHORT else 200)
+    settings.register_profile("tests", max_examples=30 if kit.SHORT else 300)
     settings.load_profile("tests")
 
 
@@ -46,12 +46,16 @@ def pytest_generate_tests(metafunc):
     for name, values in {"implementation": kit.IMPLEMENTATIONS, "level": kit.TESTED}.items():
         if name in metafunc.fixturenames and name not in bound:
             best = [value for value in values if value in ("reference", *kit.BEST)]
-            alike = metafunc.module.__name__ in LEVELS_ARE_ALIKE and not metafunc.config.option.all
-            metafunc.parametrize(name, values if every and not alike else best, indirect=True)
+            if metafunc.config.option.rest and not metafunc.config.option.all:
+                values = (
+                    best if metafunc.module.__name__ in LEVELS_ARE_ALIKE else [v for v in values if v not in LOWEST]
+                )
+            metafunc.parametrize(name, values if every else best, indirect=True)
 
 
-# What these tests look at is the same source in every level, or one module for all: `--rest` has them on the best one.
-# With `--all`, and in the session `test-isa`, they run on each.
+# What `--rest` leaves to `--all` and the session `test-isa`: the lowest of three levels, which few processors are held
+# to, and of these files all but the best, since they look at what is the same source in each, or one module for all.
+LOWEST = kit.TESTED[:-2]
 LEVELS_ARE_ALIKE = {"test_out", "test_recycling", "test_memory", "test_hostile"}
 
 

@@ -109,8 +109,8 @@ def call_layer(caller, r, name, owner):
         caller.attempt(f"{prefix}.grads", lambda: layer.grads)
     for call in calls:
         caller.attempt(f"{prefix}.{call.name}", getattr(layer, call.name), *call.args, **call.kwargs)
-    if name == "Dropout":
-        caller.attempt(f"{prefix}.p", lambda: layer.p)
+    for attribute in {"Dropout": ("p",), "Convolution": ("col", "col_W"), "Pooling": ("arg_max",)}.get(name, ()):
+        caller.attempt(f"{prefix}.{attribute}", getattr, layer, attribute)
     if name == "SigmoidWithLoss":
         caller.attempt(f"{prefix}.accuracy", layer.accuracy, *calls[0].args[:2])
     if name == "Affine":

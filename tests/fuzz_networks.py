@@ -37,7 +37,14 @@ def call_network(caller, r, name, owner):
     optimizer = anything(r) if chance(r, 10) else getattr(owner, r.choice([*families.OPTIMIZERS]))()
     caller.attempt(f"{prefix}.params", lambda: network.params)
     caller.attempt(f"{prefix}.compiled", lambda: network.compiled)
-    caller.attempt(f"{prefix}.predict", network.predict, x)
+    shape = {} if chance(r, 50) else {"input_shape": anything(r) if chance(r, 50) else widths[:1]}
+    summary = caller.attempt(f"{prefix}.summary", network.summary, **shape)
+    if summary is not None:
+        caller.attempt("Summary", fl.Summary, summary.input_shape, summary.layers)
+        for number in ("flops", "parameters"):
+            caller.attempt(f"Summary.{number}", getattr, summary, number)
+    pieces = {"batch_size": anything(r) if chance(r, 30) else r.randint(1, 5)} if chance(r, 30) else {}
+    caller.attempt(f"{prefix}.predict", network.predict, x, **pieces)
     y = caller.attempt(f"{prefix}.forward", network.forward, x)
     dout = anything(r) if y is None or chance(r, 5) else place(r, arena, numbers(r, np.shape(y), dtype))
     caller.attempt(f"{prefix}.backward", network.backward, dout, need_dx=chance(r, 50))
