@@ -18,21 +18,39 @@ class CannotError(Exception):
     """What a layer has no way to say."""
 
 
-def pooling(kind, attributes, arrays, **options):
-    """The layer of a pooling's attributes."""
+def windows(attributes, arrays):
+    """The stride and the margins of windows over images."""
     if len(arrays[0].shape) != 4:
         raise CannotError("images have two sides")
     for name, only in (("auto_pad", b"NOTSET"), ("ceil_mode", 0)):
         if attributes.pop(name, only) != only:
             raise CannotError(f"there is no {name}")
-    attributes.pop("storage_order", None)  # of the indices, which are another output
-    if set(attributes.pop("dilations", (1, 1))) != {1}:
-        raise CannotError("windows have no dilation")
     top, left, bottom, right = attributes.pop("pads", (0, 0, 0, 0))
     if (top, left) != (bottom, right):
         raise CannotError("margins are as wide at both sides")
-    layer = kind(*attributes.pop("kernel_shape"), tuple(attributes.pop("strides", (1, 1))), (top, left), **options)
-    return layer.forward
+    return tuple(attributes.pop("strides", (1, 1))), (top, left)
+
+
+def pooling(kind, attributes, arrays, **options):
+    """The layer of a pooling's attributes."""
+    stride, pad = windows(attributes, arrays)
+    attributes.pop("storage_order", None)  # of the indices, which are another output
+    if set(attributes.pop("dilations", (1, 1))) != {1}:
+        raise CannotError("windows have no dilation")
+    return kind(*attributes.pop("kernel_shape"), stride, pad, **options).forward
+
+
+def convolution(attributes, arrays):
+    stride, pad = windows(attributes, arrays)
+    attributes.pop("kernel_shape", None)  # which W has too
+    options = {"dilation": tuple(attributes.pop("dilations", (1, 1))), "groups": attributes.pop("group", 1)}
+    return lambda x, W, b=None: fl.Convolution(W, b, stride, pad, **options).forward(x)
+
+
+def batch_normalization(attributes, arrays):
+    training, eps = bool(attributes.pop("training_mode", 0)), attributes.pop("epsilon", 1e-5)
+    momentum = attributes.pop("momentum", 0.9)
+    return lambda x, *given: fl.BatchNormalization(*given[:2], momentum, *given[2:], eps=eps).forward(x, training)
 
 
 def average_pooling(attributes, arrays):
@@ -54,10 +72,15 @@ def global_average_pooling(attributes, arrays):
 # knows away. And how many of ONNX's cases it can be held to, at least.
 OPERATORS = {
     "AveragePool": (average_pooling, 7),
+    "BatchNormalization": (batch_normalization, 4),
+    "Conv": (convolution, 5),
     "Flatten": (flatten, 3),
     "GlobalAveragePool": (global_average_pooling, 2),
     "MaxPool": (functools.partial(pooling, fl.Pooling), 8),
 }
+
+
+MODULES = {"BatchNormalization": "batch_normalization"}  # where it is not the operator's name
 
 
 @functools.cache
@@ -71,7 +94,7 @@ def cases(operator):
     def expect(node, inputs, outputs, name, **_):
         found[name] = (node, inputs, outputs)
 
-    name = f"onnx.backend.test.case.node.{operator.lower()}"
+    name = f"onnx.backend.test.case.node.{MODULES.get(operator, operator.lower())}"
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.delitem(sys.modules, name, raising=False)
