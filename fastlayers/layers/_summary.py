@@ -124,16 +124,19 @@ def summary_of(stack: Stack, input_shape: Sequence[int] | None) -> Summary:
     inputs: list[Shape] = [shape, *shapes_through(found, shape)]
     rows = []
     for (place, layer), into, out in zip(found, inputs, inputs[1:], strict=False):
-        known = isinstance(layer, LayerBase) and is_known(into) and is_known(out)
-        flops = layer._flops(into, out) if known else None
+        sizes, results = _known(into), _known(out)
+        flops = None
+        if isinstance(layer, LayerBase) and sizes is not None and results is not None:
+            flops = layer._flops(sizes, results)
         parameters = sum(int(np.size(param)) for param in params_of(layer))
         rows.append(LayerSummary(place, type(layer).__name__, out, parameters, flops))
     return Summary(shape, tuple(rows))
 
 
-def is_known(shape: Shape) -> bool:
-    """Whether nothing of a shape is left open."""
-    return shape is not None and None not in shape
+def _known(shape: Shape) -> tuple[int, ...] | None:
+    """The shape, if nothing of it is left open."""
+    sizes = tuple(size for size in shape or () if size is not None)
+    return None if shape is None or len(sizes) < len(shape) else sizes
 
 
 def _shown(shape: Shape) -> str:
