@@ -8,7 +8,7 @@ import pytest
 
 FOLDER = os.environ.get(books.VARIABLE, "")
 ROOT = books.volume(FOLDER) if FOLDER else None
-SECONDS = 8.0  # a script that is still at it by then has met all that it uses
+SECONDS = 4.0  # a script that is still at it by then has met all that it uses
 IMAGES = 100
 
 pytestmark = [

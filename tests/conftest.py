@@ -56,7 +56,14 @@ def pytest_generate_tests(metafunc):
 # What `--rest` leaves to `--all` and the session `test-isa`: the lowest of three levels, which few processors are held
 # to, and of these files all but the best, since they look at what is the same source in each, or one module for all.
 LOWEST = kit.TESTED[:-2]
-LEVELS_ARE_ALIKE = {"test_out", "test_recycling", "test_memory", "test_hostile"}
+LEVELS_ARE_ALIKE = {
+    "test_hostile",
+    "test_hostile_optimizers",
+    "test_kernels",
+    "test_memory",
+    "test_out",
+    "test_recycling",
+}
 
 
 def runs_all(config):

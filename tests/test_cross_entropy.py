@@ -325,3 +325,12 @@ def test_many_narrow_rows_and_few(implementation, dtype, classes, kind):
                 assert np.isnan(odd_dx[row]).all()
             else:
                 np.testing.assert_array_equal(odd_dx[row], dx[row])
+
+
+def test_one_label_in_a_row_of_its_own(implementation):
+    """As chapter 7 of the book has it; a longer column is refused."""
+    x, t = np.random.default_rng(0).standard_normal((1, 5)), np.array([[3]])
+    layer = fl.SoftmaxWithLoss()
+    assert layer.forward(x, t) == fl.softmax_cross_entropy(x, t[0])[0]
+    for _ in range(2):
+        np.testing.assert_array_equal(layer.backward(), fl.softmax_cross_entropy(x, t[0])[1])
