@@ -75,6 +75,13 @@ def index_dtype(window: tuple[int, int]) -> np.dtype[Any]:
     return np.dtype(np.uint8 if height * width <= 256 else np.intp)
 
 
+def shape_of_images(input_shape: Any) -> tuple[int, ...]:
+    """An argument `input_shape` as a tuple of integers, each 0 or more."""
+    if not isinstance(input_shape, tuple | list):
+        raise TypeError(f"input_shape must be a tuple (N, C, H, W), not {type(input_shape).__name__}")
+    return tuple(count("input_shape", size, 0) for size in input_shape)
+
+
 # Windows that pool, whichever of their numbers they give
 
 
@@ -106,9 +113,7 @@ def pool(pool_h: Any, pool_w: Any, stride: Pair, pad: Pair) -> Pool:
 
 def input_shape_of(dout: Array, input_shape: Any, windows: Pool) -> tuple[int, ...]:
     """The shape of the images that dout is the gradient of, if theirs would be dout's; ValueError with both if not."""
-    if not isinstance(input_shape, tuple | list):
-        raise TypeError(f"input_shape must be a tuple (N, C, H, W), not {type(input_shape).__name__}")
-    shape = tuple(count("input_shape", size, 0) for size in input_shape)
+    shape = shape_of_images(input_shape)
     expected = windows.places("images", shape)
     if dout.shape != expected:
         raise ValueError(

@@ -12,7 +12,7 @@ from .._core import backend
 from .._core.arguments import count, real
 from .._core.results import Out, deliver_one
 from .._core.types import Array, OneOut, Run
-from .._core.windows import Pair, placed
+from .._core.windows import Pair, placed, shape_of_images
 from ..formulas import im2col as formulas
 
 __all__ = ["col2im", "im2col"]
@@ -169,9 +169,7 @@ def _col2im(
     out: Out = None,
 ) -> Array:
     col = real("col", col)
-    if not isinstance(input_shape, tuple | list):
-        raise TypeError(f"input_shape must be a tuple (N, C, H, W), not {type(input_shape).__name__}")
-    shape = tuple(count("input_shape", size, 0) for size in input_shape)
+    shape = shape_of_images(input_shape)
     window = _filter(filter_h, filter_w)
     options, (high, wide) = placed("input_shape", shape, window, stride, pad, dilation)
     expected = (shape[0] * high * wide, shape[1] * window[0] * window[1])
