@@ -139,6 +139,8 @@ def affine_forward(x, W, b=None, out=None):
         operands = promoted(x, W, b)
         return NotImplemented if operands is None else affine_forward(*operands, out)
     ndim = PyArray_NDIM(<ndarray> x)
+    if ndim > 2 and size_of(x) > 0:
+        return affine_forward(x.reshape(PyArray_DIM(<ndarray> x, 0), -1), W, b, out)
     if not 1 <= ndim <= 2 or PyArray_NDIM(<ndarray> W) != 2:
         return NotImplemented
     of_x[0] = of_y[0] = PyArray_DIM(<ndarray> x, 0) if ndim == 2 else 1

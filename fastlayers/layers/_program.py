@@ -82,7 +82,8 @@ def program_of(stack: Any, loss: Any, prepare: Callable[..., Any]) -> Any:
     reason = reason_against(stack)
     if reason is not None:
         return Declining(reason, kernels, [*layers])
-    steps = [_step(kernels, layer) for layer in layers]
+    last = len(layers) - 1
+    steps = [_step(kernels, layer, 0 < i < last) for i, layer in enumerate(layers)]
     entry = _entry(kernels, type(loss)._forward) if _is_own(loss) and _overridden(loss) is None else None
     return kernels.Program(kernels, steps, kernels.LossStep(loss, entry, type(loss)._given if entry else ()), prepare)
 
@@ -109,14 +110,16 @@ def reason_against(stack: Any) -> str | None:
             return f"layer {i}, {name}, is not a layer of this package"
         if _overridden(layer) is not None:
             return f"layer {i}, {name}, has a {_overridden(layer)} of its own"
-        if layer._keeps is not None and None in _entries(backend.kernels, type(layer)):
+        if layer._keeps not in (None, "shape") and None in _entries(backend.kernels, type(layer)):
             return f"layer {i}, {name}, is bound to other functions than the package's own"
     return None
 
 
-def _step(kernels: Any, layer: Any) -> Any:
+def _step(kernels: Any, layer: Any, is_between: bool) -> Any:
     kind = type(layer)
-    if kind._keeps is None:
+    if kind._keeps == "shape" and is_between:  # what it is given and what it gives are nobody else's: views will do
+        return kernels.Step(layer, kind._keeps)
+    if kind._keeps is None or kind._keeps == "shape":
         return kernels.Step(layer)
     return kernels.Step(layer, kind._keeps, *_entries(kernels, kind))
 

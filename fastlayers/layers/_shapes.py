@@ -57,6 +57,12 @@ def in_pieces(predict: Callable[[Any], Array], x: Any, size: int | None = MOST_S
     return np.concatenate([predict(x[i : i + size]) for i in range(0, len(x), size)])
 
 
+def _is_within_pass(layers: list[tuple[str, Any]], i: int) -> bool:
+    """Whether a compiled call makes no array of what goes out of the i-th layer, but goes on with it in the cache."""
+    names = [type(layer).__name__ for _, layer in layers[max(i, 0) : i + 2]]
+    return i >= 0 and names in (["Convolution", "Relu"], ["Relu", "Pooling"])
+
+
 def piece_of(layers: Iterable[tuple[str, Any]], x: Any, batch_size: int | None) -> int | None:
     """How many samples of x are to pass through layers, which come with their places, at a time; None for all.
 
@@ -73,5 +79,5 @@ def piece_of(layers: Iterable[tuple[str, Any]], x: Any, batch_size: int | None) 
         return None
     if all(shape is None or len(shape) == 1 for shape in shapes):
         return MOST_SAMPLES
-    largest = max(size_of(shape) or 1 for shape in shapes)
+    largest = max(size_of(shape) or 1 for i, shape in enumerate(shapes) if not _is_within_pass(found, i - 1))
     return min(max(_CACHED // (4 * largest), _LEAST_IMAGES), MOST_SAMPLES)

@@ -111,8 +111,15 @@ class Stack(Declared):
             if y is NotImplemented:
                 y = self._in_new_program("predict", x)
         if y is None or y is NotImplemented:
-            y = in_pieces(self._predict_whole, x, piece_of(leaves(self.layers), x, batch_size))
+            y = in_pieces(self._predict_whole, x, self._piece_of(x, batch_size))
         return y if type(y) is np.ndarray else np.asarray(y)
+
+    def _piece_of(self, x: Any, batch_size: int | None) -> int | None:
+        """How many samples of x are to pass at a time; a program keeps what was found of one, to ask no more."""
+        piece = piece_of(leaves(self.layers), x, batch_size)
+        if batch_size is None and piece is not None and type(self._program) is not Declining:
+            self._program.pieces[np.shape(x)[1:]] = piece
+        return piece
 
     def _predict_whole(self, x: ArrayLike) -> Any:
         """What `predict` gives, of all samples at once."""

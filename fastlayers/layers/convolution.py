@@ -88,13 +88,14 @@ class Convolution(LayerBase):
         "dilation": pair(1),
         "groups": at_least(1),
     }
+    _keeps: ClassVar[str | None] = "convolution"
     _can_leave_out_dx: ClassVar[bool] = True
     _forward = staticmethod(convolution_forward)
     _backward: ClassVar[Callable[..., tuple[Array | None, Array, Array]]] = staticmethod(convolution_backward)
     _im2col = staticmethod(im2col)
     _memory: Any = None  # of y
     _gradients: Any = None  # of dx, dW, db
-    _of_forward: Mapping[str, Any] = {}  # the options of the last forward
+    _of_forward: tuple[Any, ...] = ()  # the options of the last forward, in their order
     stride: Pair = 1
     pad: Pair = 0
     dilation: Pair = 1
@@ -130,8 +131,9 @@ class Convolution(LayerBase):
         """The patches of the last forward's x, a row for each place; None before forward."""
         if self.x is None:
             return None
-        windows = {name: value for name, value in self._of_forward.items() if name != "groups"}
-        return self._im2col(self.x, *self.W.shape[2:], **windows)
+        filter_h, filter_w = self.W.shape[2:]
+        stride, pad, dilation, _ = self._of_forward
+        return self._im2col(self.x, filter_h, filter_w, stride=stride, pad=pad, dilation=dilation)
 
     @property
     def col_W(self) -> Array:
@@ -144,14 +146,16 @@ class Convolution(LayerBase):
             x = np.asanyarray(x)
         if self.b is not None and np.ndim(self.b) == 0:
             self.b = self._bias(self.b)
-        options = self._options()
-        y = self._forward(x, self.W, self.b, **options, out=self._memory)
+        stride, pad, dilation, groups = options = self.stride, self.pad, self.dilation, self.groups
+        y = self._forward(x, self.W, self.b, stride=stride, pad=pad, dilation=dilation, groups=groups, out=self._memory)
         self.x, self._of_forward = x, options
         return y
 
     def predict(self, x: ArrayLike) -> Array:
         """y, and nothing is kept."""
-        return self._forward(x, self.W, self.b, **self._options())
+        return self._forward(
+            x, self.W, self.b, stride=self.stride, pad=self.pad, dilation=self.dilation, groups=self.groups
+        )
 
     @overload
     def backward(self, dout: ArrayLike, *, need_dx: Literal[True] = True) -> Array: ...
@@ -163,7 +167,18 @@ class Convolution(LayerBase):
         """dx of x's shape, or None without `need_dx`; sets dW and db. RuntimeError before forward."""
         if self.x is None:
             raise no_forward(self)
-        dx, dW, db = self._backward(dout, self.x, self.W, **self._of_forward, need_dx=need_dx, out=self._gradients)
+        stride, pad, dilation, groups = self._of_forward
+        dx, dW, db = self._backward(
+            dout,
+            self.x,
+            self.W,
+            stride=stride,
+            pad=pad,
+            dilation=dilation,
+            groups=groups,
+            need_dx=need_dx,
+            out=self._gradients,
+        )
         if self._handed_out:
             self._set_gradients(W=dW, b=None if self.b is None else db)
         else:
@@ -177,9 +192,6 @@ class Convolution(LayerBase):
             return bias
         dtype = self.W.dtype if bias.dtype.kind in "biuf" and self.W.dtype.kind == "f" else bias.dtype
         return np.full(len(self.W), bias, dtype)
-
-    def _options(self) -> dict[str, Any]:
-        return {"stride": self.stride, "pad": self.pad, "dilation": self.dilation, "groups": self.groups}
 
     def _output_shape(self, shape: tuple[int | None, ...] | None) -> tuple[int | None, ...] | None:
         """``(FN, OH, OW)``; ValueError unless W and b fit each other, and images ``(C, H, W)``."""

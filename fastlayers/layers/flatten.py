@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,6 +35,8 @@ class Flatten(LayerBase):
     array([[[5., 6.],
             [7., 8.]]])
     """
+
+    _keeps: ClassVar[str | None] = "shape"
 
     def __init__(self) -> None:
         self._x_shape: tuple[int, ...] = ()  # of the last forward

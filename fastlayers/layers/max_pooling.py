@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,7 @@ from .._core.types import Array
 from .._core.windows import Pair
 from ..functional.max_pooling import max_pooling_backward, max_pooling_forward
 from ._base import no_forward
+from ._passes import MadeWhenRead
 from ._windows import Windows
 
 
@@ -33,7 +34,9 @@ class Pooling(Windows):
     pool_h, pool_w, stride, pad
         As given; they may be set anew before a forward.
     x : ndarray or None
-        The input of the last forward, ``(N, C, H, W)``: the array itself.
+        The input of the last forward, ``(N, C, H, W)``: the array itself. In a network that runs as one call there may
+        be none between a ReLU behind a convolution and this; then it is made when it is read, of the images that the
+        convolution was given.
     arg_max : ndarray of int or None
         For each window of the last forward ``(N * OH * OW * C,)`` the index ``i * pool_w + j`` of its largest number,
         of equal ones of the first; made when it is read.
@@ -69,10 +72,14 @@ class Pooling(Windows):
 
     _forward: ClassVar[Callable[..., tuple[Array, Array]]] = staticmethod(max_pooling_forward)
     _backward: ClassVar[Callable[..., Array]] = staticmethod(max_pooling_backward)
+    _keeps: ClassVar[str | None] = "pooling"
     _memory: Any = ((None, None), None)
-    x: Array | None = None
+    if TYPE_CHECKING:
+        x: Array | None
+    else:
+        x = MadeWhenRead(lambda y: y)
     _indices: Array | None = None  # (N, C, OH, OW)
-    _windows: tuple[Any, ...] = ()  # of the last forward
+    _of_forward: tuple[Any, ...] = ()  # the options of the last forward, in their order
 
     def __init__(self, pool_h: int, pool_w: int, stride: Pair = 2, pad: Pair = 0) -> None:
         super().__init__(pool_h, pool_w, stride, pad)
@@ -90,7 +97,7 @@ class Pooling(Windows):
         y, self._indices = self._forward(
             x, self.pool_h, self.pool_w, stride=self.stride, pad=self.pad, out=self._memory[0]
         )
-        self.x, self._windows = x if type(x) is np.ndarray else np.asarray(x), windows
+        self.x, self._of_forward = x if type(x) is np.ndarray else np.asarray(x), windows
         return y
 
     def predict(self, x: ArrayLike) -> Array:
@@ -101,7 +108,7 @@ class Pooling(Windows):
         """dx, of x's shape. RuntimeError before forward."""
         if self.x is None:
             raise no_forward(self)
-        pool_h, pool_w, stride, pad = self._windows
+        pool_h, pool_w, stride, pad = self._of_forward
         return self._backward(
             dout, self._indices, self.x.shape, pool_h, pool_w, stride=stride, pad=pad, out=self._memory[1]
         )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from numpy.typing import ArrayLike
 
 from .._core.types import Array
 from ..functional.relu import relu, relu_backward, relu_forward
 from ._activation import KeepsMask
+from ._passes import MadeWhenRead
 
 
 class Relu(KeepsMask):
@@ -15,7 +18,8 @@ class Relu(KeepsMask):
     Attributes
     ----------
     mask : ndarray of bool or None
-        ``x <= 0`` of the last forward.
+        ``x <= 0`` of the last forward. Behind a convolution, in a network that runs as one call, it is made when it is
+        read, of the images that the convolution was given.
 
     See Also
     --------
@@ -43,6 +47,11 @@ class Relu(KeepsMask):
 
     _forward, _backward = staticmethod(relu_forward), staticmethod(relu_backward)
     _predict = staticmethod(relu)
+
+    if TYPE_CHECKING:
+        mask: Array | None
+    else:
+        mask = MadeWhenRead(lambda y: y <= 0)
 
     def predict(self, x: ArrayLike) -> Array:
         """y alone: no mask is made, and nothing is kept."""

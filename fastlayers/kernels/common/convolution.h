@@ -37,7 +37,7 @@ typedef struct {
     void *dx;
     Py_ssize_t count, channels, filters, groups;
     FlPair image, filter, pixels, stride, pad, dilation;
-    int is_double;
+    int is_double, relu; /* whether y is ReLU of it */
     /* By `fl_divide_convolution`: */
     Py_ssize_t images;      /* of a part, several only if they are whole */
     FlPair part, parts;     /* its pixels, and how many there are of an image */
@@ -102,7 +102,7 @@ FL_RARE void fl_divide_convolution(FlConvolution *c) {
 FL_RARE int fl_turn_convolution(const FlConvolution *c, FlConvolution *turned) {
     if (c->stride.y != 1 || c->stride.x != 1 || c->channels / c->groups < FL_MOST_ROWS || c->images > 1) return 0;
     *turned = *c;
-    turned->bias = turned->dx = NULL;
+    turned->bias = turned->dx = NULL, turned->relu = 0;
     turned->channels = c->filters, turned->filters = c->channels, turned->image = c->pixels, turned->pixels = c->image;
     turned->pad.y = c->dilation.y * (c->filter.y - 1) - c->pad.y;
     turned->pad.x = c->dilation.x * (c->filter.x - 1) - c->pad.x;

@@ -84,12 +84,14 @@ FL_RARE void FL_OF_REAL(order_weights)(const FlConvolution *c, const FL_REAL *fr
 
 /* y = a b in tiles, of which `t` has all but the columns and what is added: what y holds, if `adds`, or the bias, a row
    of a panel for each of y. */
-FL_APART void FL_OF_REAL(multiply_tiles)(TILE *t, Py_ssize_t rows, Py_ssize_t columns, const FL_REAL *bias, int adds) {
+FL_APART void FL_OF_REAL(multiply_tiles)(
+    TILE *t, Py_ssize_t rows, Py_ssize_t columns, const FL_REAL *bias, int adds, int relu
+) {
     const FL_REAL *a = t->a, *b = t->b;
     FL_REAL *y = t->y;
     const int few = rows <= FL_FEW_ROWS;
     const Py_ssize_t panel = (few ? FL_MOST_COLUMNS : 2) * FL_LANES, count = (rows + FL_MOST_ROWS - 1) / FL_MOST_ROWS;
-    t->low = (FL_REAL)NAN; /* nothing is cleared, minus infinity neither */
+    t->low = relu ? 0 : (FL_REAL)NAN; /* with nan nothing is cleared, minus infinity neither */
     for (Py_ssize_t j = 0; j < columns; j += t->columns) {
         int (*const *tiles)(const TILE *);
         t->columns = (int)fl_least(columns - j, panel);
@@ -229,7 +231,9 @@ static void FL_OF_REAL(convolve)(const FlConvolution *c, Py_ssize_t first, Py_ss
                 t.b = part.planes + (group * c->each + plane) * c->plane + k * step;
                 t.b_row = c->plane, t.b_step = step - t.inner * c->plane;
                 t.y = part.y + group * filters * part.row, t.y_row = part.row;
-                FL_OF_REAL(multiply_tiles)(&t, filters, part.count, bias, k + plane > 0);
+                FL_OF_REAL(multiply_tiles)(
+                    &t, filters, part.count, bias, k + plane > 0,
+                    c->relu && k + most >= c->steps && plane + FL_INNER >= c->each);
             }
     if (c->images > 1) FL_OF_REAL(place_images)(c, &part, c->y, 0);
 }
@@ -251,7 +255,7 @@ static void FL_OF_REAL(convolve_back)(
                 t.a = part.planes + group * c->each * c->plane + k * step + pixel, t.a_row = c->plane, t.a_inner = 1;
                 t.b = turned + pixel * c->turned + group * filters, t.b_row = c->turned;
                 t.y = sums + (group * inner + k * c->each) * filters, t.y_row = filters;
-                FL_OF_REAL(multiply_tiles)(&t, c->each, filters, NULL, adds || pixel > 0);
+                FL_OF_REAL(multiply_tiles)(&t, c->each, filters, NULL, adds || pixel > 0, 0);
             }
     if (!c->dx) return;
     memset(part.planes, 0, c->of_planes * sizeof(FL_REAL));
@@ -263,7 +267,7 @@ static void FL_OF_REAL(convolve_back)(
                 t.a = (const FL_REAL *)c->W + (group * filters + f) * inner + k * c->each, t.a_row = 1, t.a_inner = inner;
                 t.b = part.y + (group * filters + f) * part.row, t.b_row = part.row;
                 t.y = part.planes + group * c->each * c->plane + k * step, t.y_row = c->plane;
-                FL_OF_REAL(multiply_tiles)(&t, c->each, part.count, NULL, 1);
+                FL_OF_REAL(multiply_tiles)(&t, c->each, part.count, NULL, 1, 0);
             }
     FL_OF_REAL(through_planes)(c, &part, c->dx, 1);
 }

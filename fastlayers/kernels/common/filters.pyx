@@ -21,6 +21,7 @@ cdef extern from "convolution.h" nogil:
         FlPair pad
         FlPair dilation
         bint is_double
+        bint relu
         Py_ssize_t images
         Py_ssize_t of_planes
         Py_ssize_t of_turned
@@ -81,6 +82,7 @@ cdef bint set_convolution(
         return False
     c.is_double = typenum == NPY_DOUBLE
     c.bias = c.dx = NULL
+    c.relu = False
     if c.filters % c.groups or PyArray_DIM(<ndarray> W, 1) * c.groups != c.channels:
         return False
     fl_divide_convolution(c)

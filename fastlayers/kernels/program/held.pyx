@@ -145,5 +145,12 @@ cdef inline void give(Arguments *arguments, object value) noexcept:
     arguments.count += 1
 
 
+cdef inline void give_all(Arguments *arguments, tuple values) noexcept:
+    """Give values that something else holds."""
+    cdef Py_ssize_t i
+    for i in range(len(values)):
+        give(arguments, <object> PyTuple_GET_ITEM(values, i))
+
+
 cdef inline object call(object kernel, Arguments *arguments):
     return PyObject_Vectorcall(kernel, <PyObject *const *> arguments.given, arguments.count, NULL)

@@ -34,45 +34,74 @@ cdef class Program:
     cdef object kernels
     cdef tuple steps
     cdef bint distinct  # whether no layer stands in it twice
-    cdef const SmallNetwork *small  # NULL where it is none
+    cdef const SmallNetwork *small  # NULL where there is none
+    cdef Py_ssize_t tail  # where it begins, as far as the last layer
     cdef int places[MOST_SMALL]
+    cdef int[MOST_STEPS] begins  # how many layers may be one pass that begins with each, and
+    cdef int[MOST_STEPS] ends  # that ends with it
+    cdef object predict_of_pass  # their kernels
+    cdef object forward_of_pass
+    cdef object backward_of_pass
     cdef LossStep loss
     cdef object prepare
     cdef Recycler results
+    cdef readonly dict pieces  # how many samples of a shape pass at a time, once that was found
     cdef type rule_of  # the class of optimizer that was last asked for its rule
     cdef unsigned int rule_version
     cdef object rule
 
     def __cinit__(self, kernels, steps, LossStep loss not None, prepare):
         cdef Step step  # anything else in its place is a TypeError
-        cdef Py_ssize_t params = 0
+        cdef Py_ssize_t params = 0, i
         self.kernels, self.steps, self.loss, self.prepare = kernels, tuple(steps), loss, prepare
-        self.results = Recycler()
+        self.results, self.pieces = Recycler(), {}
         for step in self.steps:
             params += len(step.params)
         if len(self.steps) > MOST_STEPS or params > MOST_PARAMS:
             raise ValueError(f"{len(self.steps)} layers with {params} parameters are too many for a program")
         self.distinct = len({id(step.layer) for step in self.steps}) == len(self.steps)
-        self.small = small_network_of(kernels, self.steps, self.places)
+        self.predict_of_pass, self.forward_of_pass = kernels.convolution_relu, kernels.convolution_relu_kept
+        self.backward_of_pass = kernels.convolution_relu_gradients
+        for i in range(len(self.steps)):
+            self.begins[i] = layers_of_pass(self.steps, i, kernels.relu_forward) if self.distinct else 0
+            if self.begins[i]:
+                self.ends[i + self.begins[i] - 1] = self.begins[i]
+        self.tail = small_tail(self.steps, kernels, self.places)
+        self.small = small_network_of(kernels) if self.tail < len(self.steps) else NULL
 
     def predict(self, kernels, layers, x, whole=False):
         """What the layers make of x, with nothing kept; None, unless `whole`, for so much that pieces are better."""
         cdef Held held
-        cdef Py_ssize_t i, at = 0
+        cdef Py_ssize_t i = 0, at = 0
         cdef Step step
         cdef object y
         try:
             if not self.hold(&held, kernels, layers):
                 return NotImplemented
-            y = predict_small(self.small, self.places, &held, x, self.results)
-            if y is not None:
-                return y
-            if not whole and is_much(x):
+            if self.tail == 0:
+                y = self.predict_tail(&held, at, x)
+                if y is not None:
+                    return y
+            if not whole and is_much(x, self.pieces):
                 return None
             x = self.prepared(&held, layers, x)
-            for i in range(held.steps):
+            while i < held.steps:
                 step = <Step> self.steps[i]
-                x = step.go_predict(<object> held.attributes[i], x, &held.param[at])
+                y = NotImplemented
+                if step.kept == AFFINE and PyArray_CheckExact(x) and PyArray_NDIM(<ndarray> x) > 2:
+                    x = flat(x)
+                if i == self.tail and i > 0:
+                    y = self.predict_tail(&held, at, x)
+                    if y is not None:
+                        return y
+                if self.begins[i]:
+                    y = predict_pass(self.predict_of_pass, self.steps, i, self.begins[i], &held, at, x)
+                if self.begins[i] and y is not NotImplemented:
+                    i += self.begins[i]
+                else:
+                    y = step.go_predict(<object> held.attributes[i], x, &held.param[at], i == held.steps - 1)
+                    i += 1
+                x = y
                 at += len(step.params)
             return x
         finally:
@@ -141,6 +170,20 @@ cdef class Program:
                 return False
         return True
 
+    cdef object predict_tail(self, const Held *held, Py_ssize_t at, object x):
+        """What the last layers make of a small x, in one piece; None where it, or what they are, is not small."""
+        cdef SmallLayer[MOST_SMALL] layers
+        cdef Py_ssize_t i, n = len(self.steps) - self.tail
+        if self.small == NULL:
+            return None
+        for i in range(n):
+            layers[i].place = self.places[i]
+            if layers[i].place == AN_AFFINE:
+                layers[i].W = held.param[at]
+                layers[i].b = held.param[at + 1]
+                at += 2
+        return self.small.predict(layers, n, x, self.results)
+
     cdef object prepared(self, const Held *held, list layers, object x):
         """x in the dtype of the parameters."""
         cdef int typenum = floating_type(x)
@@ -153,29 +196,50 @@ cdef class Program:
         return x
 
     cdef object go_forward(self, Held *held, list layers, object x):
-        cdef Py_ssize_t i, at = 0
+        cdef Py_ssize_t i = 0, at = 0
         cdef Step step
+        cdef object y
         x = self.prepared(held, layers, x)
-        for i in range(held.steps):
+        while i < held.steps:
             step = <Step> self.steps[i]
-            x = step.go_forward(<object> held.attributes[i], x, &held.param[at], &held.kept[i])
-            if not self.distinct:
-                let_go_of(&held.kept[i])  # its layer will have what the last of its forwards has kept
+            y = NotImplemented
+            if self.begins[i]:
+                y = forward_of_pass(self.forward_of_pass, self.steps, i, self.begins[i], held, at, x)
+            if y is not NotImplemented:
+                i += self.begins[i]
+            else:
+                y = step.go_forward(<object> held.attributes[i], x, &held.param[at], &held.kept[i])
+                if not self.distinct:
+                    let_go_of(&held.kept[i])  # its layer will have what the last of its forwards has kept
+                i += 1
+            x = y
             at += len(step.params)
         return x
 
     cdef object go_backward(self, Held *held, object dout, Py_ssize_t first):
         """Backward to the layer with the parameter at that place, whose dx is of no use; with -1, to x."""
-        cdef Py_ssize_t i, at = held.params
+        cdef Py_ssize_t i = held.steps, at = held.params, below
         cdef Step step
-        for i in range(held.steps - 1, -1, -1):
-            if at <= first:
-                break
-            step = <Step> self.steps[i]
-            at -= len(step.params)
-            dout = step.go_backward(
-                <object> held.attributes[i], dout, &held.param[at], &held.grad[at], &held.kept[i], at > first
-            )
+        cdef object dx
+        while i > 0 and at > first:
+            dx = NotImplemented
+            if self.ends[i - 1]:
+                step, below = <Step> self.steps[i - self.ends[i - 1]], at - 2
+                dx = backward_of_pass(
+                    self.backward_of_pass, self.steps, i - self.ends[i - 1], self.ends[i - 1], held, below, dout,
+                    below > first,
+                )
+            if dx is not NotImplemented:
+                i -= self.ends[i - 1]
+                at = below
+            else:
+                i -= 1
+                step = <Step> self.steps[i]
+                at -= len(step.params)
+                dx = step.go_backward(
+                    <object> held.attributes[i], dout, &held.param[at], &held.grad[at], &held.kept[i], at > first
+                )
+            dout = dx
         return dout if first < 0 else None
 
     cdef tuple grads(self, Held *held):
@@ -217,9 +281,10 @@ cdef class Program:
         return None
 
 
-cdef inline bint is_much(object x) noexcept:
+cdef inline bint is_much(object x, dict pieces) except -1:
     """Whether x is of so many samples, or of images, that what lies between the layers may not stay in a cache."""
-    return PyArray_CheckExact(x) and (
-        PyArray_NDIM(<ndarray> x) > 2 and PyArray_DIM(<ndarray> x, 0) > FEW_IMAGES
-        or PyArray_NDIM(<ndarray> x) == 2 and PyArray_DIM(<ndarray> x, 0) > MANY_SAMPLES
-    )
+    if not PyArray_CheckExact(x) or PyArray_NDIM(<ndarray> x) < 2:
+        return False
+    if PyArray_NDIM(<ndarray> x) == 2:
+        return PyArray_DIM(<ndarray> x, 0) > MANY_SAMPLES
+    return PyArray_DIM(<ndarray> x, 0) > FEW_IMAGES and PyArray_DIM(<ndarray> x, 0) > pieces.get(x.shape[1:], 0)

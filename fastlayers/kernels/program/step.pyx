@@ -7,12 +7,19 @@ its kernels take arrays, then the class's options, then memory for the result. S
 cimport cython
 
 
+cdef enum:
+    MOST_KEPT = 1 << 19  # numbers of an x for whose y memory is kept after a prediction
+
+
 cdef enum Kept:
     OF_ITS_OWN  # its methods are called
     MASK
     OUTPUT
     INPUT
     AFFINE  # its input, and the gradients of two parameters
+    CONVOLUTION  # the same, by its options; this and what follows is in `images.pyx`
+    POOLING  # the shape of its input, and indices
+    SHAPE  # that of its input alone
 
 
 @cython.final
@@ -24,7 +31,8 @@ cdef class Step:
     layer : Layer
         Of this package, of a class with ``param_names`` and ``options``.
     kept : str or None
-        What its forward keeps for its backward: "mask", "out", "x" or "affine"; None where only its methods know.
+        What its forward keeps for its backward: "mask", "out", "x", "affine", "convolution", "pooling" or "shape";
+        None where only its methods know.
     forward, backward, predict : callable or None
         Its kernels; None with `kept`, and where predicting is an affair of its method.
     """
@@ -40,6 +48,7 @@ cdef class Step:
     cdef object backward
     cdef object predict
     cdef tuple options
+    cdef tuple defaults  # what its class has for each
     cdef readonly tuple params
     cdef tuple grads
     cdef object memory  # for the results of forward, and
@@ -52,19 +61,29 @@ cdef class Step:
         self.version = version_of(self.kind)
         self.attributes = PyDict_GET_SIZE(attributes_of(layer))
         self.reshapes, self.hands_out = "_x_shape" in attributes_of(layer), "_handed_out" in attributes_of(layer)
-        kinds = {None: OF_ITS_OWN, "mask": MASK, "out": OUTPUT, "x": INPUT, "affine": AFFINE}
+        kinds = {
+            None: OF_ITS_OWN,
+            "mask": MASK,
+            "out": OUTPUT,
+            "x": INPUT,
+            "affine": AFFINE,
+            "convolution": CONVOLUTION,
+            "pooling": POOLING,
+            "shape": SHAPE,
+        }
         self.kept = kinds[kept]
         self.forward, self.backward, self.predict = forward, backward, predict
         self.options = tuple(layer.options)
+        self.defaults = tuple([getattr(self.kind, name, None) for name in self.options])
         self.params = tuple(layer.param_names)
         self.grads = tuple([f"d{name}" for name in self.params])
         self.memory = memory
-        if memory is not None and MASK <= self.kept <= INPUT:
+        if memory is not None and (MASK <= self.kept <= INPUT or self.kept == POOLING):
             self.memory, self.memory_of_backward = part(memory, 0), part(memory, 1)
-        if len(self.options) + 3 > MOST_ARGUMENTS:
+        if len(self.options) + 8 > MOST_ARGUMENTS:
             raise ValueError(f"{self.kind.__name__} has {len(self.options)} options, too many for a program")
-        if self.kept == AFFINE and len(self.params) != 2:
-            raise ValueError(f"{self.kind.__name__} has {len(self.params)} parameters, not the 2 of an affine layer")
+        if AFFINE <= self.kept <= CONVOLUTION and len(self.params) != 2:
+            raise ValueError(f"{self.kind.__name__} has {len(self.params)} parameters, not W and b")
         self.entry = "" if len(self.options) > 0 else getattr(predict, "__name__", "")
 
     cdef inline bint hold(self, object layer, Held *held) except -1:
@@ -86,36 +105,42 @@ cdef class Step:
             held.params += 1
         return True
 
-    cdef inline list give_options(self, Arguments *arguments, object own):
-        """The options as arguments; what holds them."""
-        cdef list held = None
+    cdef inline tuple options_of(self, object own):
+        """The layer's options, as its kernels are given them."""
+        cdef Py_ssize_t i, n = len(self.options)
+        cdef tuple found
         cdef object value
-        if len(self.options) > 0:
-            held = []
-            for name in self.options:
-                value = get(own, name)
-                held.append(value)
-                give(arguments, value)
-        return held
+        if n == 0:
+            return ()
+        found = PyTuple_New(n)
+        for i in range(n):
+            value = get(own, <object> PyTuple_GET_ITEM(self.options, i))
+            if value is None:
+                value = <object> PyTuple_GET_ITEM(self.defaults, i)
+            Py_INCREF(value)
+            PyTuple_SET_ITEM(found, i, value)
+        return found
 
     cdef object go_forward(self, object own, object x, PyObject **params, PyObject **kept):
         """y of x; what backward needs is kept, in `kept` too. Its parameters are where `params` points to."""
         cdef Arguments arguments
         cdef object result, y, given = x
         cdef object shape = ()
-        cdef list _held
+        cdef tuple options
         if self.kept == OF_ITS_OWN or not PyArray_CheckExact(x):
             return self.layer.forward(x)
+        if self.kept >= CONVOLUTION:
+            return forward_of_images(self, own, x, params, kept)
         if self.kept == AFFINE and PyArray_NDIM(<ndarray> x) > 2:
-            shape = x.shape
-            x = x.reshape(shape[0], (<ndarray> x).size // max(PyArray_DIM(<ndarray> x, 0), 1))
+            shape, x = x.shape, flat(x)
         arguments.count = 0
         give(&arguments, x)
         if self.kept == AFFINE:
             give(&arguments, <object> params[0])
             give(&arguments, <object> params[1])
         else:
-            _held = self.give_options(&arguments, own)
+            options = self.options_of(own)
+            give_all(&arguments, options)
         give(&arguments, self.memory)
         result = y = call(self.forward, &arguments)
         if result is NotImplemented:
@@ -138,10 +163,12 @@ cdef class Step:
     ):
         """dx of dout, or None; its gradients are set, and are where `grads` points to."""
         cdef Arguments arguments
-        cdef object result, of_forward, dx, dW, db
-        cdef list _held
+        cdef object result, of_forward, dx
+        cdef tuple options
         if self.kept == OF_ITS_OWN or not PyArray_CheckExact(dout):
             return self.by_method(dout, need_dx)
+        if self.kept >= CONVOLUTION:
+            return backward_of_images(self, own, dout, params, grads, kept, need_dx)
         if kept[0] != NULL:
             of_forward = <object> kept[0]
         else:
@@ -152,7 +179,8 @@ cdef class Step:
         give(&arguments, dout)
         give(&arguments, of_forward)
         if self.kept != AFFINE:
-            _held = self.give_options(&arguments, own)
+            options = self.options_of(own)
+            give_all(&arguments, options)
             give(&arguments, self.memory_of_backward)
             result = call(self.backward, &arguments)
             return self.by_method(dout, need_dx) if result is NotImplemented else result
@@ -165,35 +193,51 @@ cdef class Step:
         result = call(self.backward, &arguments)
         if result is NotImplemented:
             return self.by_method(dout, need_dx)
-        dW, db = part(result, 1), None if <object> params[1] is None else part(result, 2)
+        dx = self.set_gradients(own, result, params, grads)
+        if dx is not None and (self.reshapes or PyDict_GET_SIZE(own) != self.attributes) and get(own, "_x_shape"):
+            return dx.reshape(get(own, "_x_shape"))
+        return dx
+
+    cdef object set_gradients(self, object own, object result, PyObject **params, PyObject **grads):
+        """Set dW and db of a kernel's (dx, dW, db); its dx."""
+        cdef object dW = part(result, 1), db = None if <object> params[1] is None else part(result, 2)
         put(own, "dW", dW)
         put(own, "db", db)
         hold_on(&grads[0], dW)
         hold_on(&grads[1], db)
-        dx = part(result, 0)
-        if dx is not None and (self.reshapes or PyDict_GET_SIZE(own) != self.attributes) and get(own, "_x_shape"):
-            return dx.reshape(get(own, "_x_shape"))
-        return dx
+        return part(result, 0)
+
+    cdef inline object memory_of_predict(self, object x):
+        """For what its kernel for predicting makes of x, unless that may be much: None then."""
+        cdef object memory = self.memory
+        if not PyArray_CheckExact(x) or size_of(x) > MOST_KEPT:
+            return None
+        # of a pair forward's kernel takes both, and one for y alone the first
+        return part(memory, 0) if type(memory) is tuple and self.predict is not self.forward else memory
 
     cdef object by_method(self, object dout, bint need_dx):
         if need_dx or not self.layer._can_leave_out_dx:
             return self.layer.backward(dout)
         return self.layer.backward(dout, need_dx=False)
 
-    cdef object go_predict(self, object own, object x, PyObject **params):
-        """y of x, with nothing kept."""
+    cdef object go_predict(self, object own, object x, PyObject **params, bint is_last):
+        """y of x, with nothing kept but memory for it, where it is the network's alone."""
         cdef Arguments arguments
         cdef object result
-        cdef list _held
+        cdef tuple options
+        if self.kept == SHAPE:
+            return flat(x)
         if self.predict is None or not PyArray_CheckExact(x):
             return self.layer.predict(x)
         arguments.count = 0
         give(&arguments, x)
-        if self.kept == AFFINE:
+        if len(self.params) > 0:
             give(&arguments, <object> params[0])
             give(&arguments, <object> params[1])
-        else:
-            _held = self.give_options(&arguments, own)
+        options = self.options_of(own)
+        give_all(&arguments, options)
+        if not is_last:
+            give(&arguments, self.memory_of_predict(x))
         result = call(self.predict, &arguments)
         if result is NotImplemented:
             return self.layer.predict(x)
