@@ -107,8 +107,8 @@ cdef void convolve_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexc
     cdef const Convolution *work = <const Convolution *> of
     cdef Py_ssize_t unit, part, parts = 1 if work.behind == POOLING else fl_parts(&work.of)
     cdef char *memory
+    memory = work.memory + start * work.bytes  # one after another, so that it stays in the cache
     for unit in range(start, stop):
-        memory = work.memory + unit * work.bytes
         for part in range(part_of(work.parts, work.units, unit), part_of(work.parts, work.units, unit + 1)):
             if work.behind == POOLING:
                 convolve_and_pool(work, part * work.of.images, memory)
@@ -164,8 +164,9 @@ cdef void convolve_back_task(const void *of, Py_ssize_t start, Py_ssize_t stop) 
     cdef char *memory
     cdef char *sums
     cdef bint adds
+    memory = work.memory + start * work.bytes  # of one unit after another, so that it stays in the cache
     for unit in range(start, stop):
-        memory, sums = work.memory + unit * work.bytes, work.sums + unit * work.bytes_of_sums
+        sums = work.sums + unit * work.bytes_of_sums
         totals = work.totals + unit * 2 * c.filters
         memset(totals, 0, 2 * c.filters * sizeof(double))
         first, last = part_of(groups, work.units, unit) * c.images, part_of(groups, work.units, unit + 1) * c.images
