@@ -18,7 +18,7 @@ cdef struct Convolution:
     Py_ssize_t units
     char *memory  # of each unit
     Py_ssize_t bytes  # how much
-    char *sums  # of each unit: of dW^T,
+    char *sums  # of each unit: of dW,
     Py_ssize_t bytes_of_sums
     double *totals  # and of db, with what the additions lost
     Argument x
@@ -37,6 +37,10 @@ cdef inline Py_ssize_t whole_lines(Py_ssize_t size) noexcept nogil:
 
 cdef inline char *aligned_scratch(bytes scratch) noexcept:
     return <char *> ((<size_t> scratch_of(scratch) + 63) // 64 * 64)
+
+
+cdef inline Py_ssize_t bytes_of_runs(const FlConvolution *c) noexcept nogil:
+    return whole_lines(c.inner // c.run * <Py_ssize_t> sizeof(Py_ssize_t))
 
 
 cdef inline Py_ssize_t multiplications(const FlConvolution *c) noexcept nogil:
@@ -95,7 +99,7 @@ cdef void convolve_back_task(const void *of, Py_ssize_t start, Py_ssize_t stop) 
 
 cdef void add_units(floating *sums, const double *totals, floating *db, const Convolution *work) noexcept nogil:
     """Of all units to the first one's sums, and to db."""
-    cdef Py_ssize_t unit, i, n = work.W.size, filters = work.of.filters
+    cdef Py_ssize_t unit, i, n = work.of.of_sums, filters = work.of.filters
     cdef Py_ssize_t step = work.bytes_of_sums // <Py_ssize_t> sizeof(floating)
     cdef double total, lost
     for unit in range(1, work.units):
@@ -149,7 +153,7 @@ def convolution_forward(x, W, b=None, stride=1, pad=0, dilation=1, groups=1, out
     if not is_given(out):
         out = new_array(out, 4, of_y, typenum, False)
     scratch = new_scratch(
-        work.units * work.bytes + whole_lines(size_of(W) * size) + whole_lines(work.of.filters * panel * size) + 64
+        work.units * work.bytes + bytes_of_runs(&work.of) + whole_lines(work.of.filters * panel * size) + 64
     )
     begin(&call)
     if not (
@@ -161,9 +165,9 @@ def convolution_forward(x, W, b=None, stride=1, pad=0, dilation=1, groups=1, out
     ):
         return NotImplemented
     at = aligned_scratch(scratch)
-    fl_order_weights(&work.of, work.W.data, at, FL_PLAIN_WEIGHTS)
-    work.of.x, work.of.W, work.of.y = work.x.data, at, work.y.data
-    at += whole_lines(work.W.size * size)
+    fl_place_runs(&work.of, <Py_ssize_t *> at)
+    work.of.x, work.of.W, work.of.y = work.x.data, work.W.data, work.y.data
+    at += bytes_of_runs(&work.of)
     if b is not None:
         work.of.bias = at
         if work.of.is_double:
@@ -186,9 +190,10 @@ def convolution_backward(dout, x, W, stride=1, pad=0, dilation=1, groups=1, need
     cdef tuple operands
     cdef bytes scratch
     cdef char *at
+    cdef char *turned
     cdef Call call
     cdef Convolution work
-    cdef Py_ssize_t size, cost, images
+    cdef Py_ssize_t size, cost, images, runs
     if order_of(dout, typenum) == 0 or order_of(x, typenum) == 0 or order_of(W, typenum) == 0:
         operands = promoted(dout, x, W)
         if operands is None:
@@ -209,7 +214,7 @@ def convolution_backward(dout, x, W, stride=1, pad=0, dilation=1, groups=1, need
     cost = multiplications(&work.of) // WORTH_A_THREAD * (3 if with_dx else 2)
     images = (work.of.count + work.of.images - 1) // work.of.images
     work.parts = images
-    work.bytes_of_sums = whole_lines(size_of(W) * size)
+    work.bytes_of_sums = whole_lines(work.of.of_sums * size)
     work.units = min(
         min(images, MOST_SUMS),
         min(
@@ -229,8 +234,9 @@ def convolution_backward(dout, x, W, stride=1, pad=0, dilation=1, groups=1, need
         dW = new_array(dW, 4, of_W, typenum, False)
     if not is_given(db):
         db = new_array(db, 1, &of_dout[1], typenum, False)
+    runs = bytes_of_runs(&work.of) + (bytes_of_runs(&work.turned) if work.turns else 0)
     scratch = new_scratch(
-        work.units * (work.bytes + work.bytes_of_sums + 16 * work.of.filters) + 2 * work.bytes_of_sums + 64
+        work.units * (work.bytes + work.bytes_of_sums + 16 * work.of.filters) + whole_lines(size_of(W) * size) + runs + 64
     )
     begin(&call)
     work.dx.data = NULL
@@ -244,13 +250,14 @@ def convolution_backward(dout, x, W, stride=1, pad=0, dilation=1, groups=1, need
     ):
         return NotImplemented
     at = aligned_scratch(scratch)
-    fl_order_weights(&work.of, work.W.data, at, FL_PLAIN_WEIGHTS)
-    work.of.x, work.of.W, work.of.y, work.of.dx = work.x.data, at, work.y.data, work.dx.data
-    at += work.bytes_of_sums
+    fl_place_runs(&work.of, <Py_ssize_t *> at)
+    work.of.x, work.of.W, work.of.y, work.of.dx = work.x.data, work.W.data, work.y.data, work.dx.data
+    turned = at + runs
+    work.turns = work.turns and fl_turn_weights(&work.of, work.W.data, turned)
     if work.turns:
-        fl_order_weights(&work.turned, work.W.data, at, FL_TURNED_WEIGHTS)
-        work.turned.x, work.turned.W, work.turned.y, work.of.dx = work.y.data, at, work.dx.data, NULL
-    work.sums = at + work.bytes_of_sums
+        fl_place_runs(&work.turned, <Py_ssize_t *> (at + bytes_of_runs(&work.of)))
+        work.turned.x, work.turned.W, work.turned.y, work.of.dx = work.y.data, turned, work.dx.data, NULL
+    work.sums = turned + whole_lines(work.W.size * size)
     work.memory = work.sums + work.units * work.bytes_of_sums
     work.totals = <double *> (work.memory + work.units * work.bytes)
     run(convolve_back_task, &work, &call, work.units, cost // work.units + 1)
@@ -258,5 +265,5 @@ def convolution_backward(dout, x, W, stride=1, pad=0, dilation=1, groups=1, need
         add_units(<double *> work.sums, work.totals, <double *> work.db.data, &work)
     else:
         add_units(<float *> work.sums, work.totals, <float *> work.db.data, &work)
-    fl_order_weights(&work.of, work.sums, work.dW.data, FL_SUMS)
+    fl_finish_sums(&work.of, work.sums, work.dW.data, turned)
     return dx, dW, db
