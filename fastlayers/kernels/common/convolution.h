@@ -76,11 +76,19 @@ FL_INLINE Py_ssize_t fl_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b
 FL_INLINE Py_ssize_t fl_wide_panel(const FlConvolution *c) { return FL_MOST_COLUMNS * FL_WIDTH / (c->is_double ? 8 : 4); }
 FL_INLINE Py_ssize_t fl_parts(const FlConvolution *c) { return c->parts.y * c->parts.x; }
 
+/* The rows of a tile along pixels where so many are left, and those of all tiles. */
+FL_INLINE Py_ssize_t fl_dot_rows(Py_ssize_t left) { return left <= 3 || left == 6 || left == 9 ? 3 : FL_DOT_ROWS; }
+FL_INLINE Py_ssize_t fl_all_dot_rows(Py_ssize_t rows) {
+    Py_ssize_t all = 0;
+    while (all < rows) all += fl_dot_rows(rows - all);
+    return all;
+}
+
 /* Whether dW is by sums along pixels: by what a part takes so, and with dout turned, in vectors' multiplications. */
 static int fl_sums_along_pixels(const FlConvolution *c) {
     const Py_ssize_t lanes = FL_WIDTH / (c->is_double ? 8 : 4), pixels = c->part.y * c->part.x;
-    const Py_ssize_t filters = c->filters / c->groups, tiles = (filters + FL_DOT_ROWS - 1) / FL_DOT_ROWS;
-    const Py_ssize_t along = fl_up(c->inner, FL_DOT_COLUMNS) * (filters * fl_up(pixels, lanes) / lanes + 14 * tiles);
+    const Py_ssize_t filters = c->filters / c->groups, rows = fl_all_dot_rows(filters);
+    const Py_ssize_t along = fl_up(c->inner, FL_DOT_COLUMNS) * rows * (fl_up(pixels, lanes) / lanes + 3);
     const Py_ssize_t across = c->inner * fl_up(filters, lanes / (1 + FL_HALVES)) / lanes + filters / 2;
     return c->images == 1 && c->filters * c->inner <= FL_MOST_DOTS / FL_WIDTH && along < pixels * across;
 }
@@ -117,7 +125,9 @@ FL_RARE void fl_divide_convolution(FlConvolution *c) {
     c->of_planes = c->each * c->groups * c->plane + 2 * FL_WIDTH / size;
     c->of_turned = c->images * c->part.y * c->part.x * c->turned;
     c->of_images = c->images > 1 ? c->images * pixels * c->filters : 0;
-    c->of_sums = c->filters * (c->turned ? c->inner : fl_up(c->inner, FL_DOT_COLUMNS) * FL_WIDTH / size);
+    c->of_sums = c->filters * c->inner;
+    if (!c->turned)
+        c->of_sums = c->groups * fl_all_dot_rows(c->filters / c->groups) * fl_up(c->inner, FL_DOT_COLUMNS) * FL_WIDTH / size;
 }
 
 /* Fill `next`, which has a number for each run. */

@@ -1,7 +1,7 @@
 /* Sums along memory, rows of a with rows of b: included once for each type, with FL_REAL, FL_KIND and FL_LANES_OF_KIND set
    as for `product_row.h`.
 
-   A tile has up to FL_DOT_ROWS rows of a and FL_DOT_COLUMNS of b, and a vector of sums for each pair, which stays in a
+   A tile has FL_DOT_ROWS rows of a or 3 and FL_DOT_COLUMNS of b, and a vector of sums for each pair, which stays in a
    register while the rows go by. So neither has to be turned, and only at the end of a row are lanes in vain. It is added
    as a vector to a vector of y; whoever is done with all rows adds the lanes of each. */
 
@@ -14,7 +14,7 @@
 #define ENDING(of) V(load_first)((of) + p, last)
 #define MULTIPLY(i, GET)                                                                                                  \
     if (rows > i) {                                                                                                    \
-        const VECTOR x = GET(a + i * a_row);                                                                           \
+        const VECTOR x = GET(a[i]);                                                                           \
         s##i##0 = V(multiply_add)(x, x0, s##i##0);                                                                     \
         s##i##1 = V(multiply_add)(x, x1, s##i##1);                                                                     \
         s##i##2 = V(multiply_add)(x, x2, s##i##2);                                                                     \
@@ -39,10 +39,9 @@
         y += y_row;                                                                                                    \
     }
 
-/* To the vector y[i, j] is added the sum over p < n of a[i, p] b[j][p], p in lanes, for `rows` rows. */
+/* To the vector y[i, j] is added the sum over p < n of a[i][p] b[j][p], p in lanes, for `rows` rows. */
 FL_INLINE void FL_NAMED(fl_dots_of_, FL_REAL)(
-    const FL_REAL *a, Py_ssize_t a_row, const FL_REAL *const *b, Py_ssize_t n, FL_REAL *y, Py_ssize_t y_row,
-    const int rows
+    const FL_REAL *const *a, const FL_REAL *const *b, Py_ssize_t n, FL_REAL *y, Py_ssize_t y_row, const int rows
 ) {
     Py_ssize_t p = 0;
     CLEAR(0); CLEAR(1); CLEAR(2); CLEAR(3); CLEAR(4);
@@ -53,37 +52,19 @@ FL_INLINE void FL_NAMED(fl_dots_of_, FL_REAL)(
     }
     PUT(0) PUT(1) PUT(2) PUT(3) PUT(4)
 }
-
-#define DOTS(rows)                                                                                                     \
-    static void FL_NAMED(fl_dots##rows##_, FL_REAL)(                                                                   \
-        const FL_REAL *a, Py_ssize_t a_row, const FL_REAL *const *b, Py_ssize_t n, FL_REAL *y, Py_ssize_t y_row        \
-    ) {                                                                                                                \
-        FL_NAMED(fl_dots_of_, FL_REAL)(a, a_row, b, n, y, y_row, rows);                                                \
-    }
-DOTS(1)
-DOTS(2)
-DOTS(3)
-#if FL_DOT_ROWS > 3
-DOTS(4)
-DOTS(5)
-#endif
-static void (*const FL_NAMED(fl_dots_, FL_REAL)[FL_DOT_ROWS])(
-    const FL_REAL *, Py_ssize_t, const FL_REAL *const *, Py_ssize_t, FL_REAL *, Py_ssize_t
-) = {
-#define ENTRY(rows) FL_NAMED(fl_dots##rows##_, FL_REAL)
-    ENTRY(1), ENTRY(2), ENTRY(3),
-#if FL_DOT_ROWS > 3
-    ENTRY(4), ENTRY(5),
-#endif
-};
+/* Of FL_DOT_ROWS or of 3 rows. */
+FL_APART void FL_NAMED(fl_dots_, FL_REAL)(
+    const FL_REAL *const *a, const FL_REAL *const *b, Py_ssize_t n, FL_REAL *y, Py_ssize_t y_row, Py_ssize_t rows
+) {
+    if (FL_DOT_ROWS > 3 && rows > 3) FL_NAMED(fl_dots_of_, FL_REAL)(a, b, n, y, y_row, FL_DOT_ROWS);
+    else FL_NAMED(fl_dots_of_, FL_REAL)(a, b, n, y, y_row, 3);
+}
 
 /* The lanes of n vectors added. */
 static void FL_NAMED(fl_fold_dots_, FL_REAL)(const FL_REAL *from, FL_REAL *to, Py_ssize_t n) {
     for (Py_ssize_t i = 0; i < n; i++) to[i] = V(sum)(V(load)(from + i * FL_LANES_OF_KIND));
 }
 
-#undef ENTRY
-#undef DOTS
 #undef PUT
 #undef PUT_ONE
 #undef STEP

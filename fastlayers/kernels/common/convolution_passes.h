@@ -70,9 +70,11 @@ FL_RARE void FL_OF_REAL(finish_sums)(const FlConvolution *c, const FL_REAL *sums
     const Py_ssize_t filters = c->filters / c->groups, channels = c->channels / c->groups;
     FL_REAL *turned = c->steps > 1 ? memory : dW; /* where rows share planes these come first */
     if (!c->turned) {
-        for (Py_ssize_t f = 0; f < c->filters; f++)
-            FL_OF_REAL(fold_dots)(
-                sums + f * (c->of_sums / c->filters), dW + f * c->inner, c->inner);
+        for (Py_ssize_t group = 0; group < c->groups; group++) {
+            for (Py_ssize_t f = 0; f < filters; f++, dW += c->inner)
+                FL_OF_REAL(fold_dots)(sums + f * fl_up(c->inner, FL_DOT_COLUMNS) * FL_LANES, dW, c->inner);
+            sums += c->of_sums / c->groups;
+        }
         return;
     }
     for (Py_ssize_t f = 0; f < c->filters; f += filters)
@@ -242,32 +244,34 @@ static void FL_OF_REAL(convolve)(const FlConvolution *c, Py_ssize_t first, Py_ss
     if (c->images > 1) FL_OF_REAL(place_images)(c, &part, c->y, 0);
 }
 
-/* What a part has of dW, by sums along its pixels. */
-FL_APART void FL_OF_REAL(sum_along_pixels)(const FlConvolution *c, const PART *part, FL_REAL *sums, int adds) {
-    const Py_ssize_t filters = c->filters / c->groups, tiles = (filters + FL_DOT_ROWS - 1) / FL_DOT_ROWS;
-    const Py_ssize_t row_of_sums = fl_up(c->inner, FL_DOT_COLUMNS) * FL_LANES;
+/* What a part has of dW, by sums along its pixels. Where a tile has more rows or columns than there are, the last one is
+   taken again; what sums of these come to lies between those of the others, and no one reads it. */
+FL_RARE void FL_OF_REAL(sum_along_pixels)(const FlConvolution *c, const PART *part, FL_REAL *sums, int adds) {
+    const Py_ssize_t filters = c->filters / c->groups, of_row = fl_up(c->inner, FL_DOT_COLUMNS) * FL_LANES;
+    const FL_REAL *a[FL_DOT_ROWS], *b[FL_DOT_COLUMNS];
+    Py_ssize_t height;
     if (!adds) memset(sums, 0, c->of_sums * sizeof(FL_REAL));
-    for (Py_ssize_t group = 0, f = 0; group < c->groups; group++)
-        for (Py_ssize_t tile = 0; tile < tiles; tile++) {
-            const Py_ssize_t height = filters / tiles + (tile < filters % tiles);
-            const FL_REAL *b[FL_DOT_COLUMNS], *row = part->planes + group * c->each * c->plane;
+    for (Py_ssize_t group = 0; group < c->groups; group++)
+        for (Py_ssize_t f = 0; f < filters; f += height) {
+            const FL_REAL *row = part->planes + group * c->each * c->plane;
+            height = fl_dot_rows(filters - f);
+            for (Py_ssize_t i = 0; i < FL_DOT_ROWS; i++)
+                a[i] = part->y + (group * filters + fl_least(f + i, filters - 1)) * part->row;
             for (Py_ssize_t k = 0, run = 0, in_run = 0; k < c->inner; k += FL_DOT_COLUMNS) {
                 for (Py_ssize_t j = 0; j < FL_DOT_COLUMNS; j++) {
                     b[j] = row;
-                    if (k + j + 1 >= c->inner) continue; /* the last one again, in vain */
+                    if (k + j + 1 >= c->inner) continue;
                     row += c->plane;
                     if (++in_run == c->run) in_run = 0, row += c->next[c->inner / c->run - ++run];
                 }
-                FL_OF_REAL(dots)[height - 1](
-                    part->y + f * part->row, part->row, b, part->count, sums + f * row_of_sums + k * FL_LANES,
-                    row_of_sums);
+                FL_OF_REAL(dots)(a, b, part->count, sums + k * FL_LANES, of_row, height);
             }
-            f += height;
+            sums += height * of_row;
         }
 }
 
 /* The same for its transpose, with dout turned. */
-FL_APART void FL_OF_REAL(sum_across)(
+FL_RARE void FL_OF_REAL(sum_across)(
     const FlConvolution *c, const PART *part, FL_REAL *turned, FL_REAL *sums, int adds
 ) {
     const Py_ssize_t filters = c->filters / c->groups;
