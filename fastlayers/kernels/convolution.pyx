@@ -1,7 +1,8 @@
 """Convolution of images, without an array of patches: see ``common/convolution.h``.
 
-A unit is a range of parts, which has memory of its own and is done by one thread; of the backward whole images, and as
-many units as the shapes make worth while, whatever the threads: what each has of dW and db is added in their order.
+A unit is a range of parts, of the backward of whole images, and as many of these as the shapes make worth while, whatever
+the threads: what each has of dW and db is added in their order. Each has memory, of which those that one thread does one
+after the other need the first one's alone: so that stays in its cache.
 """
 
 cdef enum:
@@ -16,7 +17,7 @@ cdef struct Convolution:
     bint turns  # if it does
     Py_ssize_t parts
     Py_ssize_t units
-    char *memory  # of each unit
+    char *memory  # of each unit, as far as another thread does it
     Py_ssize_t bytes  # how much
     char *sums  # of each unit: of dW,
     Py_ssize_t bytes_of_sums
@@ -53,10 +54,9 @@ cdef inline Py_ssize_t multiplications(const FlConvolution *c) noexcept nogil:
 cdef void convolve_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     """The units start to stop."""
     cdef const Convolution *work = <const Convolution *> of
-    cdef Py_ssize_t unit, part, parts = fl_parts(&work.of)
-    for unit in range(start, stop):
-        for part in range(part_of(work.parts, work.units, unit), part_of(work.parts, work.units, unit + 1)):
-            fl_convolve(&work.of, part // parts * work.of.images, part % parts, work.memory + unit * work.bytes)
+    cdef Py_ssize_t part, parts = fl_parts(&work.of)
+    for part in range(part_of(work.parts, work.units, start), part_of(work.parts, work.units, stop)):
+        fl_convolve(&work.of, part // parts * work.of.images, part % parts, work.memory + start * work.bytes)
 
 
 cdef void add_to_bias(const floating *dout, Py_ssize_t filters, Py_ssize_t pixels, double *totals) noexcept nogil:
@@ -71,6 +71,7 @@ cdef void convolve_back_task(const void *of, Py_ssize_t start, Py_ssize_t stop) 
     cdef const FlConvolution *c = &work.of
     cdef Py_ssize_t unit, first, last, image, at, i, pixels = c.pixels.y * c.pixels.x, size = 8 if c.is_double else 4
     cdef Py_ssize_t of_image = c.channels * c.image.y * c.image.x * size, groups = work.parts
+    cdef char *memory = work.memory + start * work.bytes
     cdef double *totals
     for unit in range(start, stop):
         first = part_of(groups, work.units, unit) * c.images
@@ -83,12 +84,11 @@ cdef void convolve_back_task(const void *of, Py_ssize_t start, Py_ssize_t stop) 
         while image < last:
             for at in range(fl_parts(c)):
                 fl_convolve_back(
-                    c, image, at, work.memory + unit * work.bytes, work.sums + unit * work.bytes_of_sums,
-                    image > first or at > 0,
+                    c, image, at, memory, work.sums + unit * work.bytes_of_sums, image > first or at > 0
                 )
             if work.turns:
                 for at in range(fl_parts(&work.turned)):
-                    fl_convolve(&work.turned, image, at, work.memory + unit * work.bytes)
+                    fl_convolve(&work.turned, image, at, memory)
             for i in range(image, min(image + c.images, last)):
                 if c.is_double:
                     add_to_bias(<const double *> c.y + i * c.filters * pixels, c.filters, pixels, totals)
