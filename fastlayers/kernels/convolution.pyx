@@ -72,6 +72,7 @@ cdef void convolve_back_task(const void *of, Py_ssize_t start, Py_ssize_t stop) 
     cdef Py_ssize_t unit, first, last, image, at, i, pixels = c.pixels.y * c.pixels.x, size = 8 if c.is_double else 4
     cdef Py_ssize_t of_image = c.channels * c.image.y * c.image.x * size, groups = work.parts
     cdef char *memory = work.memory + start * work.bytes
+    cdef char *sums
     cdef double *totals
     for unit in range(start, stop):
         first = part_of(groups, work.units, unit) * c.images
@@ -80,12 +81,11 @@ cdef void convolve_back_task(const void *of, Py_ssize_t start, Py_ssize_t stop) 
             memset(<char *> c.dx + first * of_image, 0, (last - first) * of_image)
         totals = work.totals + unit * 2 * c.filters
         memset(totals, 0, 2 * c.filters * sizeof(double))
+        sums = memory + work.bytes - whole_lines(c.of_sums * size) if fl_folds(c) else work.sums + unit * work.bytes_of_sums
         image = first
         while image < last:
             for at in range(fl_parts(c)):
-                fl_convolve_back(
-                    c, image, at, memory, work.sums + unit * work.bytes_of_sums, image > first or at > 0
-                )
+                fl_convolve_back(c, image, at, memory, sums, image > first or at > 0)
             if work.turns:
                 for at in range(fl_parts(&work.turned)):
                     fl_convolve(&work.turned, image, at, memory)
@@ -95,11 +95,13 @@ cdef void convolve_back_task(const void *of, Py_ssize_t start, Py_ssize_t stop) 
                 else:
                     add_to_bias(<const float *> c.y + i * c.filters * pixels, c.filters, pixels, totals)
             image += c.images
+        if fl_folds(c):
+            fl_fold_sums(c, sums, work.sums + unit * work.bytes_of_sums)
 
 
 cdef void add_units(floating *sums, const double *totals, floating *db, const Convolution *work) noexcept nogil:
     """Of all units to the first one's sums, and to db."""
-    cdef Py_ssize_t unit, i, n = work.of.of_sums, filters = work.of.filters
+    cdef Py_ssize_t unit, i, n = work.W.size, filters = work.of.filters
     cdef Py_ssize_t step = work.bytes_of_sums // <Py_ssize_t> sizeof(floating)
     cdef double total, lost
     for unit in range(1, work.units):
@@ -214,7 +216,7 @@ def convolution_backward(dout, x, W, stride=1, pad=0, dilation=1, groups=1, need
     cost = multiplications(&work.of) // WORTH_A_THREAD * (3 if with_dx else 2)
     images = (work.of.count + work.of.images - 1) // work.of.images
     work.parts = images
-    work.bytes_of_sums = whole_lines(work.of.of_sums * size)
+    work.bytes_of_sums = whole_lines(size_of(W) * size)
     work.units = min(
         min(images, MOST_SUMS),
         min(
@@ -226,6 +228,8 @@ def convolution_backward(dout, x, W, stride=1, pad=0, dilation=1, groups=1, need
     work.turns = with_dx and fl_turn_convolution(&work.of, &work.turned)
     work.bytes = work.of.of_planes + work.of.of_turned + work.of.of_images
     work.bytes = whole_lines((max(work.bytes, work.turned.of_planes) if work.turns else work.bytes) * size)
+    if fl_folds(&work.of):
+        work.bytes += whole_lines(work.of.of_sums * size)
     if not with_dx:
         dx = None
     elif not is_given(dx):
@@ -236,7 +240,7 @@ def convolution_backward(dout, x, W, stride=1, pad=0, dilation=1, groups=1, need
         db = new_array(db, 1, &of_dout[1], typenum, False)
     runs = bytes_of_runs(&work.of) + (bytes_of_runs(&work.turned) if work.turns else 0)
     scratch = new_scratch(
-        work.units * (work.bytes + work.bytes_of_sums + 16 * work.of.filters) + whole_lines(size_of(W) * size) + runs + 64
+        work.units * (work.bytes + work.bytes_of_sums + 16 * work.of.filters) + work.bytes_of_sums + runs + 64
     )
     begin(&call)
     work.dx.data = NULL
@@ -257,7 +261,7 @@ def convolution_backward(dout, x, W, stride=1, pad=0, dilation=1, groups=1, need
     if work.turns:
         fl_place_runs(&work.turned, <Py_ssize_t *> (at + bytes_of_runs(&work.of)))
         work.turned.x, work.turned.W, work.turned.y, work.of.dx = work.y.data, turned, work.dx.data, NULL
-    work.sums = turned + whole_lines(work.W.size * size)
+    work.sums = turned + work.bytes_of_sums
     work.memory = work.sums + work.units * work.bytes_of_sums
     work.totals = <double *> (work.memory + work.units * work.bytes)
     run(convolve_back_task, &work, &call, work.units, cost // work.units + 1)

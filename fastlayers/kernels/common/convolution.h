@@ -75,6 +75,8 @@ FL_INLINE Py_ssize_t fl_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b
 /* How many pixels of a row a panel has, at most. */
 FL_INLINE Py_ssize_t fl_wide_panel(const FlConvolution *c) { return FL_MOST_COLUMNS * FL_WIDTH / (c->is_double ? 8 : 4); }
 FL_INLINE Py_ssize_t fl_parts(const FlConvolution *c) { return c->parts.y * c->parts.x; }
+/* Whether sums of dW are along pixels, in lanes that are yet to be added. */
+FL_INLINE int fl_folds(const FlConvolution *c) { return c->turned == 0; }
 
 /* The rows of a tile along pixels where so many are left, and those of all tiles. */
 FL_INLINE Py_ssize_t fl_dot_rows(Py_ssize_t left) { return left <= 3 || left == 6 || left == 9 ? 3 : FL_DOT_ROWS; }
@@ -190,7 +192,12 @@ FL_RARE int fl_turn_convolution(const FlConvolution *c, FlConvolution *turned) {
 static int fl_turn_weights(const FlConvolution *c, const void *from, void *to) {
     return c->is_double ? fl_turn_weights_double(c, from, to) : fl_turn_weights_float(c, from, to);
 }
-/* dW of its sums; `memory` is as many numbers as it has. */
+/* The sums of a unit, if these are along pixels, to as many numbers as dW has: in a call, those that are to be added. */
+static void fl_fold_sums(const FlConvolution *c, const void *sums, void *to) {
+    if (c->is_double) fl_fold_sums_double(c, sums, to);
+    else fl_fold_sums_float(c, sums, to);
+}
+/* dW of what the sums come to; `memory` is as many numbers as it has. */
 static void fl_finish_sums(const FlConvolution *c, const void *sums, void *dW, void *memory) {
     if (c->is_double) fl_finish_sums_double(c, sums, dW, memory);
     else fl_finish_sums_float(c, sums, dW, memory);
@@ -200,8 +207,8 @@ static void fl_convolve(const FlConvolution *c, Py_ssize_t image, Py_ssize_t at,
     if (c->is_double) fl_convolve_double(c, image, at, memory);
     else fl_convolve_float(c, image, at, memory);
 }
-/* What the part `at` has of dW, of whose of_sums numbers it makes the first, or adds to them if `adds`; and of dx, if
-   there is one. `memory` is of_planes, of_turned and of_images numbers. */
+/* What the part `at` has of dW: it makes of_sums numbers, or adds to them if `adds`; and of dx, if there is one. `memory` is
+   of_planes, of_turned and of_images numbers. */
 static void fl_convolve_back(
     const FlConvolution *c, Py_ssize_t image, Py_ssize_t at, void *memory, void *sums, int adds
 ) {

@@ -39,13 +39,18 @@
         y += y_row;                                                                                                    \
     }
 
-/* To the vector y[i, j] is added the sum over p < n of a[i][p] b[j][p], p in lanes, for `rows` rows. */
+/* To the vector y[i, j] is added the sum over p < n of a[i][p] b[j][p], p in lanes, for `rows` rows; what is
+   `ahead` is fetched meanwhile. */
 FL_INLINE void FL_NAMED(fl_dots_of_, FL_REAL)(
-    const FL_REAL *const *a, const FL_REAL *const *b, Py_ssize_t n, FL_REAL *y, Py_ssize_t y_row, const int rows
+    const FL_REAL *const *a, const FL_REAL *const *b, Py_ssize_t n, const FL_REAL *ahead, FL_REAL *y, Py_ssize_t y_row,
+    const int rows
 ) {
     Py_ssize_t p = 0;
     CLEAR(0); CLEAR(1); CLEAR(2); CLEAR(3); CLEAR(4);
-    for (; p + FL_LANES_OF_KIND <= n; p += FL_LANES_OF_KIND) STEP(WHOLE);
+    for (; p + FL_LANES_OF_KIND <= n; p += FL_LANES_OF_KIND) {
+        FL_PREFETCH(ahead + p);
+        STEP(WHOLE);
+    }
     if (p < n) {
         const V(mask) last = V(first)((int)(n - p));
         STEP(ENDING);
@@ -54,10 +59,11 @@ FL_INLINE void FL_NAMED(fl_dots_of_, FL_REAL)(
 }
 /* Of FL_DOT_ROWS or of 3 rows. */
 FL_APART void FL_NAMED(fl_dots_, FL_REAL)(
-    const FL_REAL *const *a, const FL_REAL *const *b, Py_ssize_t n, FL_REAL *y, Py_ssize_t y_row, Py_ssize_t rows
+    const FL_REAL *const *a, const FL_REAL *const *b, Py_ssize_t n, const FL_REAL *ahead, FL_REAL *y, Py_ssize_t y_row,
+    Py_ssize_t rows
 ) {
-    if (FL_DOT_ROWS > 3 && rows > 3) FL_NAMED(fl_dots_of_, FL_REAL)(a, b, n, y, y_row, FL_DOT_ROWS);
-    else FL_NAMED(fl_dots_of_, FL_REAL)(a, b, n, y, y_row, 3);
+    if (FL_DOT_ROWS > 3 && rows > 3) FL_NAMED(fl_dots_of_, FL_REAL)(a, b, n, ahead, y, y_row, FL_DOT_ROWS);
+    else FL_NAMED(fl_dots_of_, FL_REAL)(a, b, n, ahead, y, y_row, 3);
 }
 
 /* The lanes of n vectors added. */

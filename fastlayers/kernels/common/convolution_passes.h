@@ -66,15 +66,19 @@ FL_RARE int FL_OF_REAL(turn_weights)(const FlConvolution *c, const FL_REAL *from
     return bad == 0;
 }
 
+/* Sums along pixels: the lanes of each added. */
+FL_RARE void FL_OF_REAL(fold_sums)(const FlConvolution *c, const FL_REAL *sums, FL_REAL *to) {
+    const Py_ssize_t filters = c->filters / c->groups;
+    for (Py_ssize_t group = 0; group < c->groups; group++, sums += c->of_sums / c->groups)
+        for (Py_ssize_t f = 0; f < filters; f++, to += c->inner)
+            FL_OF_REAL(fold_dots)(sums + f * fl_up(c->inner, FL_DOT_COLUMNS) * FL_LANES, to, c->inner);
+}
+
 FL_RARE void FL_OF_REAL(finish_sums)(const FlConvolution *c, const FL_REAL *sums, FL_REAL *dW, FL_REAL *memory) {
     const Py_ssize_t filters = c->filters / c->groups, channels = c->channels / c->groups;
     FL_REAL *turned = c->steps > 1 ? memory : dW; /* where rows share planes these come first */
     if (!c->turned) {
-        for (Py_ssize_t group = 0; group < c->groups; group++) {
-            for (Py_ssize_t f = 0; f < filters; f++, dW += c->inner)
-                FL_OF_REAL(fold_dots)(sums + f * fl_up(c->inner, FL_DOT_COLUMNS) * FL_LANES, dW, c->inner);
-            sums += c->of_sums / c->groups;
-        }
+        memcpy(dW, sums, c->filters * c->inner * sizeof(FL_REAL));
         return;
     }
     for (Py_ssize_t f = 0; f < c->filters; f += filters)
@@ -107,9 +111,10 @@ FL_APART void FL_OF_REAL(multiply_tiles)(TILE *t, Py_ssize_t rows, Py_ssize_t co
     }
 }
 
-/* Zeros, and beyond them to the end of a vector. */
+/* Zeros, and beyond them to the end of a vector: mostly of one, for which a compiler that sees the zeros calls memset. */
 FL_INLINE void FL_OF_REAL(clear)(FL_REAL *at, Py_ssize_t n) {
-    for (Py_ssize_t j = 0; j < n; j += ROW_LANES) R(store)(at + j, R(zero)());
+    const FL_REAL zero = *(const volatile FL_REAL *)FL_OF_REAL(zeros);
+    for (Py_ssize_t j = 0; j < n; j += ROW_LANES) R(store)(at + j, R(every)(zero));
 }
 
 /* n numbers copied; or, if `adds`, added to those that are there. The last vector begins earlier where it would not be
@@ -140,7 +145,7 @@ FL_INLINE void FL_OF_REAL(through_rows)(
     const int as_one = line == columns && stride == 1;
     if (as_one) { /* what is not of x is zeros in the plane: before they are added, or when they have been copied */
         const Py_ssize_t all = (rows - 1) * columns + n;
-        if (!folds) memcpy(plane + start, x, all * sizeof(FL_REAL));
+        if (!folds) FL_OF_REAL(move)(x, plane + start, all, 1, 0);
         for (Py_ssize_t j = 0; j < columns; j++)
             if (j < start || j >= start + n)
                 for (Py_ssize_t i = 0; i < rows; i++) plane[i * columns + j] = 0;
@@ -148,9 +153,13 @@ FL_INLINE void FL_OF_REAL(through_rows)(
         columns = n = all, rows = 1;
     }
     for (; rows > 0; rows--, x += line, plane += columns) {
-        if (!folds && n < columns) FL_OF_REAL(clear)(plane, columns);
         if (folds) FL_OF_REAL(move)(plane + start, x, n, stride, 1);
-        else FL_OF_REAL(move)(x, plane + start, n, stride, 0);
+        else if (n == columns) FL_OF_REAL(move)(x, plane, n, stride, 0);
+        else { /* each before what it may write over */
+            FL_OF_REAL(clear)(plane, start);
+            FL_OF_REAL(move)(x, plane + start, n, stride, 0);
+            FL_OF_REAL(clear)(plane + start + n, columns - start - n);
+        }
     }
 }
 
@@ -264,7 +273,9 @@ FL_RARE void FL_OF_REAL(sum_along_pixels)(const FlConvolution *c, const PART *pa
                     row += c->plane;
                     if (++in_run == c->run) in_run = 0, row += c->next[c->inner / c->run - ++run];
                 }
-                FL_OF_REAL(dots)(a, b, part->count, sums + k * FL_LANES, of_row, height);
+                FL_OF_REAL(dots)(
+                    a, b, part->count, a[0] + (height + k / FL_DOT_COLUMNS % height) * part->row, sums + k * FL_LANES,
+                    of_row, height);
             }
             sums += height * of_row;
         }

@@ -35,6 +35,8 @@ cdef extern from "convolution.h" nogil:
     Py_ssize_t fl_wide_panel(const FlConvolution *c)
     Py_ssize_t fl_parts(const FlConvolution *c)
     bint fl_turn_weights(const FlConvolution *c, const void *of, void *to)
+    bint fl_folds(const FlConvolution *c)
+    void fl_fold_sums(const FlConvolution *c, const void *sums, void *to)
     void fl_finish_sums(const FlConvolution *c, const void *sums, void *dW, void *memory)
     void fl_convolve(const FlConvolution *c, Py_ssize_t image, Py_ssize_t at, void *memory)
     void fl_convolve_back(
