@@ -105,8 +105,8 @@ def test_large_in_one_way(dtype, shape, options):
 @pytest.mark.parametrize("dtype", kit.FAST)
 def test_what_is_not_finite_is_the_same_on_both_paths(dtype):
     """Also in the margin's products, and minus infinity."""
-    for i, value in itertools.product(range(3), (np.inf, -np.inf, np.nan)):
-        args = arrays(dtype, 2, 2, 5, 6, 3, 3, 3)
+    for i, value, channels in itertools.product(range(3), (np.inf, -np.inf, np.nan), (2, 9)):
+        args = arrays(dtype, 2, channels, 5, 6, 3, 3, 3)
         args[i].flat[1] = value
         with np.errstate(all="raise"):
             ours, true = (f.convolution_forward(*args, pad=1) for f in (fl, fl.reference))

@@ -3,8 +3,9 @@
 With ReLU behind it, and max pooling by windows of two by two behind that, which is how networks have it, y is cleared
 while it is in registers, and pooled while its images are in the cache: none of what lies between is an array.
 
-A unit is a range of parts, which has memory of its own and is done by one thread; of the backward whole images, and as
-many units as the shapes make worth while, whatever the threads: what each has of dW and db is added in their order.
+A unit is a range of parts, of the backward of whole images, and as many of these as the shapes make worth while,
+whatever the threads: what each has of dW and db is added in their order. Each has memory, of which those that one
+thread does one after the other need the first one's alone: so that stays in its cache.
 """
 
 cdef enum:
@@ -28,10 +29,10 @@ cdef struct Convolution:
     FlPair pooled  # the pixels of what is pooled
     Py_ssize_t parts
     Py_ssize_t units
-    char *memory  # of each unit
+    char *memory  # of each unit, as far as another thread does it
     Py_ssize_t bytes  # how much,
     Py_ssize_t bytes_of_planes  # and of that before an image of dout
-    char *sums  # of each unit: of dW^T,
+    char *sums  # of each unit: of dW,
     Py_ssize_t bytes_of_sums
     double *totals  # and of db, with what the additions lost
     Argument x
@@ -52,6 +53,10 @@ cdef inline Py_ssize_t whole_lines(Py_ssize_t size) noexcept nogil:
 
 cdef inline char *aligned_scratch(bytes scratch) noexcept:
     return <char *> ((<size_t> scratch_of(scratch) + 63) // 64 * 64)
+
+
+cdef inline Py_ssize_t bytes_of_runs(const FlConvolution *c) noexcept nogil:
+    return whole_lines(c.inner // c.run * <Py_ssize_t> sizeof(Py_ssize_t))
 
 
 cdef inline Py_ssize_t multiplications(const FlConvolution *c) noexcept nogil:
@@ -105,15 +110,13 @@ cdef void convolve_and_pool(const Convolution *work, Py_ssize_t first, char *mem
 cdef void convolve_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     """The units start to stop."""
     cdef const Convolution *work = <const Convolution *> of
-    cdef Py_ssize_t unit, part, parts = 1 if work.behind == POOLING else fl_parts(&work.of)
-    cdef char *memory
-    memory = work.memory + start * work.bytes  # one after another, so that it stays in the cache
-    for unit in range(start, stop):
-        for part in range(part_of(work.parts, work.units, unit), part_of(work.parts, work.units, unit + 1)):
-            if work.behind == POOLING:
-                convolve_and_pool(work, part * work.of.images, memory)
-            else:
-                fl_convolve(&work.of, part // parts * work.of.images, part % parts, memory)
+    cdef Py_ssize_t part, parts = fl_parts(&work.of)
+    cdef char *memory = work.memory + start * work.bytes
+    for part in range(part_of(work.parts, work.units, start), part_of(work.parts, work.units, stop)):
+        if work.behind == POOLING:
+            convolve_and_pool(work, part * work.of.images, memory)
+        else:
+            fl_convolve(&work.of, part // parts * work.of.images, part % parts, memory)
 
 
 cdef inline void mask_by(const floating *y, const floating *dout, floating *dx, Py_ssize_t n) noexcept nogil:
@@ -160,15 +163,16 @@ cdef void convolve_back_task(const void *of, Py_ssize_t start, Py_ssize_t stop) 
     cdef FlConvolution c = work.of, turned = work.turned
     cdef Py_ssize_t unit, first, last, at, i, pixels = c.pixels.y * c.pixels.x, size = 8 if c.is_double else 4
     cdef Py_ssize_t of_image = c.channels * c.image.y * c.image.x * size, groups = work.parts
-    cdef double *totals
-    cdef char *memory
+    cdef char *memory = work.memory + start * work.bytes
     cdef char *sums
+    cdef double *totals
     cdef bint adds
-    memory = work.memory + start * work.bytes  # of one unit after another, so that it stays in the cache
     for unit in range(start, stop):
         sums = work.sums + unit * work.bytes_of_sums
         totals = work.totals + unit * 2 * c.filters
         memset(totals, 0, 2 * c.filters * sizeof(double))
+        if fl_folds(&c):
+            sums = memory + work.bytes - whole_lines(c.of_sums * size)
         first, last = part_of(groups, work.units, unit) * c.images, part_of(groups, work.units, unit + 1) * c.images
         adds = False
         while first < min(last, work.of.count):
@@ -194,6 +198,8 @@ cdef void convolve_back_task(const void *of, Py_ssize_t start, Py_ssize_t stop) 
                 else:
                     add_to_bias(<const float *> c.y + i * c.filters * pixels, c.filters, pixels, totals)
             first += c.images
+        if fl_folds(&c):
+            fl_fold_sums(&c, sums, work.sums + unit * work.bytes_of_sums)
 
 
 cdef void add_units(floating *sums, const double *totals, floating *db, const Convolution *work) noexcept nogil:
@@ -288,7 +294,7 @@ cdef object convolved(
     if keeps:
         indices = result_shaped(out, 1, of_y, NPY_UBYTE)
     scratch = new_scratch(
-        work.units * work.bytes + whole_lines(size_of(W) * size) + whole_lines(work.of.filters * panel * size) + 64
+        work.units * work.bytes + bytes_of_runs(&work.of) + whole_lines(work.of.filters * panel * size) + 64
     )
     begin(&call)
     if not (
@@ -304,9 +310,9 @@ cdef object convolved(
     ):
         return NotImplemented
     at = aligned_scratch(scratch)
-    fl_order_weights(&work.of, work.W.data, at, FL_PLAIN_WEIGHTS)
-    work.of.x, work.of.W, work.of.y = work.x.data, at, work.y.data
-    at += whole_lines(work.W.size * size)
+    fl_place_runs(&work.of, <Py_ssize_t *> at)
+    work.of.x, work.of.W, work.of.y = work.x.data, work.W.data, work.y.data
+    at += bytes_of_runs(&work.of)
     if b is not None:
         work.of.bias = at
         if work.of.is_double:
@@ -354,9 +360,10 @@ cdef object convolved_back(
     cdef tuple operands
     cdef bytes scratch
     cdef char *at
+    cdef char *turned
     cdef Call call
     cdef Convolution work
-    cdef Py_ssize_t size, cost, images
+    cdef Py_ssize_t size, cost, images, runs
     if order_of(dout, typenum) == 0 or order_of(x, typenum) == 0 or order_of(W, typenum) == 0:
         operands = promoted(dout, x, W)
         if operands is None or behind != NOTHING:
@@ -395,6 +402,8 @@ cdef object convolved_back(
         work.bytes_of_planes = max(work.bytes_of_planes, work.turned.of_planes)
     work.bytes_of_planes = whole_lines(work.bytes_of_planes * size)
     work.bytes = work.bytes_of_planes + bytes_behind(&work)
+    if fl_folds(&work.of):
+        work.bytes += whole_lines(work.of.of_sums * size)
     if not with_dx:
         dx = None
     elif not is_given(dx):
@@ -403,8 +412,9 @@ cdef object convolved_back(
         dW = new_array(dW, 4, of_W, typenum, False)
     if not is_given(db):
         db = new_array(db, 1, of_W, typenum, False)
+    runs = bytes_of_runs(&work.of) + (bytes_of_runs(&work.turned) if work.turns else 0)
     scratch = new_scratch(
-        work.units * (work.bytes + work.bytes_of_sums + 16 * work.of.filters) + 2 * work.bytes_of_sums + 64
+        work.units * (work.bytes + work.bytes_of_sums + 16 * work.of.filters) + work.bytes_of_sums + runs + 64
     )
     begin(&call)
     work.dx.data = NULL
@@ -426,13 +436,14 @@ cdef object convolved_back(
     ):
         return NotImplemented
     at = aligned_scratch(scratch)
-    fl_order_weights(&work.of, work.W.data, at, FL_PLAIN_WEIGHTS)
-    work.of.x, work.of.W, work.of.y, work.of.dx = work.x.data, at, work.y.data, work.dx.data
-    at += work.bytes_of_sums
+    fl_place_runs(&work.of, <Py_ssize_t *> at)
+    work.of.x, work.of.W, work.of.y, work.of.dx = work.x.data, work.W.data, work.y.data, work.dx.data
+    turned = at + runs
+    work.turns = work.turns and fl_turn_weights(&work.of, work.W.data, turned)
     if work.turns:
-        fl_order_weights(&work.turned, work.W.data, at, FL_TURNED_WEIGHTS)
-        work.turned.x, work.turned.W, work.turned.y, work.of.dx = work.y.data, at, work.dx.data, NULL
-    work.sums = at + work.bytes_of_sums
+        fl_place_runs(&work.turned, <Py_ssize_t *> (at + bytes_of_runs(&work.of)))
+        work.turned.x, work.turned.W, work.turned.y, work.of.dx = work.y.data, turned, work.dx.data, NULL
+    work.sums = turned + work.bytes_of_sums
     work.memory = work.sums + work.units * work.bytes_of_sums
     work.totals = <double *> (work.memory + work.units * work.bytes)
     run(convolve_back_task, &work, &call, work.units, cost // work.units + 1)
@@ -440,7 +451,7 @@ cdef object convolved_back(
         add_units(<double *> work.sums, work.totals, <double *> work.db.data, &work)
     else:
         add_units(<float *> work.sums, work.totals, <float *> work.db.data, &work)
-    fl_order_weights(&work.of, work.sums, work.dW.data, FL_SUMS)
+    fl_finish_sums(&work.of, work.sums, work.dW.data, turned)
     return dx, dW, db
 
 

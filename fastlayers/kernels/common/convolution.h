@@ -4,10 +4,12 @@
    pixels further on: so a part of x is copied into planes, one for each channel and column of the filter, in which the
    numbers that belong to the pixels of y lie in a row, zeros for those outside the image; and the row k of the
    patches' matrix begins k rows of pixels into its plane. Else there is a plane for each number of a filter. Tiles of
-   `product.h` do the arithmetic, with vectors of pixels. The weights are brought into the planes' order first.
+   `product.h` do the arithmetic, with vectors of pixels; a table tells them where each row of a filter begins, so
+   that W is read as it lies.
 
    forward   y = W planes, with the bias of its filter for each row
-   dW        its transpose is planes dout^T, dout turned first
+   dW        is dout planes^T, by sums along pixels; or where few pixels would be worth a sum in each lane, and filters
+             fill the lanes, its transpose is planes dout^T, dout turned first
    dx        its planes are W^T dout, added where they begin; then each row of a plane is added to its row of dx
 
    The planes stay in the second cache: a part is so many rows of pixels of an image, a piece of a row where one alone
@@ -28,11 +30,21 @@
 #define FL_RARE static
 #endif
 
+/* The sums of a tile along pixels, as many as there are registers for. */
+#if FL_HALVES
+#define FL_DOT_ROWS 5
+#define FL_DOT_COLUMNS 5
+#else
+#define FL_DOT_ROWS 3
+#define FL_DOT_COLUMNS 3
+#endif
+
 /* Down and across. */
 typedef struct { Py_ssize_t y, x; } FlPair;
 
 typedef struct {
-    const void *x, *W, *bias; /* W in the planes' order, bias repeated to a panel */
+    const void *x, *W, *bias; /* bias repeated to a panel */
+    const Py_ssize_t *next;   /* how far it is from the planes' end of a run to the next one, from the last run back */
     void *y; /* or dout */
     void *dx;
     Py_ssize_t count, channels, filters, groups;
@@ -41,10 +53,11 @@ typedef struct {
     /* By `fl_divide_convolution`: */
     Py_ssize_t images;      /* of a part, several only if they are whole */
     FlPair part, parts;     /* its pixels, and how many there are of an image */
+    Py_ssize_t inner, run;  /* how many numbers a filter has, and how many of them have planes next to each other */
     Py_ssize_t steps, step; /* the rows of a filter that share a plane, and how far they are apart in it */
     Py_ssize_t each, plane; /* planes of a group, and how far they are apart */
-    Py_ssize_t turned;      /* from row to row of dout^T */
-    Py_ssize_t of_planes, of_turned, of_images; /* numbers of memory */
+    Py_ssize_t turned;      /* from row to row of dout^T; 0 for sums along pixels */
+    Py_ssize_t of_planes, of_turned, of_images, of_sums; /* numbers of memory */
 } FlConvolution;
 
 enum {
@@ -52,11 +65,9 @@ enum {
     FL_LEAST_PIXELS = 128, /* but for so many pixels that a part is worth its products, */
     FL_MOST_PLANES = 1 << 20, /* where these are not too many */
     FL_BEYOND = 8,         /* numbers that may be written behind a plane's */
-    FL_SHARING = 64        /* from so many pixels on an image is worth a part of its own */
+    FL_SHARING = 64,       /* from so many pixels on an image is worth a part of its own */
+    FL_MOST_DOTS = 1 << 18 /* bytes of sums along pixels */
 };
-
-/* What `fl_order_weights` makes. */
-enum { FL_PLAIN_WEIGHTS, FL_TURNED_WEIGHTS, FL_SUMS };
 
 FL_INLINE Py_ssize_t fl_up(Py_ssize_t n, Py_ssize_t to) { return (n + to - 1) / to * to; }
 FL_INLINE Py_ssize_t fl_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b; }
@@ -64,6 +75,25 @@ FL_INLINE Py_ssize_t fl_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b
 /* How many pixels of a row a panel has, at most. */
 FL_INLINE Py_ssize_t fl_wide_panel(const FlConvolution *c) { return FL_MOST_COLUMNS * FL_WIDTH / (c->is_double ? 8 : 4); }
 FL_INLINE Py_ssize_t fl_parts(const FlConvolution *c) { return c->parts.y * c->parts.x; }
+/* Whether sums of dW are along pixels, in lanes that are yet to be added. */
+FL_INLINE int fl_folds(const FlConvolution *c) { return c->turned == 0; }
+
+/* The rows of a tile along pixels where so many are left, and those of all tiles. */
+FL_INLINE Py_ssize_t fl_dot_rows(Py_ssize_t left) { return left <= 3 || left == 6 || left == 9 ? 3 : FL_DOT_ROWS; }
+FL_INLINE Py_ssize_t fl_all_dot_rows(Py_ssize_t rows) {
+    Py_ssize_t all = 0;
+    while (all < rows) all += fl_dot_rows(rows - all);
+    return all;
+}
+
+/* Whether dW is by sums along pixels: by what a part takes so, and with dout turned, in vectors' multiplications. */
+static int fl_sums_along_pixels(const FlConvolution *c) {
+    const Py_ssize_t lanes = FL_WIDTH / (c->is_double ? 8 : 4), pixels = c->part.y * c->part.x;
+    const Py_ssize_t filters = c->filters / c->groups, rows = fl_all_dot_rows(filters);
+    const Py_ssize_t along = fl_up(c->inner, FL_DOT_COLUMNS) * rows * (fl_up(pixels, lanes) / lanes + 3);
+    const Py_ssize_t across = c->inner * fl_up(filters, lanes / (1 + FL_HALVES)) / lanes + filters / 2;
+    return c->images == 1 && c->filters * c->inner <= FL_MOST_DOTS / FL_WIDTH && along < pixels * across;
+}
 
 /* Divide it; `image` and all above that are set. */
 FL_RARE void fl_divide_convolution(FlConvolution *c) {
@@ -71,6 +101,8 @@ FL_RARE void fl_divide_convolution(FlConvolution *c) {
     const int shares = c->stride.y == 1 && c->filter.y > 1 && (c->count == 1 || pixels >= FL_SHARING);
     const Py_ssize_t halo = shares ? (c->filter.y - 1) * c->dilation.y : 0;
     Py_ssize_t bytes, rows;
+    c->inner = c->channels / c->groups * c->filter.y * c->filter.x;
+    c->run = shares ? c->filter.x : c->inner;
     c->steps = shares ? c->filter.y : 1;
     c->each = c->channels / c->groups * c->filter.x * (shares ? 1 : c->filter.y);
     c->images = 1, c->part = c->pixels;
@@ -91,10 +123,21 @@ FL_RARE void fl_divide_convolution(FlConvolution *c) {
     c->step = c->dilation.y * c->part.x;
     c->plane = fl_up(c->images * (c->part.y + halo) * c->part.x + FL_BEYOND, 16);
     if (c->plane % 32 == 0) c->plane += 16; /* planes would share places in the first cache */
-    c->turned = fl_up(c->filters, FL_WIDTH / size);
+    c->turned = fl_sums_along_pixels(c) ? 0 : fl_up(c->filters, FL_WIDTH / size);
     c->of_planes = c->each * c->groups * c->plane + 2 * FL_WIDTH / size;
     c->of_turned = c->images * c->part.y * c->part.x * c->turned;
     c->of_images = c->images > 1 ? c->images * pixels * c->filters : 0;
+    c->of_sums = c->filters * c->inner;
+    if (!c->turned)
+        c->of_sums = c->groups * fl_all_dot_rows(c->filters / c->groups) * fl_up(c->inner, FL_DOT_COLUMNS) * FL_WIDTH / size;
+}
+
+/* Fill `next`, which has a number for each run. */
+FL_RARE void fl_place_runs(FlConvolution *c, Py_ssize_t *next) {
+    const Py_ssize_t runs = c->inner / c->run, up = (c->steps - 1) * c->step;
+    for (Py_ssize_t run = 0; run < runs; run++)
+        next[run] = run % c->steps > 0 ? c->step - c->run * c->plane : -up;
+    c->next = next;
 }
 
 /* Where filters move by one, dx is a convolution of dout as well, with the filters turned about and channels in their
@@ -109,6 +152,21 @@ FL_RARE int fl_turn_convolution(const FlConvolution *c, FlConvolution *turned) {
     fl_divide_convolution(turned);
     return turned->images == 1;
 }
+
+#define FL_REAL float
+#define FL_KIND FL_FLOATS
+#define FL_LANES_OF_KIND (FL_WIDTH / 4)
+#include "convolution_dots.h"
+#undef FL_REAL
+#undef FL_KIND
+#undef FL_LANES_OF_KIND
+#define FL_REAL double
+#define FL_KIND FL_DOUBLES
+#define FL_LANES_OF_KIND (FL_WIDTH / 8)
+#include "convolution_dots.h"
+#undef FL_REAL
+#undef FL_KIND
+#undef FL_LANES_OF_KIND
 
 #if FL_HALVES
 #define FL_ROW_FLOATS FL_HALF_FLOATS
@@ -129,19 +187,28 @@ FL_RARE int fl_turn_convolution(const FlConvolution *c, FlConvolution *turned) {
 #define ROW_LANES (FL_WIDTH / 8 / (1 + FL_HALVES))
 #include "convolution_passes.h"
 
-/* The weights in the planes' order; for what `fl_turn_convolution` gives, the other's; or, from sums of dW^T in that
-   order, dW. */
-FL_APART void fl_order_weights(const FlConvolution *c, const void *from, void *to, int how) {
-    if (c->is_double) fl_order_weights_double(c, from, to, how);
-    else fl_order_weights_float(c, from, to, how);
+/* The weights of what `fl_turn_convolution` gives, of which c is the other; whether all are finite. If not, dx may not be
+   made so: in the margin they would be multiplied by zeros that are of no image. */
+static int fl_turn_weights(const FlConvolution *c, const void *from, void *to) {
+    return c->is_double ? fl_turn_weights_double(c, from, to) : fl_turn_weights_float(c, from, to);
+}
+/* The sums of a unit, if these are along pixels, to as many numbers as dW has: in a call, those that are to be added. */
+static void fl_fold_sums(const FlConvolution *c, const void *sums, void *to) {
+    if (c->is_double) fl_fold_sums_double(c, sums, to);
+    else fl_fold_sums_float(c, sums, to);
+}
+/* dW of what the sums come to; `memory` is as many numbers as it has. */
+static void fl_finish_sums(const FlConvolution *c, const void *sums, void *dW, void *memory) {
+    if (c->is_double) fl_finish_sums_double(c, sums, dW, memory);
+    else fl_finish_sums_float(c, sums, dW, memory);
 }
 /* The part `at` of y; `memory` is of_planes numbers and then of_images. */
 static void fl_convolve(const FlConvolution *c, Py_ssize_t image, Py_ssize_t at, void *memory) {
     if (c->is_double) fl_convolve_double(c, image, at, memory);
     else fl_convolve_float(c, image, at, memory);
 }
-/* What the part `at` has of dW^T, which is added if `adds`, and of dx, if there is one; `memory` is of_planes, of_turned
-   and of_images numbers. */
+/* What the part `at` has of dW: it makes of_sums numbers, or adds to them if `adds`; and of dx, if there is one. `memory` is
+   of_planes, of_turned and of_images numbers. */
 static void fl_convolve_back(
     const FlConvolution *c, Py_ssize_t image, Py_ssize_t at, void *memory, void *sums, int adds
 ) {

@@ -53,33 +53,37 @@ FL_RARE void FL_OF_REAL(order_rows)(
             }
 }
 
-FL_RARE void FL_OF_REAL(order_weights)(const FlConvolution *c, const FL_REAL *from, FL_REAL *to, int how) {
+FL_RARE int FL_OF_REAL(turn_weights)(const FlConvolution *c, const FL_REAL *from, FL_REAL *to) {
     const Py_ssize_t filters = c->filters / c->groups, channels = c->channels / c->groups;
-    const Py_ssize_t size = c->filter.y * c->filter.x, each = channels * size;
-    if (how == FL_PLAIN_WEIGHTS) {
-        FL_OF_REAL(order_rows)(from, to, c->filters, channels, c->steps > 1 ? c->filter.y : 1,
-                               c->steps > 1 ? c->filter.x : size);
-        return;
-    }
-    if (how == FL_SUMS) { /* each group's own, turned; where rows are shared, by way of the weights, which are used up */
-        FL_REAL *turned = c->steps > 1 ? (FL_REAL *)c->W : to;
-        for (Py_ssize_t f = 0; f < c->filters; f += filters)
-            FL_OF_REAL(turn_rows)(from + f * each, filters, turned + f * each, each, each, filters);
-        if (c->steps > 1) FL_OF_REAL(order_rows)(turned, to, c->filters, c->filter.y, channels, c->filter.x);
-        return;
-    }
-    for (Py_ssize_t f = 0; f < c->filters; f++) {
-        const Py_ssize_t group = f / filters;
+    const Py_ssize_t size = c->filter.y * c->filter.x;
+    FL_REAL bad = 0;
+    for (Py_ssize_t group = 0; group < c->groups; group++, from += filters * channels * size)
         for (Py_ssize_t channel = 0; channel < channels; channel++)
-            for (Py_ssize_t y = 0; y < c->filter.y; y++)
-                for (Py_ssize_t x = 0; x < c->filter.x; x++) {
-                    const Py_ssize_t at = y * c->filter.x + x;
-                    const Py_ssize_t place =
-                        c->steps > 1 ? (y * channels + channel) * c->filter.x + x : channel * size + at;
-                    to[f * each + place] =
-                        from[((group * channels + channel) * filters + f % filters + 1) * size - 1 - at];
-                }
+            for (Py_ssize_t f = 0; f < filters; f++, to += size) {
+                const FL_REAL *last = from + (f * channels + channel + 1) * size - 1;
+                for (Py_ssize_t i = 0; i < size; i++) to[i] = last[-i], bad += last[-i] * 0;
+            }
+    return bad == 0;
+}
+
+/* Sums along pixels: the lanes of each added. */
+FL_RARE void FL_OF_REAL(fold_sums)(const FlConvolution *c, const FL_REAL *sums, FL_REAL *to) {
+    const Py_ssize_t filters = c->filters / c->groups;
+    for (Py_ssize_t group = 0; group < c->groups; group++, sums += c->of_sums / c->groups)
+        for (Py_ssize_t f = 0; f < filters; f++, to += c->inner)
+            FL_OF_REAL(fold_dots)(sums + f * fl_up(c->inner, FL_DOT_COLUMNS) * FL_LANES, to, c->inner);
+}
+
+FL_RARE void FL_OF_REAL(finish_sums)(const FlConvolution *c, const FL_REAL *sums, FL_REAL *dW, FL_REAL *memory) {
+    const Py_ssize_t filters = c->filters / c->groups, channels = c->channels / c->groups;
+    FL_REAL *turned = c->steps > 1 ? memory : dW; /* where rows share planes these come first */
+    if (!c->turned) {
+        memcpy(dW, sums, c->filters * c->inner * sizeof(FL_REAL));
+        return;
     }
+    for (Py_ssize_t f = 0; f < c->filters; f += filters)
+        FL_OF_REAL(turn_rows)(sums + f * c->inner, filters, turned + f * c->inner, c->inner, c->inner, filters);
+    if (c->steps > 1) FL_OF_REAL(order_rows)(turned, dW, c->filters, c->filter.y, channels, c->filter.x);
 }
 
 /* y = a b in tiles, of which `t` has all but the columns and what is added: what y holds, if `adds`, or the bias, a row
@@ -109,9 +113,10 @@ FL_APART void FL_OF_REAL(multiply_tiles)(
     }
 }
 
-/* Zeros, and beyond them to the end of a vector. */
+/* Zeros, and beyond them to the end of a vector: mostly of one, for which a compiler that sees the zeros calls memset. */
 FL_INLINE void FL_OF_REAL(clear)(FL_REAL *at, Py_ssize_t n) {
-    for (Py_ssize_t j = 0; j < n; j += ROW_LANES) R(store)(at + j, R(zero)());
+    const FL_REAL zero = *(const volatile FL_REAL *)FL_OF_REAL(zeros);
+    for (Py_ssize_t j = 0; j < n; j += ROW_LANES) R(store)(at + j, R(every)(zero));
 }
 
 /* n numbers copied; or, if `adds`, added to those that are there. The last vector begins earlier where it would not be
@@ -142,7 +147,7 @@ FL_INLINE void FL_OF_REAL(through_rows)(
     const int as_one = line == columns && stride == 1;
     if (as_one) { /* what is not of x is zeros in the plane: before they are added, or when they have been copied */
         const Py_ssize_t all = (rows - 1) * columns + n;
-        if (!folds) memcpy(plane + start, x, all * sizeof(FL_REAL));
+        if (!folds) FL_OF_REAL(move)(x, plane + start, all, 1, 0);
         for (Py_ssize_t j = 0; j < columns; j++)
             if (j < start || j >= start + n)
                 for (Py_ssize_t i = 0; i < rows; i++) plane[i * columns + j] = 0;
@@ -150,9 +155,13 @@ FL_INLINE void FL_OF_REAL(through_rows)(
         columns = n = all, rows = 1;
     }
     for (; rows > 0; rows--, x += line, plane += columns) {
-        if (!folds && n < columns) FL_OF_REAL(clear)(plane, columns);
         if (folds) FL_OF_REAL(move)(plane + start, x, n, stride, 1);
-        else FL_OF_REAL(move)(x, plane + start, n, stride, 0);
+        else if (n == columns) FL_OF_REAL(move)(x, plane, n, stride, 0);
+        else { /* each before what it may write over */
+            FL_OF_REAL(clear)(plane, start);
+            FL_OF_REAL(move)(x, plane + start, n, stride, 0);
+            FL_OF_REAL(clear)(plane + start + n, columns - start - n);
+        }
     }
 }
 
@@ -204,8 +213,8 @@ static PART FL_OF_REAL(part)(const FlConvolution *c, Py_ssize_t first, Py_ssize_
     PART part;
     part.first = first, part.images = fl_least(c->images, c->count - first);
     part.top = top, part.rows = fl_least(c->part.y, c->pixels.y - top);
-    part.left = left, part.columns = fl_least(c->part.x, c->pixels.x - left);
-    part.count = part.images * part.rows * part.columns;
+    part.left = left, part.columns = c->part.x; /* the last of a row may have pixels that do not count */
+    part.count = c->parts.x > 1 ? fl_least(c->part.x, c->pixels.x - left) : part.images * part.rows * part.columns;
     part.planes = memory;
     if (c->images > 1) part.y = images, part.row = part.count;
     else {
@@ -215,27 +224,84 @@ static PART FL_OF_REAL(part)(const FlConvolution *c, Py_ssize_t first, Py_ssize_
     return part;
 }
 
+/* How far it is from the run of planes before `run` to this one. */
+FL_INLINE Py_ssize_t FL_OF_REAL(to_run)(const FlConvolution *c, Py_ssize_t run) {
+    return run > 0 ? c->run * c->plane + c->next[c->inner / c->run - run] : 0;
+}
+
 static void FL_OF_REAL(convolve)(const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory) {
     const PART part = FL_OF_REAL(part)(c, first, at, memory, memory + c->of_planes);
-    const Py_ssize_t filters = c->filters / c->groups, inner = c->steps * c->each, step = c->dilation.y * part.columns;
-    const Py_ssize_t most = c->each < FL_INNER ? FL_INNER / c->each : 1; /* steps of a product */
+    const Py_ssize_t filters = c->filters / c->groups, runs = c->inner / c->run;
+    const Py_ssize_t most = c->run < FL_INNER ? FL_INNER / c->run : 1; /* runs of a product */
     const FL_REAL *bias = c->bias;
     FL_OF_REAL(through_planes)(c, &part, (FL_REAL *)c->x, 0);
-    for (Py_ssize_t group = 0; group < c->groups; group++, bias += bias ? filters * FL_OF_REAL(wide_panel) : 0)
-        for (Py_ssize_t k = 0; k < c->steps; k += most)
-            for (Py_ssize_t plane = 0; plane < c->each; plane += FL_INNER) {
-                TILE t;
-                t.steps = fl_least(most, c->steps - k), t.inner = fl_least(FL_INNER, c->each - plane);
-                t.a = (const FL_REAL *)c->W + group * filters * inner + k * c->each + plane;
-                t.a_row = inner, t.a_inner = 1;
-                t.b = part.planes + (group * c->each + plane) * c->plane + k * step;
-                t.b_row = c->plane, t.b_step = step - t.inner * c->plane;
+    for (Py_ssize_t group = 0; group < c->groups; group++, bias += bias ? filters * FL_OF_REAL(wide_panel) : 0) {
+        const FL_REAL *b = part.planes + group * c->each * c->plane;
+        for (Py_ssize_t run = 0; run < runs; run++) {
+            TILE t;
+            b += FL_OF_REAL(to_run)(c, run);
+            if (run % most > 0) continue;
+            t.steps = fl_least(most, runs - run), t.b_steps = c->next + runs - run - t.steps;
+            for (Py_ssize_t k = 0; k < c->run; k += FL_INNER) { /* once, but where a run is longer than that */
+                t.inner = fl_least(FL_INNER, c->run - k);
+                t.a = (const FL_REAL *)c->W + group * filters * c->inner + run * c->run + k;
+                t.a_row = c->inner, t.a_inner = 1;
+                t.b = b + k * c->plane, t.b_row = c->plane;
                 t.y = part.y + group * filters * part.row, t.y_row = part.row;
                 FL_OF_REAL(multiply_tiles)(
-                    &t, filters, part.count, bias, k + plane > 0,
-                    c->relu && k + most >= c->steps && plane + FL_INNER >= c->each);
+                    &t, filters, part.count, bias, run + k > 0,
+                    c->relu && run + t.steps >= runs && k + FL_INNER >= c->run);
             }
+        }
+    }
     if (c->images > 1) FL_OF_REAL(place_images)(c, &part, c->y, 0);
+}
+
+/* What a part has of dW, by sums along its pixels. Where a tile has more rows or columns than there are, the last one is
+   taken again; what sums of these come to lies between those of the others, and no one reads it. */
+FL_RARE void FL_OF_REAL(sum_along_pixels)(const FlConvolution *c, const PART *part, FL_REAL *sums, int adds) {
+    const Py_ssize_t filters = c->filters / c->groups, of_row = fl_up(c->inner, FL_DOT_COLUMNS) * FL_LANES;
+    const FL_REAL *a[FL_DOT_ROWS], *b[FL_DOT_COLUMNS];
+    Py_ssize_t height;
+    if (!adds) memset(sums, 0, c->of_sums * sizeof(FL_REAL));
+    for (Py_ssize_t group = 0; group < c->groups; group++)
+        for (Py_ssize_t f = 0; f < filters; f += height) {
+            const FL_REAL *row = part->planes + group * c->each * c->plane;
+            height = fl_dot_rows(filters - f);
+            for (Py_ssize_t i = 0; i < FL_DOT_ROWS; i++)
+                a[i] = part->y + (group * filters + fl_least(f + i, filters - 1)) * part->row;
+            for (Py_ssize_t k = 0, run = 0, in_run = 0; k < c->inner; k += FL_DOT_COLUMNS) {
+                for (Py_ssize_t j = 0; j < FL_DOT_COLUMNS; j++) {
+                    b[j] = row;
+                    if (k + j + 1 >= c->inner) continue;
+                    row += c->plane;
+                    if (++in_run == c->run) in_run = 0, row += c->next[c->inner / c->run - ++run];
+                }
+                FL_OF_REAL(dots)(
+                    a, b, part->count, a[0] + (height + k / FL_DOT_COLUMNS % height) * part->row, sums + k * FL_LANES,
+                    of_row, height);
+            }
+            sums += height * of_row;
+        }
+}
+
+/* The same for its transpose, with dout turned. */
+FL_RARE void FL_OF_REAL(sum_across)(
+    const FlConvolution *c, const PART *part, FL_REAL *turned, FL_REAL *sums, int adds
+) {
+    const Py_ssize_t filters = c->filters / c->groups;
+    FL_OF_REAL(turn_rows)(part->y, part->row, turned, c->turned, c->filters, part->count);
+    for (Py_ssize_t pixel = 0; pixel < part->count; pixel += FL_INNER)
+        for (Py_ssize_t group = 0; group < c->groups; group++)
+            for (Py_ssize_t k = 0; k < c->steps; k++) {
+                TILE t;
+                t.steps = 1, t.inner = fl_least(FL_INNER, part->count - pixel);
+                t.a = part->planes + group * c->each * c->plane + k * c->step + pixel;
+                t.a_row = c->plane, t.a_inner = 1;
+                t.b = turned + pixel * c->turned + group * filters, t.b_row = c->turned;
+                t.y = sums + (group * c->inner + k * c->each) * filters, t.y_row = filters;
+                FL_OF_REAL(multiply_tiles)(&t, c->each, filters, NULL, adds || pixel > 0, 0);
+            }
 }
 
 static void FL_OF_REAL(convolve_back)(
@@ -243,32 +309,28 @@ static void FL_OF_REAL(convolve_back)(
 ) {
     FL_REAL *turned = memory + c->of_planes;
     const PART part = FL_OF_REAL(part)(c, first, at, memory, turned + c->of_turned);
-    const Py_ssize_t filters = c->filters / c->groups, inner = c->steps * c->each, step = c->dilation.y * part.columns;
+    const Py_ssize_t filters = c->filters / c->groups;
     if (c->images > 1) FL_OF_REAL(place_images)(c, &part, c->y, 1);
-    FL_OF_REAL(turn_rows)(part.y, part.row, turned, c->turned, c->filters, part.count);
     FL_OF_REAL(through_planes)(c, &part, (FL_REAL *)c->x, 0);
-    for (Py_ssize_t pixel = 0; pixel < part.count; pixel += FL_INNER)
-        for (Py_ssize_t group = 0; group < c->groups; group++)
-            for (Py_ssize_t k = 0; k < c->steps; k++) {
-                TILE t;
-                t.steps = 1, t.b_step = 0, t.inner = fl_least(FL_INNER, part.count - pixel);
-                t.a = part.planes + group * c->each * c->plane + k * step + pixel, t.a_row = c->plane, t.a_inner = 1;
-                t.b = turned + pixel * c->turned + group * filters, t.b_row = c->turned;
-                t.y = sums + (group * inner + k * c->each) * filters, t.y_row = filters;
-                FL_OF_REAL(multiply_tiles)(&t, c->each, filters, NULL, adds || pixel > 0, 0);
-            }
+    if (c->turned) FL_OF_REAL(sum_across)(c, &part, turned, sums, adds);
+    else FL_OF_REAL(sum_along_pixels)(c, &part, sums, adds);
     if (!c->dx) return;
     memset(part.planes, 0, c->of_planes * sizeof(FL_REAL));
-    for (Py_ssize_t group = 0; group < c->groups; group++)
-        for (Py_ssize_t k = 0; k < c->steps; k++)
+    for (Py_ssize_t group = 0; group < c->groups; group++) {
+        FL_REAL *y = part.planes + group * c->each * c->plane;
+        for (Py_ssize_t run = 0; run < c->inner / c->run; run++) {
+            y += FL_OF_REAL(to_run)(c, run);
             for (Py_ssize_t f = 0; f < filters; f += FL_INNER) {
                 TILE t;
-                t.steps = 1, t.b_step = 0, t.inner = fl_least(FL_INNER, filters - f);
-                t.a = (const FL_REAL *)c->W + (group * filters + f) * inner + k * c->each, t.a_row = 1, t.a_inner = inner;
+                t.steps = 1, t.inner = fl_least(FL_INNER, filters - f);
+                t.a = (const FL_REAL *)c->W + (group * filters + f) * c->inner + run * c->run;
+                t.a_row = 1, t.a_inner = c->inner;
                 t.b = part.y + (group * filters + f) * part.row, t.b_row = part.row;
-                t.y = part.planes + group * c->each * c->plane + k * step, t.y_row = c->plane;
-                FL_OF_REAL(multiply_tiles)(&t, c->each, part.count, NULL, 1, 0);
+                t.y = y, t.y_row = c->plane;
+                FL_OF_REAL(multiply_tiles)(&t, c->run, part.count, NULL, 1, 0);
             }
+        }
+    }
     FL_OF_REAL(through_planes)(c, &part, c->dx, 1);
 }
 

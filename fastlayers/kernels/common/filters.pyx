@@ -8,6 +8,7 @@ cdef extern from "convolution.h" nogil:
         const void *x
         const void *W
         const void *bias
+        const Py_ssize_t *next
         void *y
         void *dx
         Py_ssize_t count
@@ -23,17 +24,21 @@ cdef extern from "convolution.h" nogil:
         bint is_double
         bint relu
         Py_ssize_t images
+        Py_ssize_t inner
+        Py_ssize_t run
         Py_ssize_t of_planes
         Py_ssize_t of_turned
         Py_ssize_t of_images
-    int FL_PLAIN_WEIGHTS
-    int FL_TURNED_WEIGHTS
-    int FL_SUMS
+        Py_ssize_t of_sums
     void fl_divide_convolution(FlConvolution *c)
+    void fl_place_runs(FlConvolution *c, Py_ssize_t *next)
     bint fl_turn_convolution(const FlConvolution *c, FlConvolution *turned)
     Py_ssize_t fl_wide_panel(const FlConvolution *c)
     Py_ssize_t fl_parts(const FlConvolution *c)
-    void fl_order_weights(const FlConvolution *c, const void *of, void *to, int how)
+    bint fl_turn_weights(const FlConvolution *c, const void *of, void *to)
+    bint fl_folds(const FlConvolution *c)
+    void fl_fold_sums(const FlConvolution *c, const void *sums, void *to)
+    void fl_finish_sums(const FlConvolution *c, const void *sums, void *dW, void *memory)
     void fl_convolve(const FlConvolution *c, Py_ssize_t image, Py_ssize_t at, void *memory)
     void fl_convolve_back(
         const FlConvolution *c, Py_ssize_t image, Py_ssize_t at, void *memory, void *sums, bint adds

@@ -53,13 +53,14 @@ enum {
 #define FL_ALIGNED
 #endif
 
-/* The tiles of each type: after `inner` rows of b, `b_step` further on come as many again, so many times as there are
-   `steps`; a goes on. AVX-512 has 32 registers of either width, others 16. */
+/* The tiles of each type: after `inner` rows of b, so far on as `b_steps` says come as many again, so many times as there
+   are `steps`, told from the last one back; a goes on. AVX-512 has 32 registers of either width, others 16. */
 #define FL_TILE_TYPE(real)                                                                                             \
     typedef struct {                                                                                                   \
         const real *a, *b, *add;                                                                                       \
         real *y, low;                                                                                                  \
-        Py_ssize_t a_row, a_inner, b_row, b_step, add_row, y_row, inner, steps;                                       \
+        const Py_ssize_t *b_steps;                                                                                     \
+        Py_ssize_t a_row, a_inner, b_row, add_row, y_row, inner, steps;                                                \
         int columns;                                                                                                   \
     } FlTile_##real;
 FL_TILE_TYPE(float)

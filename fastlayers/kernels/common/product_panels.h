@@ -126,7 +126,7 @@ static int FL_OF_REAL(product)(const FlProduct *p, Py_ssize_t start, Py_ssize_t 
         for (Py_ssize_t first = 0; first == 0 || first < p->inner; first += slice) {
             TILE tile;
             const FL_REAL *a = (const FL_REAL *)p->a + top * p->a_row + first * p->a_inner;
-            tile.a_row = p->a_row, tile.a_inner = p->a_inner, tile.steps = 1, tile.b_step = 0;
+            tile.a_row = p->a_row, tile.a_inner = p->a_inner, tile.steps = 1;
             tile.inner = p->inner - first < slice ? p->inner - first : slice;
             if (copies) {
                 for (Py_ssize_t k = 0; k < tile.inner; k++)

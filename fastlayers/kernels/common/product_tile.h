@@ -57,6 +57,7 @@
     }
 /* What is read between steps alone: no register is kept for it while there is but one. */
 #define STAYS(name) (*(const volatile Py_ssize_t *)&t->name)
+#define STEPS (*(const Py_ssize_t *const volatile *)&t->b_steps)
 #define EACH_ROW(what) what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7)
 
 /* y = a b + add of `rows` rows, `whole` where its last vectors are, with 0 for what is not above `low`; whether a number
@@ -71,7 +72,7 @@ FL_INLINE int FL_OF(multiply)(const TILE *t, const int rows, const int whole) {
     SUMS(0); SUMS(1); SUMS(2); SUMS(3); SUMS(4); SUMS(5); SUMS(6); SUMS(7);
     CLEAR(0); CLEAR(1); CLEAR(2); CLEAR(3); CLEAR(4); CLEAR(5); CLEAR(6); CLEAR(7);
     EACH_ROW(FETCH)
-    for (Py_ssize_t step = t->steps, inner = t->inner;; b += STAYS(b_step), inner = STAYS(inner)) {
+    for (Py_ssize_t step = t->steps, inner = t->inner;; b += STEPS[step], inner = STAYS(inner)) {
         for (; inner > 0; inner--) {
             VECTOR b0, b1, b2, b3;
             GET(0);
@@ -126,6 +127,7 @@ static int (*const FL_OF(tiles)[FL_ROWS])(const TILE *) = {
 #undef ONE_TILE
 #undef EACH_ROW
 #undef STAYS
+#undef STEPS
 #undef PUT
 #undef PUT_ONE
 #undef MULTIPLY

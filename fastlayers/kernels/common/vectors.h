@@ -157,6 +157,11 @@ enum { FL_FREE_MASKS = 0 };
         int nan = 0;                                                                                                   \
         for (int i = 0; i < (int)(16 / sizeof(real)); i++) nan |= FL_LANE(x, i) != FL_LANE(x, i);                      \
         return nan;                                                                                                    \
+    }                                                                                                                  \
+    FL_INLINE real fl_sum_##kind(fl_##kind x) {                                                                        \
+        real sum = FL_LANE(x, 0);                                                                                      \
+        for (int i = 1; i < (int)(16 / sizeof(real)); i++) sum += FL_LANE(x, i);                                       \
+        return sum;                                                                                                    \
     }
 FL_VECTORS(f4, float)
 FL_VECTORS(d2, double)
@@ -169,6 +174,27 @@ FL_INLINE fl_d2 fl_every_d2(double x) { FL_EACH_LANE(d2, double, x); }
 #endif
 FL_INLINE fl_f4 fl_zero_f4(void) { return fl_every_f4(0); }
 FL_INLINE fl_d2 fl_zero_d2(void) { return fl_every_d2(0); }
+#endif
+
+/* The sum of the lanes, by halves. */
+#if defined(FL_AVX2)
+FL_INLINE float fl_sum_f8(__m256 x) {
+    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
+}
+FL_INLINE double fl_sum_d4(__m256d x) {
+    const __m128d sum = _mm_add_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd(x, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(sum, _mm_unpackhi_pd(sum, sum)));
+}
+#endif
+#if defined(__AVX512VL__)
+FL_INLINE float fl_sum_f16(__m512 x) {
+    return fl_sum_f8(_mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1)));
+}
+FL_INLINE double fl_sum_d8(__m512d x) {
+    return fl_sum_d4(_mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd(x, 1)));
+}
 #endif
 
 /* out[j * out_row + i] = in[i * in_row + j] of a block of FL_TURNED_float squared, or FL_TURNED_double; of the first
