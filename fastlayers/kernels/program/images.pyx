@@ -6,8 +6,17 @@ made then, of what the pass has kept in the dictionaries of both as "_of_pass": 
 
 
 cdef inline object flat(object x):
-    """A row for each sample: a view, where it can be one."""
-    return x.reshape(PyArray_DIM(<ndarray> x, 0), (<ndarray> x).size // max(PyArray_DIM(<ndarray> x, 0), 1))
+    """A row for each sample of an array of two or more axes: a view, where it can be one."""
+    cdef Py_ssize_t numbers = 1
+    cdef int axis
+    for axis in range(1, PyArray_NDIM(<ndarray> x)):
+        numbers *= PyArray_DIM(<ndarray> x, axis)
+    return x.reshape(PyArray_DIM(<ndarray> x, 0), numbers)
+
+
+cdef inline bint are_samples(object x) noexcept:
+    """Whether it is an array of a dtype and axes that a layer of `SHAPE` gives a view of."""
+    return floating_type(x) >= 0 and PyArray_NDIM(<ndarray> x) >= 2
 
 
 cdef object forward_of_images(Step step, object own, object x, PyObject **params, PyObject **kept):
@@ -16,7 +25,7 @@ cdef object forward_of_images(Step step, object own, object x, PyObject **params
     cdef object result
     cdef tuple options
     if step.kept == SHAPE:
-        if PyArray_NDIM(<ndarray> x) < 2 or floating_type(x) < 0:
+        if not are_samples(x):
             return step.layer.forward(x)
         put(own, "_x_shape", x.shape)
         return flat(x)
@@ -48,7 +57,7 @@ cdef object backward_of_images(
     cdef object result, shape, options, x = get(own, "x"), indices, memory
     if step.kept == SHAPE:
         shape = get(own, "_x_shape")
-        if not shape or (<ndarray> dout).size == 0 or dout.shape != (shape[0], (<ndarray> dout).size // shape[0]):
+        if not shape or PyArray_NDIM(<ndarray> dout) != 2 or size_of(dout) == 0 or len(dout) != shape[0]:
             return step.layer.backward(dout)
         return dout.reshape(shape)
     options = get(own, "_of_forward")

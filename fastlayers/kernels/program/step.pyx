@@ -226,7 +226,7 @@ cdef class Step:
         cdef object result
         cdef tuple options
         if self.kept == SHAPE:
-            return flat(x)
+            return flat(x) if are_samples(x) else self.layer.predict(x)
         if self.predict is None or not PyArray_CheckExact(x):
             return self.layer.predict(x)
         arguments.count = 0

@@ -1,0 +1,79 @@
+"""What users do to a network of images, between forward and backward too: as one call as layer by layer."""
+
+from __future__ import annotations
+
+import kit
+import numpy as np
+import pytest
+
+import fastlayers as fl
+from fastlayers import initializers
+from fastlayers._core import backend
+
+LABELS = np.arange(4) % 2
+DOUT = np.ones((4, 2), np.float32)
+
+
+def images(count=4):
+    return np.random.default_rng(1).standard_normal((count, 1, 8, 8)).astype(np.float32)
+
+
+def network(*behind, loss=True):
+    """A convolution, its ReLU, and what is behind that; then, unless without a loss, an affine layer."""
+    layers = [fl.Convolution(*initializers.convolution(1, 3, 3, rng=0)), fl.Relu(), *behind]
+    if not loss:
+        return fl.Sequential(layers)
+    size = fl.Sequential(layers).predict(images(1)).size
+    layers += [fl.Flatten(), fl.Affine(*initializers.affine(size, 2, rng=0))]
+    return fl.Sequential(layers, fl.SoftmaxWithLoss())
+
+
+def no_images():
+    found = []
+    for net in (network(fl.Pooling(2, 2)), network(fl.Pooling(2, 2))):
+        del net.layers[3 : 3 + len(found)]  # the second has no Flatten
+        found.append([net.predict(images(0)), *net.gradient(images(0), LABELS[:0])[1], net.forward(images(0))])
+    return [a for each in found for a in each]
+
+
+def flat_layers_of_odd_input():
+    numbers, anything = (
+        fl.Sequential([fl.Relu(), fl.Flatten(), fl.Relu()]),
+        fl.Sequential([fl.Dropout(), fl.Flatten(), fl.Dropout()]),
+    )
+    of = [np.float64(1), np.ones(3), np.ones((2, 3), np.float16), np.ones((2, 0, 3))]
+    found = [kit.outcome(net.predict, x) for net in (numbers, anything) for x in of]
+    return found + [kit.outcome(anything.predict, np.ones((2, 3), kind)) for kind in (object, complex)]
+
+
+CASES = (
+    no_images,
+    flat_layers_of_odd_input,
+)
+
+
+def assert_the_same(ours, expected):
+    assert type(ours) is type(expected)
+    if isinstance(ours, (list, tuple)):
+        for a, b in zip(ours, expected, strict=True):
+            assert_the_same(a, b)
+    elif isinstance(ours, np.ndarray):
+        kit.assert_same(ours, expected)
+    else:
+        assert ours == expected
+
+
+def assert_as_layer_by_layer(case, monkeypatch):
+    together = case()
+    monkeypatch.setattr(backend, "fuses", False)
+    assert_the_same(together, case())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_as_layer_by_layer(compiled, case, monkeypatch):
+    assert_as_layer_by_layer(case, monkeypatch)
+
+
+def test_a_prediction_is_no_view_of_its_input(compiled):
+    net, x = fl.Sequential([fl.Dropout(), fl.Flatten(), fl.Dropout()]), images()
+    assert not np.shares_memory(net.predict(x), x)
