@@ -73,8 +73,6 @@ cdef object backward_of_images(
         give(&arguments, step.memory_of_backward)
         result = call(step.backward, &arguments)
         return step.by_method(dout, need_dx) if result is NotImplemented else result
-    if step.hands_out and get(own, "_handed_out"):
-        return step.by_method(dout, need_dx)
     give(&arguments, x)
     give(&arguments, <object> params[0])
     give_all(&arguments, options)
@@ -174,7 +172,7 @@ cdef object backward_of_pass(
     cdef object own = <object> held.attributes[i], relu = <object> held.attributes[i + 1]
     cdef object x = get(own, "x"), options = get(own, "_of_forward"), memory = get(own, "_gradients")
     cdef object y = get(relu, "_of_pass"), indices = None, result
-    if y is None or get(relu, "mask") is not None or step.hands_out and get(own, "_handed_out"):
+    if y is None or get(relu, "mask") is not None:
         return NotImplemented
     if n == 3:
         if get(<object> held.attributes[i + 2], "x") is not None:

@@ -184,8 +184,6 @@ cdef class Step:
             give(&arguments, self.memory_of_backward)
             result = call(self.backward, &arguments)
             return self.by_method(dout, need_dx) if result is NotImplemented else result
-        if self.hands_out and get(own, "_handed_out"):
-            return self.by_method(dout, need_dx)
         give(&arguments, <object> params[0])
         give(&arguments, True if need_dx else False)
         memory = get(own, "_gradients")
@@ -199,8 +197,11 @@ cdef class Step:
         return dx
 
     cdef object set_gradients(self, object own, object result, PyObject **params, PyObject **grads):
-        """Set dW and db of a kernel's (dx, dW, db); its dx."""
+        """Set dW and db of a kernel's (dx, dW, db), into what was handed out if they were; its dx."""
         cdef object dW = part(result, 1), db = None if <object> params[1] is None else part(result, 2)
+        if self.hands_out and get(own, "_handed_out"):
+            self.layer._set_gradients(W=dW, b=db)
+            return part(result, 0)
         put(own, "dW", dW)
         put(own, "db", db)
         hold_on(&grads[0], dW)
