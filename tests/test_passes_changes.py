@@ -82,6 +82,17 @@ def test_as_layer_by_layer(compiled, case, monkeypatch):
     assert_as_layer_by_layer(case, monkeypatch)
 
 
+@pytest.mark.parametrize("value", [None, 2.0, False, np.int64(2), np.array([2, 2]), (2, 2)])
+@pytest.mark.parametrize(("layer", "name"), [(0, "stride"), (0, "pad"), (2, "pool_w"), (2, "stride"), (2, "pad")])
+def test_options_of_odd_types(compiled, layer, name, value, monkeypatch):
+    def outcomes():
+        net = trained(fl.Pooling(2, 2))
+        setattr(net.layers[layer], name, value)
+        return kit.outcome(net.forward, images()), kit.outcome(net.gradient, images(), LABELS)
+
+    assert_as_layer_by_layer(outcomes, monkeypatch)
+
+
 def test_gradients_that_were_handed_out_cost_no_second_convolution(compiled, monkeypatch):
     net = trained(fl.Pooling(2, 2))
     kept = net.grads

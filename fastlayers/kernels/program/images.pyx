@@ -102,6 +102,9 @@ cdef inline tuple options_behind(tuple steps, Py_ssize_t i, int n, const Held *h
     if n < 3:
         return ()
     options = (<Step> steps[i + 2]).options_of(<object> held.attributes[i + 2])
+    for option in options:
+        if type(option) is not int:  # 2.0 and False, which the layer refuses, would be equal too
+            return None
     return options if options == (2, 2, 2, 0) else None
 
 

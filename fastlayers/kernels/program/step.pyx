@@ -101,7 +101,7 @@ cdef class Step:
             return False
         for name in self.params:
             held.grad[held.params] = NULL
-            held.param[held.params] = fl_new_attribute(<object> attributes, name)
+            held.param[held.params] = fl_new_attribute(<object> attributes, name, None)
             held.params += 1
         return True
 
@@ -114,9 +114,9 @@ cdef class Step:
             return ()
         found = PyTuple_New(n)
         for i in range(n):
-            value = get(own, <object> PyTuple_GET_ITEM(self.options, i))
-            if value is None:
-                value = <object> PyTuple_GET_ITEM(self.defaults, i)
+            value = fl_attribute(
+                own, <object> PyTuple_GET_ITEM(self.options, i), <object> PyTuple_GET_ITEM(self.defaults, i)
+            )
             Py_INCREF(value)
             PyTuple_SET_ITEM(found, i, value)
         return found
