@@ -36,6 +36,38 @@ def trained(*behind, loss=True):
     return net
 
 
+def write_to_y(net):
+    y = net.forward(images())
+    y[...] = -1
+    return net.backward(np.ones_like(y)), net.layers[1].mask, net.layers[0].dW
+
+
+def result_that_is_written_to():
+    return write_to_y(trained(loss=False))
+
+
+def pooled_result_that_is_written_to():
+    return write_to_y(trained(fl.Pooling(2, 2), loss=False))
+
+
+def layers_that_two_networks_share():
+    net = trained(fl.Pooling(2, 2))
+    other = fl.Sequential([*net.layers[:2], fl.Flatten(), fl.Affine(*initializers.affine(108, 2, rng=0))])
+    found = []
+    for _ in range(3):
+        net.forward(images())
+        other.forward(-images())
+        found += [net.backward(DOUT), net.layers[0].dW, net.forward(images()), kit.outcome(other.backward, DOUT)]
+    return found
+
+
+def weights_of_another_shape_whose_pooled_result_has_the_same():
+    net = trained(fl.Pooling(2, 2))
+    net.forward(images())
+    net.layers[0].W = net.layers[0].W[:, :, :2, :2].copy()
+    return kit.outcome(net.backward, DOUT), net.layers[1].mask
+
+
 def no_images():
     found = []
     for net in (network(fl.Pooling(2, 2)), network(fl.Pooling(2, 2))):
@@ -55,6 +87,10 @@ def flat_layers_of_odd_input():
 
 
 CASES = (
+    result_that_is_written_to,
+    pooled_result_that_is_written_to,
+    layers_that_two_networks_share,
+    weights_of_another_shape_whose_pooled_result_has_the_same,
     no_images,
     flat_layers_of_odd_input,
 )

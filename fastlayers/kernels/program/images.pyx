@@ -153,7 +153,9 @@ cdef object forward_of_pass(object kernel, tuple steps, Py_ssize_t i, int n, con
     y = part(result, 0)
     put(own, "x", x)
     put(own, "_of_forward", options)
-    kept = y if n == 2 else (y, x, W.copy(), None if b is None else b.copy(), options)
+    kept = y.copy() if i + n == held.steps else y  # what is handed out may be changed before backward goes by it
+    if n == 3:
+        kept = kept, x, W.copy(), None if b is None else b.copy(), options
     own = <object> held.attributes[i + 1]
     forget(own, "mask")
     put(own, "_of_pass", kept)
@@ -166,6 +168,15 @@ cdef object forward_of_pass(object kernel, tuple steps, Py_ssize_t i, int n, con
     return y
 
 
+cdef bint is_pass_of(object kept, object x, object W, object options) except -1:
+    """Whether that is what a pass with pooling has kept of this x, of weights of this shape, and of these options."""
+    cdef object weights
+    if type(kept) is not tuple or part(kept, 1) is not x or part(kept, 4) is not options:
+        return False
+    weights = part(kept, 2)
+    return PyArray_CheckExact(weights) and PyArray_CheckExact(W) and same_shape(weights, W)
+
+
 cdef object backward_of_pass(
     object kernel, tuple steps, Py_ssize_t i, int n, Held *held, Py_ssize_t at, object dout, bint need_dx
 ):
@@ -174,13 +185,16 @@ cdef object backward_of_pass(
     cdef Step step = <Step> steps[i]
     cdef object own = <object> held.attributes[i], relu = <object> held.attributes[i + 1]
     cdef object x = get(own, "x"), options = get(own, "_of_forward"), memory = get(own, "_gradients")
-    cdef object y = get(relu, "_of_pass"), indices = None, result
-    if y is None or get(relu, "mask") is not None:
+    cdef object of_pass = get(relu, "_of_pass"), y = of_pass, indices = None, pooling, result
+    if "mask" in <dict> relu:
         return NotImplemented
     if n == 3:
-        if get(<object> held.attributes[i + 2], "x") is not None:
+        pooling = <object> held.attributes[i + 2]
+        if "x" in <dict> pooling or get(pooling, "_of_pass") is not of_pass:
             return NotImplemented
-        y, indices = part(y, 0), get(<object> held.attributes[i + 2], "_indices")
+        if not is_pass_of(of_pass, x, <object> held.param[at], options):
+            return NotImplemented
+        y, indices = part(of_pass, 0), get(pooling, "_indices")
     if type(options) is not tuple or len(options) != len(step.options):
         return NotImplemented
     arguments.count = 0
