@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import kit
 import numpy as np
 import pytest
@@ -144,3 +146,25 @@ def test_gradients_that_were_handed_out_cost_no_second_convolution(compiled, mon
 def test_a_prediction_is_no_view_of_its_input(compiled):
     net, x = fl.Sequential([fl.Dropout(), fl.Flatten(), fl.Dropout()]), images()
     assert not np.shares_memory(net.predict(x), x)
+
+
+def of_images():
+    convolution = fl.Convolution(*initializers.convolution(1, 128, 3, rng=0))
+    return [convolution, fl.Tanh(), fl.GlobalAveragePooling()], (8, 1, 50, 50)
+
+
+def of_numbers():
+    wide, narrow = initializers.affine(10, 3000, rng=0), initializers.affine(3000, 2, rng=0)
+    return [fl.Affine(*wide), fl.Tanh(), fl.Affine(*narrow)], (1000, 10)
+
+
+@pytest.mark.parametrize("network_of", [of_images, of_numbers])
+def test_no_memory_is_kept_of_much_that_came_of_little(compiled, network_of):
+    layers, shape = network_of()
+    net, x = fl.Sequential(layers), np.ones(shape, np.float32)
+    tracemalloc.start()
+    try:
+        net.predict(x)
+        assert tracemalloc.get_traced_memory()[0] < 1 << 20
+    finally:
+        tracemalloc.stop()

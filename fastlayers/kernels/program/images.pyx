@@ -116,6 +116,7 @@ cdef inline void forget(object attributes, str name) except *:
 cdef object predict_pass(object kernel, tuple steps, Py_ssize_t i, int n, const Held *held, Py_ssize_t at, object x):
     """What n layers from the i-th on make of x, with nothing kept; NotImplemented where they go one by one."""
     cdef Arguments arguments
+    cdef object memory = None, result
     cdef tuple behind = options_behind(steps, i, n, held), options
     if behind is None:
         return NotImplemented
@@ -127,8 +128,11 @@ cdef object predict_pass(object kernel, tuple steps, Py_ssize_t i, int n, const 
     give_all(&arguments, options)
     give(&arguments, True if n == 3 else False)
     if i + n < held.steps:
-        give(&arguments, (<Step> steps[i]).memory_of_predict(x))
-    return call(kernel, &arguments)
+        memory = (<Step> steps[i]).memory_of_predict()
+        give(&arguments, memory)
+    result = call(kernel, &arguments)
+    let_go_of_much(memory, result)
+    return result
 
 
 cdef object forward_of_pass(object kernel, tuple steps, Py_ssize_t i, int n, const Held *held, Py_ssize_t at, object x):
