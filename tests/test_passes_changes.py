@@ -88,6 +88,12 @@ def flat_layers_of_odd_input():
     return found + [kit.outcome(anything.predict, np.ones((2, 3), kind)) for kind in (object, complex)]
 
 
+def a_convolution_of_another_dtype():
+    net = network()
+    net.layers[0].W = net.layers[0].W.astype(np.float64)
+    return [net.predict(images()) for _ in range(2)]
+
+
 CASES = (
     result_that_is_written_to,
     pooled_result_that_is_written_to,
@@ -95,6 +101,7 @@ CASES = (
     weights_of_another_shape_whose_pooled_result_has_the_same,
     no_images,
     flat_layers_of_odd_input,
+    a_convolution_of_another_dtype,
 )
 
 
