@@ -31,7 +31,8 @@ OTHERS = (
     "gradient_buffers",
     "hostile_optimizers",
 )
-OTHERS += ("kernels", "layers", "loss_options", "memory", "out", "predict", "program", "threads")
+OTHERS += ("image_networks", "kernels", "layers", "loss_options", "memory", "out", "passes", "passes_changes")
+OTHERS += ("predict", "program", "threads")
 NEAR_THE_KERNELS = tuple(
     family for family in (*KERNELS, *OTHERS) if ROOT.joinpath("tests", f"test_{family}.py").is_file()
 )

@@ -101,6 +101,11 @@ cdef class Recycler:
         self.older, self.newer = self.newer, result
         return result
 
+    cdef void let_go(self) noexcept:
+        """Keep neither of the two."""
+        cdef ndarray _newer = self.newer, _older = self.older  # until both are out of their places, as above
+        self.newer = self.older = None
+
     def like(self, ndarray array not None):
         """An array of array's shape, dtype and layout, whatever is in it."""
         cdef bint fortran = PyArray_IS_F_CONTIGUOUS(array) and not PyArray_IS_C_CONTIGUOUS(array)

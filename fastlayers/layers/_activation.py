@@ -55,9 +55,10 @@ class KeepsMask(Elementwise):
 
     def backward(self, dout: ArrayLike) -> Array:
         """dx, of dout's shape; dout is left as it is. RuntimeError before forward."""
-        if self.mask is None:
+        mask = self.mask  # read once, since reading may make it
+        if mask is None:
             raise no_forward(self)
-        return self._backward(dout, self.mask, out=self._memory[1])
+        return self._backward(dout, mask, out=self._memory[1])
 
 
 class KeepsOutput(Elementwise):

@@ -82,8 +82,8 @@ def program_of(stack: Any, loss: Any, prepare: Callable[..., Any]) -> Any:
     reason = reason_against(stack)
     if reason is not None:
         return Declining(reason, kernels, [*layers])
-    last = len(layers) - 1
-    steps = [_step(kernels, layer, 0 < i < last) for i, layer in enumerate(layers)]
+    made = [type(layer)._keeps not in (None, "shape") for layer in layers]  # whether it makes a new array of any x
+    steps = [_step(kernels, layer, any(made[:i]) and i < len(layers) - 1) for i, layer in enumerate(layers)]
     entry = _entry(kernels, type(loss)._forward) if _is_own(loss) and _overridden(loss) is None else None
     return kernels.Program(kernels, steps, kernels.LossStep(loss, entry, type(loss)._given if entry else ()), prepare)
 

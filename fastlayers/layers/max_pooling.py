@@ -106,9 +106,8 @@ class Pooling(Windows):
 
     def backward(self, dout: ArrayLike) -> Array:
         """dx, of x's shape. RuntimeError before forward."""
-        if self.x is None:
+        x = self.x  # read once, since reading may make it
+        if x is None:
             raise no_forward(self)
         pool_h, pool_w, stride, pad = self._of_forward
-        return self._backward(
-            dout, self._indices, self.x.shape, pool_h, pool_w, stride=stride, pad=pad, out=self._memory[1]
-        )
+        return self._backward(dout, self._indices, x.shape, pool_h, pool_w, stride=stride, pad=pad, out=self._memory[1])

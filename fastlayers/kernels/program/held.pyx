@@ -18,8 +18,8 @@ cdef extern from "Python.h":
 
 cdef extern from * nogil:
     """
-    /* What a dictionary has, None where it has nothing; a new reference, since another thread may take it out. */
-    static inline PyObject *fl_attribute(PyObject *dict, PyObject *name) {
+    /* What a dictionary has, or what is given for it; a new reference, since another thread may take it out. */
+    static inline PyObject *fl_attribute(PyObject *dict, PyObject *name, PyObject *otherwise) {
         PyObject *found;
     #if PY_VERSION_HEX >= 0x030D0000
         if (PyDict_GetItemRef(dict, name, &found) < 0) return NULL;
@@ -28,14 +28,14 @@ cdef extern from * nogil:
         if (found == NULL && PyErr_Occurred()) return NULL;
         Py_XINCREF(found);
     #endif
-        if (found == NULL) { Py_INCREF(Py_None); return Py_None; }
+        if (found == NULL) { Py_INCREF(otherwise); return otherwise; }
         return found;
     }
     """
 
 cdef extern from *:
-    object fl_attribute(object dict, object name)
-    PyObject *fl_new_attribute "fl_attribute" (object dict, object name) except NULL
+    object fl_attribute(object dict, object name, object otherwise)
+    PyObject *fl_new_attribute "fl_attribute" (object dict, object name, object otherwise) except NULL
 
 cdef enum:
     MOST_ARGUMENTS = 16  # of a kernel
@@ -49,7 +49,7 @@ cdef inline unsigned int version_of(type kind) noexcept:
 
 cdef inline object get(object attributes, object name):
     """What it has of that name, or None."""
-    return fl_attribute(attributes, name)
+    return fl_attribute(attributes, name, None)
 
 
 cdef inline int put(object attributes, str name, object value) except -1:

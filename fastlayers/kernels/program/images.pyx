@@ -6,8 +6,17 @@ made then, of what the pass has kept in the dictionaries of both as "_of_pass": 
 
 
 cdef inline object flat(object x):
-    """A row for each sample: a view, where it can be one."""
-    return x.reshape(PyArray_DIM(<ndarray> x, 0), (<ndarray> x).size // max(PyArray_DIM(<ndarray> x, 0), 1))
+    """A row for each sample of an array of two or more axes: a view, where it can be one."""
+    cdef Py_ssize_t numbers = 1
+    cdef int axis
+    for axis in range(1, PyArray_NDIM(<ndarray> x)):
+        numbers *= PyArray_DIM(<ndarray> x, axis)
+    return x.reshape(PyArray_DIM(<ndarray> x, 0), numbers)
+
+
+cdef inline bint are_samples(object x) noexcept:
+    """Whether it is an array of a dtype and axes that a layer of `SHAPE` gives a view of."""
+    return floating_type(x) >= 0 and PyArray_NDIM(<ndarray> x) >= 2
 
 
 cdef object forward_of_images(Step step, object own, object x, PyObject **params, PyObject **kept):
@@ -16,7 +25,7 @@ cdef object forward_of_images(Step step, object own, object x, PyObject **params
     cdef object result
     cdef tuple options
     if step.kept == SHAPE:
-        if PyArray_NDIM(<ndarray> x) < 2 or floating_type(x) < 0:
+        if not are_samples(x):
             return step.layer.forward(x)
         put(own, "_x_shape", x.shape)
         return flat(x)
@@ -48,7 +57,7 @@ cdef object backward_of_images(
     cdef object result, shape, options, x = get(own, "x"), indices, memory
     if step.kept == SHAPE:
         shape = get(own, "_x_shape")
-        if not shape or (<ndarray> dout).size == 0 or dout.shape != (shape[0], (<ndarray> dout).size // shape[0]):
+        if not shape or PyArray_NDIM(<ndarray> dout) != 2 or size_of(dout) == 0 or len(dout) != shape[0]:
             return step.layer.backward(dout)
         return dout.reshape(shape)
     options = get(own, "_of_forward")
@@ -64,8 +73,6 @@ cdef object backward_of_images(
         give(&arguments, step.memory_of_backward)
         result = call(step.backward, &arguments)
         return step.by_method(dout, need_dx) if result is NotImplemented else result
-    if step.hands_out and get(own, "_handed_out"):
-        return step.by_method(dout, need_dx)
     give(&arguments, x)
     give(&arguments, <object> params[0])
     give_all(&arguments, options)
@@ -95,6 +102,9 @@ cdef inline tuple options_behind(tuple steps, Py_ssize_t i, int n, const Held *h
     if n < 3:
         return ()
     options = (<Step> steps[i + 2]).options_of(<object> held.attributes[i + 2])
+    for option in options:
+        if type(option) is not int:  # 2.0 and False, which the layer refuses, would be equal too
+            return None
     return options if options == (2, 2, 2, 0) else None
 
 
@@ -106,6 +116,7 @@ cdef inline void forget(object attributes, str name) except *:
 cdef object predict_pass(object kernel, tuple steps, Py_ssize_t i, int n, const Held *held, Py_ssize_t at, object x):
     """What n layers from the i-th on make of x, with nothing kept; NotImplemented where they go one by one."""
     cdef Arguments arguments
+    cdef object memory = None, result
     cdef tuple behind = options_behind(steps, i, n, held), options
     if behind is None:
         return NotImplemented
@@ -117,8 +128,11 @@ cdef object predict_pass(object kernel, tuple steps, Py_ssize_t i, int n, const 
     give_all(&arguments, options)
     give(&arguments, True if n == 3 else False)
     if i + n < held.steps:
-        give(&arguments, (<Step> steps[i]).memory_of_predict(x))
-    return call(kernel, &arguments)
+        memory = (<Step> steps[i]).memory_of_predict()
+        give(&arguments, memory)
+    result = call(kernel, &arguments)
+    let_go_of_much(memory, result)
+    return result
 
 
 cdef object forward_of_pass(object kernel, tuple steps, Py_ssize_t i, int n, const Held *held, Py_ssize_t at, object x):
@@ -143,7 +157,9 @@ cdef object forward_of_pass(object kernel, tuple steps, Py_ssize_t i, int n, con
     y = part(result, 0)
     put(own, "x", x)
     put(own, "_of_forward", options)
-    kept = y if n == 2 else (y, x, W.copy(), None if b is None else b.copy(), options)
+    kept = y.copy() if i + n == held.steps else y  # what is handed out may be changed before backward goes by it
+    if n == 3:
+        kept = kept, x, W.copy(), None if b is None else b.copy(), options
     own = <object> held.attributes[i + 1]
     forget(own, "mask")
     put(own, "_of_pass", kept)
@@ -156,6 +172,15 @@ cdef object forward_of_pass(object kernel, tuple steps, Py_ssize_t i, int n, con
     return y
 
 
+cdef bint is_pass_of(object kept, object x, object W, object options) except -1:
+    """Whether that is what a pass with pooling has kept of this x, of weights of this shape, and of these options."""
+    cdef object weights
+    if type(kept) is not tuple or part(kept, 1) is not x or part(kept, 4) is not options:
+        return False
+    weights = part(kept, 2)
+    return PyArray_CheckExact(weights) and PyArray_CheckExact(W) and same_shape(weights, W)
+
+
 cdef object backward_of_pass(
     object kernel, tuple steps, Py_ssize_t i, int n, Held *held, Py_ssize_t at, object dout, bint need_dx
 ):
@@ -164,13 +189,16 @@ cdef object backward_of_pass(
     cdef Step step = <Step> steps[i]
     cdef object own = <object> held.attributes[i], relu = <object> held.attributes[i + 1]
     cdef object x = get(own, "x"), options = get(own, "_of_forward"), memory = get(own, "_gradients")
-    cdef object y = get(relu, "_of_pass"), indices = None, result
-    if y is None or get(relu, "mask") is not None or step.hands_out and get(own, "_handed_out"):
+    cdef object of_pass = get(relu, "_of_pass"), y = of_pass, indices = None, pooling, result
+    if "mask" in <dict> relu:
         return NotImplemented
     if n == 3:
-        if get(<object> held.attributes[i + 2], "x") is not None:
+        pooling = <object> held.attributes[i + 2]
+        if "x" in <dict> pooling or get(pooling, "_of_pass") is not of_pass:
             return NotImplemented
-        y, indices = part(y, 0), get(<object> held.attributes[i + 2], "_indices")
+        if not is_pass_of(of_pass, x, <object> held.param[at], options):
+            return NotImplemented
+        y, indices = part(of_pass, 0), get(pooling, "_indices")
     if type(options) is not tuple or len(options) != len(step.options):
         return NotImplemented
     arguments.count = 0

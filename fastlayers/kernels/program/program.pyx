@@ -179,6 +179,8 @@ cdef class Program:
         for i in range(n):
             layers[i].place = self.places[i]
             if layers[i].place == AN_AFFINE:
+                if self.tail > 0 and floating_type(x) != floating_type(<object> held.param[at]):
+                    return None  # what comes from a layer is promoted, not cast
                 layers[i].W = held.param[at]
                 layers[i].b = held.param[at + 1]
                 at += 2

@@ -8,7 +8,7 @@ cimport cython
 
 
 cdef enum:
-    MOST_KEPT = 1 << 19  # numbers of an x for whose y memory is kept after a prediction
+    MOST_KEPT = 1 << 21  # numbers of a y whose memory is kept after a prediction
 
 
 cdef enum Kept:
@@ -20,6 +20,16 @@ cdef enum Kept:
     CONVOLUTION  # the same, by its options; this and what follows is in `images.pyx`
     POOLING  # the shape of its input, and indices
     SHAPE  # that of its input alone
+
+
+cdef int let_go_of_much(object memory, object y) except -1:
+    """Keep no memory for the results of a prediction of which y, that was made in it, is large."""
+    if not PyArray_CheckExact(y) or size_of(y) <= MOST_KEPT:
+        return 0
+    for each in memory if type(memory) is tuple else (memory,):
+        if type(each) is Recycler:
+            (<Recycler> each).let_go()
+    return 0
 
 
 @cython.final
@@ -101,7 +111,7 @@ cdef class Step:
             return False
         for name in self.params:
             held.grad[held.params] = NULL
-            held.param[held.params] = fl_new_attribute(<object> attributes, name)
+            held.param[held.params] = fl_new_attribute(<object> attributes, name, None)
             held.params += 1
         return True
 
@@ -114,9 +124,9 @@ cdef class Step:
             return ()
         found = PyTuple_New(n)
         for i in range(n):
-            value = get(own, <object> PyTuple_GET_ITEM(self.options, i))
-            if value is None:
-                value = <object> PyTuple_GET_ITEM(self.defaults, i)
+            value = fl_attribute(
+                own, <object> PyTuple_GET_ITEM(self.options, i), <object> PyTuple_GET_ITEM(self.defaults, i)
+            )
             Py_INCREF(value)
             PyTuple_SET_ITEM(found, i, value)
         return found
@@ -184,8 +194,6 @@ cdef class Step:
             give(&arguments, self.memory_of_backward)
             result = call(self.backward, &arguments)
             return self.by_method(dout, need_dx) if result is NotImplemented else result
-        if self.hands_out and get(own, "_handed_out"):
-            return self.by_method(dout, need_dx)
         give(&arguments, <object> params[0])
         give(&arguments, True if need_dx else False)
         memory = get(own, "_gradients")
@@ -199,19 +207,20 @@ cdef class Step:
         return dx
 
     cdef object set_gradients(self, object own, object result, PyObject **params, PyObject **grads):
-        """Set dW and db of a kernel's (dx, dW, db); its dx."""
+        """Set dW and db of a kernel's (dx, dW, db), into what was handed out if they were; its dx."""
         cdef object dW = part(result, 1), db = None if <object> params[1] is None else part(result, 2)
+        if self.hands_out and get(own, "_handed_out"):
+            self.layer._set_gradients(W=dW, b=db)
+            return part(result, 0)
         put(own, "dW", dW)
         put(own, "db", db)
         hold_on(&grads[0], dW)
         hold_on(&grads[1], db)
         return part(result, 0)
 
-    cdef inline object memory_of_predict(self, object x):
-        """For what its kernel for predicting makes of x, unless that may be much: None then."""
+    cdef inline object memory_of_predict(self):
+        """For what its kernel for predicting makes."""
         cdef object memory = self.memory
-        if not PyArray_CheckExact(x) or size_of(x) > MOST_KEPT:
-            return None
         # of a pair forward's kernel takes both, and one for y alone the first
         return part(memory, 0) if type(memory) is tuple and self.predict is not self.forward else memory
 
@@ -223,10 +232,10 @@ cdef class Step:
     cdef object go_predict(self, object own, object x, PyObject **params, bint is_last):
         """y of x, with nothing kept but memory for it, where it is the network's alone."""
         cdef Arguments arguments
-        cdef object result
+        cdef object result, memory = None
         cdef tuple options
         if self.kept == SHAPE:
-            return flat(x)
+            return flat(x) if are_samples(x) else self.layer.predict(x)
         if self.predict is None or not PyArray_CheckExact(x):
             return self.layer.predict(x)
         arguments.count = 0
@@ -237,8 +246,11 @@ cdef class Step:
         options = self.options_of(own)
         give_all(&arguments, options)
         if not is_last:
-            give(&arguments, self.memory_of_predict(x))
+            memory = self.memory_of_predict()
+            give(&arguments, memory)
         result = call(self.predict, &arguments)
         if result is NotImplemented:
             return self.layer.predict(x)
-        return part(result, 0) if type(result) is tuple else result
+        result = part(result, 0) if type(result) is tuple else result
+        let_go_of_much(memory, result)
+        return result
