@@ -41,7 +41,7 @@ cdef inline char *aligned_scratch(bytes scratch) noexcept:
 
 
 cdef inline Py_ssize_t bytes_of_runs(const FlConvolution *c) noexcept nogil:
-    return whole_lines(c.inner // c.run * <Py_ssize_t> sizeof(Py_ssize_t))
+    return whole_lines(c.runs * <Py_ssize_t> sizeof(Py_ssize_t))
 
 
 cdef inline Py_ssize_t multiplications(const FlConvolution *c) noexcept nogil:

@@ -153,13 +153,12 @@ FL_INLINE void FL_OF_REAL(through_rows)(
         columns = n = all, rows = 1;
     }
     for (; rows > 0; rows--, x += line, plane += columns) {
-        if (folds) FL_OF_REAL(move)(plane + start, x, n, stride, 1);
-        else if (n == columns) FL_OF_REAL(move)(x, plane, n, stride, 0);
-        else { /* each before what it may write over */
+        if (!folds && n < columns) { /* what these write beyond their end is written again */
             FL_OF_REAL(clear)(plane, start);
-            FL_OF_REAL(move)(x, plane + start, n, stride, 0);
             FL_OF_REAL(clear)(plane + start + n, columns - start - n);
         }
+        if (folds) FL_OF_REAL(move)(plane + start, x, n, stride, 1);
+        else FL_OF_REAL(move)(x, plane + start, n, stride, 0);
     }
 }
 
@@ -224,22 +223,21 @@ static PART FL_OF_REAL(part)(const FlConvolution *c, Py_ssize_t first, Py_ssize_
 
 /* How far it is from the run of planes before `run` to this one. */
 FL_INLINE Py_ssize_t FL_OF_REAL(to_run)(const FlConvolution *c, Py_ssize_t run) {
-    return run > 0 ? c->run * c->plane + c->next[c->inner / c->run - run] : 0;
+    return c->run * c->plane + c->next[c->runs - run];
 }
 
 static void FL_OF_REAL(convolve)(const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory) {
     const PART part = FL_OF_REAL(part)(c, first, at, memory, memory + c->of_planes);
-    const Py_ssize_t filters = c->filters / c->groups, runs = c->inner / c->run;
+    const Py_ssize_t filters = c->filters / c->groups;
     const Py_ssize_t most = c->run < FL_INNER ? FL_INNER / c->run : 1; /* runs of a product */
     const FL_REAL *bias = c->bias;
     FL_OF_REAL(through_planes)(c, &part, (FL_REAL *)c->x, 0);
     for (Py_ssize_t group = 0; group < c->groups; group++, bias += bias ? filters * FL_OF_REAL(wide_panel) : 0) {
         const FL_REAL *b = part.planes + group * c->each * c->plane;
-        for (Py_ssize_t run = 0; run < runs; run++) {
+        for (Py_ssize_t run = 0, stop; run < c->runs; run = stop) {
             TILE t;
-            b += FL_OF_REAL(to_run)(c, run);
-            if (run % most > 0) continue;
-            t.steps = fl_least(most, runs - run), t.b_steps = c->next + runs - run - t.steps;
+            stop = fl_least(run + most, c->runs);
+            t.steps = stop - run, t.b_steps = c->next + c->runs - stop;
             for (Py_ssize_t k = 0; k < c->run; k += FL_INNER) { /* once, but where a run is longer than that */
                 t.inner = fl_least(FL_INNER, c->run - k);
                 t.a = (const FL_REAL *)c->W + group * filters * c->inner + run * c->run + k;
@@ -248,6 +246,7 @@ static void FL_OF_REAL(convolve)(const FlConvolution *c, Py_ssize_t first, Py_ss
                 t.y = part.y + group * filters * part.row, t.y_row = part.row;
                 FL_OF_REAL(multiply_tiles)(&t, filters, part.count, bias, run + k > 0);
             }
+            for (Py_ssize_t next = run + 1; stop < c->runs && next <= stop; next++) b += FL_OF_REAL(to_run)(c, next);
         }
     }
     if (c->images > 1) FL_OF_REAL(place_images)(c, &part, c->y, 0);
@@ -271,7 +270,7 @@ FL_RARE void FL_OF_REAL(sum_along_pixels)(const FlConvolution *c, const PART *pa
                     b[j] = row;
                     if (k + j + 1 >= c->inner) continue;
                     row += c->plane;
-                    if (++in_run == c->run) in_run = 0, row += c->next[c->inner / c->run - ++run];
+                    if (++in_run == c->run) in_run = 0, row += c->next[c->runs - ++run];
                 }
                 FL_OF_REAL(dots)(
                     a, b, part->count, a[0] + (height + k / FL_DOT_COLUMNS % height) * part->row, sums + k * FL_LANES,
@@ -314,8 +313,8 @@ static void FL_OF_REAL(convolve_back)(
     memset(part.planes, 0, c->of_planes * sizeof(FL_REAL));
     for (Py_ssize_t group = 0; group < c->groups; group++) {
         FL_REAL *y = part.planes + group * c->each * c->plane;
-        for (Py_ssize_t run = 0; run < c->inner / c->run; run++) {
-            y += FL_OF_REAL(to_run)(c, run);
+        for (Py_ssize_t run = 0; run < c->runs; run++) {
+            if (run > 0) y += FL_OF_REAL(to_run)(c, run);
             for (Py_ssize_t f = 0; f < filters; f += FL_INNER) {
                 TILE t;
                 t.steps = 1, t.inner = fl_least(FL_INNER, filters - f);

@@ -23,8 +23,7 @@ cdef extern from "convolution.h" nogil:
         FlPair dilation
         bint is_double
         Py_ssize_t images
-        Py_ssize_t inner
-        Py_ssize_t run
+        Py_ssize_t runs
         Py_ssize_t of_planes
         Py_ssize_t of_turned
         Py_ssize_t of_images
