@@ -190,6 +190,11 @@ FL_RARE int fl_turn_convolution(const FlConvolution *c, FlConvolution *turned) {
 #define ROW_LANES (FL_WIDTH / 8 / (1 + FL_HALVES))
 #include "convolution_passes.h"
 
+/* Each number of b as often as the widest panel has pixels. */
+static void fl_repeat_bias(const FlConvolution *c, const void *b, void *bias) {
+    if (c->is_double) fl_repeat_bias_double(c, b, bias);
+    else fl_repeat_bias_float(c, b, bias);
+}
 /* The weights of what `fl_turn_convolution` gives, of which c is the other; whether all are finite. If not, dx may not be
    made so: in the margin they would be multiplied by zeros that are of no image. */
 static int fl_turn_weights(const FlConvolution *c, const void *from, void *to) {
@@ -199,6 +204,11 @@ static int fl_turn_weights(const FlConvolution *c, const void *from, void *to) {
 static void fl_fold_sums(const FlConvolution *c, const void *sums, void *to) {
     if (c->is_double) fl_fold_sums_double(c, sums, to);
     else fl_fold_sums_float(c, sums, to);
+}
+/* Add those of all units, `bytes` of them, whole lines of the cache, to the first one's. */
+static void fl_add_sums(const FlConvolution *c, void *sums, Py_ssize_t bytes, Py_ssize_t units) {
+    if (c->is_double) fl_add_sums_double(sums, bytes / 8, units);
+    else fl_add_sums_float(sums, bytes / 4, units);
 }
 /* dW of what the sums come to; `memory` is as many numbers as it has. */
 static void fl_finish_sums(const FlConvolution *c, const void *sums, void *dW, void *memory) {

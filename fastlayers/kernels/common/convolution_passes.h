@@ -66,6 +66,18 @@ FL_RARE int FL_OF_REAL(turn_weights)(const FlConvolution *c, const FL_REAL *from
     return bad == 0;
 }
 
+FL_RARE void FL_OF_REAL(repeat_bias)(const FlConvolution *c, const FL_REAL *b, FL_REAL *bias) {
+    for (Py_ssize_t f = 0; f < c->filters; f++)
+        for (int j = 0; j < FL_OF_REAL(wide_panel); j += ROW_LANES, bias += ROW_LANES) R(store)(bias, R(every)(b[f]));
+}
+
+/* Of all units to the first one's, from one to the next `step` numbers, whole vectors. */
+FL_RARE void FL_OF_REAL(add_sums)(FL_REAL *sums, Py_ssize_t step, Py_ssize_t units) {
+    for (const FL_REAL *more = sums + step; --units > 0; more += step)
+        for (Py_ssize_t i = 0; i < step; i += ROW_LANES)
+            R(store)(sums + i, R(add)(R(load)(sums + i), R(load)(more + i)));
+}
+
 /* Sums along pixels: the lanes of each added. */
 FL_RARE void FL_OF_REAL(fold_sums)(const FlConvolution *c, const FL_REAL *sums, FL_REAL *to) {
     const Py_ssize_t filters = c->filters / c->groups;
@@ -143,23 +155,23 @@ FL_INLINE void FL_OF_REAL(through_rows)(
     Py_ssize_t rows, int folds
 ) {
     const int as_one = line == columns && stride == 1;
-    if (as_one) { /* what is not of x is zeros in the plane: before they are added, or when they have been copied */
-        const Py_ssize_t all = (rows - 1) * columns + n;
-        if (!folds) FL_OF_REAL(move)(x, plane + start, all, 1, 0);
-        for (Py_ssize_t j = 0; j < columns; j++)
-            if (j < start || j >= start + n)
-                for (Py_ssize_t i = 0; i < rows; i++) plane[i * columns + j] = 0;
-        if (!folds) return;
-        columns = n = all, rows = 1;
-    }
-    for (; rows > 0; rows--, x += line, plane += columns) {
-        if (!folds && n < columns) { /* what these write beyond their end is written again */
-            FL_OF_REAL(clear)(plane, start);
-            FL_OF_REAL(clear)(plane + start + n, columns - start - n);
+    const Py_ssize_t count = as_one ? 1 : rows, each = as_one ? (rows - 1) * columns + n : n;
+    for (int turn = 0; turn < 2; turn++) /* what is not of x is zeros when all has been copied, or before it is added */
+        if (as_one && turn != folds) {
+            for (Py_ssize_t j = 0; j < columns; j++)
+                if (j < start || j >= start + n)
+                    for (Py_ssize_t i = 0; i < rows; i++) plane[i * columns + j] = 0;
+        } else if (turn == folds) {
+            FL_REAL *of = x, *to = plane;
+            for (Py_ssize_t i = 0; i < count; i++, of += line, to += columns) {
+                if (!folds && each < columns) { /* what these write beyond their end is written again */
+                    FL_OF_REAL(clear)(to, start);
+                    FL_OF_REAL(clear)(to + start + n, columns - start - n);
+                }
+                if (folds) FL_OF_REAL(move)(to + start, of, each, stride, 1);
+                else FL_OF_REAL(move)(of, to + start, each, stride, 0);
+            }
         }
-        if (folds) FL_OF_REAL(move)(plane + start, x, n, stride, 1);
-        else FL_OF_REAL(move)(x, plane + start, n, stride, 0);
-    }
 }
 
 /* A part's numbers of x in its planes; or, if `folds`, the planes' numbers added to where they belong in x. Planes of
@@ -226,7 +238,7 @@ FL_INLINE Py_ssize_t FL_OF_REAL(to_run)(const FlConvolution *c, Py_ssize_t run) 
     return c->run * c->plane + c->next[c->runs - run];
 }
 
-static void FL_OF_REAL(convolve)(const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory) {
+FL_RARE void FL_OF_REAL(convolve)(const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory) {
     const PART part = FL_OF_REAL(part)(c, first, at, memory, memory + c->of_planes);
     const Py_ssize_t filters = c->filters / c->groups;
     const Py_ssize_t most = c->run < FL_INNER ? FL_INNER / c->run : 1; /* runs of a product */
