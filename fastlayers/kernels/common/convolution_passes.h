@@ -163,14 +163,15 @@ FL_INLINE void FL_OF_REAL(through_rows)(
                     for (Py_ssize_t i = 0; i < rows; i++) plane[i * columns + j] = 0;
         } else if (turn == folds) {
             FL_REAL *of = x, *to = plane;
-            for (Py_ssize_t i = 0; i < count; i++, of += line, to += columns) {
-                if (!folds && each < columns) { /* what these write beyond their end is written again */
-                    FL_OF_REAL(clear)(to, start);
-                    FL_OF_REAL(clear)(to + start + n, columns - start - n);
-                }
-                if (folds) FL_OF_REAL(move)(to + start, of, each, stride, 1);
-                else FL_OF_REAL(move)(of, to + start, each, stride, 0);
+#define EACH_ROW for (Py_ssize_t i = 0; i < count; i++, of += line, to += columns)
+            if (folds) EACH_ROW FL_OF_REAL(move)(to + start, of, each, stride, 1);
+            else if (each >= columns) EACH_ROW FL_OF_REAL(move)(of, to + start, each, stride, 0);
+            else EACH_ROW { /* what is cleared beyond an end is written again */
+                FL_OF_REAL(clear)(to, start);
+                FL_OF_REAL(clear)(to + start + n, columns - start - n);
+                FL_OF_REAL(move)(of, to + start, each, stride, 0);
             }
+#undef EACH_ROW
         }
 }
 
