@@ -55,15 +55,19 @@ FL_RARE void FL_OF_REAL(order_rows)(
 
 FL_RARE int FL_OF_REAL(turn_weights)(const FlConvolution *c, const FL_REAL *from, FL_REAL *to) {
     const Py_ssize_t filters = c->filters / c->groups, channels = c->channels / c->groups;
-    const Py_ssize_t size = c->filter.y * c->filter.x;
-    FL_REAL bad = 0;
+    const Py_ssize_t size = c->filter.y * c->filter.x, n = c->filters * c->inner;
+    FL_NAMED(fl_, ROW_KIND) bad = R(zero)();
+    for (Py_ssize_t i = 0; i < n; i += ROW_LANES) {
+        const int lanes = (int)fl_least(n - i, ROW_LANES);
+        bad = R(multiply_add)(R(load_first)(from + i, R(first)(lanes)), R(zero)(), bad);
+    }
     for (Py_ssize_t group = 0; group < c->groups; group++, from += filters * channels * size)
         for (Py_ssize_t channel = 0; channel < channels; channel++)
             for (Py_ssize_t f = 0; f < filters; f++, to += size) {
                 const FL_REAL *last = from + (f * channels + channel + 1) * size - 1;
-                for (Py_ssize_t i = 0; i < size; i++) to[i] = last[-i], bad += last[-i] * 0;
+                for (Py_ssize_t i = 0; i < size; i++) to[i] = last[-i];
             }
-    return bad == 0;
+    return !R(has_nan)(bad);
 }
 
 FL_RARE void FL_OF_REAL(repeat_bias)(const FlConvolution *c, const FL_REAL *b, FL_REAL *bias) {
@@ -218,7 +222,7 @@ FL_RARE void FL_OF_REAL(place_images)(const FlConvolution *c, const PART *part, 
 }
 
 /* The part `at` of the images from `first` on; `memory` begins with the planes. */
-static PART FL_OF_REAL(part)(const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory, FL_REAL *images) {
+FL_RARE PART FL_OF_REAL(part)(const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory, FL_REAL *images) {
     const Py_ssize_t top = at / c->parts.x * c->part.y, left = at % c->parts.x * c->part.x;
     PART part;
     part.first = first, part.images = fl_least(c->images, c->count - first);
@@ -312,7 +316,7 @@ FL_RARE void FL_OF_REAL(sum_across)(
             }
 }
 
-static void FL_OF_REAL(convolve_back)(
+FL_RARE void FL_OF_REAL(convolve_back)(
     const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory, FL_REAL *sums, int adds
 ) {
     FL_REAL *turned = memory + c->of_planes;
