@@ -86,6 +86,16 @@ def test_every_number_of_pixels_round_a_vectors_width(dtype):
 
 
 @pytest.mark.parametrize("dtype", kit.FAST)
+def test_every_number_of_filters_round_a_tiles_height(dtype):
+    """And of numbers in a filter round its width; of few pixels and of many, of which dW is summed in other ways."""
+    for filters, channels, side in itertools.product(range(1, 18), (1, 2, 3), (5, 13)):
+        assert_right(*arrays(dtype, 2, channels, side, side + 2, filters, 2, 3))
+    for filters, groups in itertools.product((1, 4, 6), (2, 3)):
+        x, W, b = arrays(dtype, 3, groups, 17, 19, filters * groups, 3, 3, groups=groups)
+        assert_right(x, W, b, groups=groups, pad=1)
+
+
+@pytest.mark.parametrize("dtype", kit.FAST)
 @pytest.mark.parametrize(
     ("shape", "options"),
     [
@@ -94,6 +104,8 @@ def test_every_number_of_pixels_round_a_vectors_width(dtype):
         ((1, 3, 1, 2000, 3, 1, 5), {"pad": (0, 2)}),  # a row in pieces
         ((1, 40, 3, 500, 3, 3, 3), {"pad": 1}),
         ((2, 16, 70, 60, 3, 3, 3), {"dilation": 3}),  # rows in pieces
+        ((2, 16, 20, 20, 30, 5, 5), {}),  # many more pixels of x than of y
+        ((2, 9, 8, 70, 8, 3, 3), {"pad": (0, 2)}),  # as many
         ((2, 2, 8, 8, 3, 3, 3), {"stride": 9, "pad": 30}),  # mostly of margins
     ],
     ids=str,

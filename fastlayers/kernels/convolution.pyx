@@ -56,7 +56,7 @@ cdef inline char *aligned_scratch(bytes scratch) noexcept:
 
 
 cdef inline Py_ssize_t bytes_of_runs(const FlConvolution *c) noexcept nogil:
-    return whole_lines(c.inner // c.run * <Py_ssize_t> sizeof(Py_ssize_t))
+    return whole_lines(c.runs * <Py_ssize_t> sizeof(Py_ssize_t))
 
 
 cdef inline Py_ssize_t multiplications(const FlConvolution *c) noexcept nogil:
@@ -202,27 +202,16 @@ cdef void convolve_back_task(const void *of, Py_ssize_t start, Py_ssize_t stop) 
             fl_fold_sums(&c, sums, work.sums + unit * work.bytes_of_sums)
 
 
-cdef void add_units(floating *sums, const double *totals, floating *db, const Convolution *work) noexcept nogil:
-    """Of all units to the first one's sums, and to db."""
-    cdef Py_ssize_t unit, i, n = work.W.size, filters = work.of.filters
-    cdef Py_ssize_t step = work.bytes_of_sums // <Py_ssize_t> sizeof(floating)
+cdef void add_totals(const double *totals, floating *db, const Convolution *work) noexcept nogil:
+    """Of all units, to db."""
+    cdef Py_ssize_t unit, i, filters = work.of.filters
     cdef double total, lost
-    for unit in range(1, work.units):
-        for i in range(n):
-            sums[i] += sums[unit * step + i]
     for i in range(filters):
         total = lost = 0
         for unit in range(work.units):
             add_exactly(&total, &lost, totals[2 * (unit * filters + i)])
             lost += totals[2 * (unit * filters + i) + 1]
         db[i] = <floating> exact(total, lost)
-
-
-cdef void repeat_bias(const floating *b, floating *bias, Py_ssize_t n, Py_ssize_t panel) noexcept nogil:
-    cdef Py_ssize_t i, j
-    for i in range(n):
-        for j in range(panel):
-            bias[i * panel + j] = b[i]
 
 
 cdef bint set_behind(Convolution *work, Behind behind) noexcept:
@@ -315,10 +304,7 @@ cdef object convolved(
     at += bytes_of_runs(&work.of)
     if b is not None:
         work.of.bias = at
-        if work.of.is_double:
-            repeat_bias(<const double *> work.b.data, <double *> at, work.of.filters, panel)
-        else:
-            repeat_bias(<const float *> work.b.data, <float *> at, work.of.filters, panel)
+        fl_repeat_bias(&work.of, work.b.data, at)
     work.memory = at + whole_lines(work.of.filters * panel * size)
     run(convolve_task, &work, &call, work.units, cost // work.units + 1)
     return (y, indices) if keeps else y
@@ -448,9 +434,10 @@ cdef object convolved_back(
     work.totals = <double *> (work.memory + work.units * work.bytes)
     run(convolve_back_task, &work, &call, work.units, cost // work.units + 1)
     if work.of.is_double:
-        add_units(<double *> work.sums, work.totals, <double *> work.db.data, &work)
+        add_totals(work.totals, <double *> work.db.data, &work)
     else:
-        add_units(<float *> work.sums, work.totals, <float *> work.db.data, &work)
+        add_totals(work.totals, <float *> work.db.data, &work)
+    fl_add_sums(&work.of, work.sums, work.bytes_of_sums, work.units)
     fl_finish_sums(&work.of, work.sums, work.dW.data, turned)
     return dx, dW, db
 

@@ -75,7 +75,7 @@ def piece_of(layers: Iterable[tuple[str, Any]], x: Any, batch_size: int | None) 
         return None
     try:
         shapes = [np.shape(x)[1:], *shapes_through(found, np.shape(x)[1:])]
-    except ValueError:  # the layer that does not take x says so itself
+    except (ValueError, TypeError, AttributeError, ZeroDivisionError):  # the layer that is not in order says so itself
         return None
     if all(shape is None or len(shape) == 1 for shape in shapes):
         return MOST_SAMPLES

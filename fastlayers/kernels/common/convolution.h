@@ -53,7 +53,8 @@ typedef struct {
     /* By `fl_divide_convolution`: */
     Py_ssize_t images;      /* of a part, several only if they are whole */
     FlPair part, parts;     /* its pixels, and how many there are of an image */
-    Py_ssize_t inner, run;  /* how many numbers a filter has, and how many of them have planes next to each other */
+    Py_ssize_t inner;       /* how many numbers a filter has, */
+    Py_ssize_t run, runs;   /* how many of them have planes next to each other, and how often */
     Py_ssize_t steps, step; /* the rows of a filter that share a plane, and how far they are apart in it */
     Py_ssize_t each, plane; /* planes of a group, and how far they are apart */
     Py_ssize_t turned;      /* from row to row of dout^T; 0 for sums along pixels */
@@ -102,7 +103,7 @@ FL_RARE void fl_divide_convolution(FlConvolution *c) {
     const Py_ssize_t halo = shares ? (c->filter.y - 1) * c->dilation.y : 0;
     Py_ssize_t bytes, rows;
     c->inner = c->channels / c->groups * c->filter.y * c->filter.x;
-    c->run = shares ? c->filter.x : c->inner;
+    c->run = shares ? c->filter.x : c->inner, c->runs = c->inner / c->run;
     c->steps = shares ? c->filter.y : 1;
     c->each = c->channels / c->groups * c->filter.x * (shares ? 1 : c->filter.y);
     c->images = 1, c->part = c->pixels;
@@ -134,16 +135,18 @@ FL_RARE void fl_divide_convolution(FlConvolution *c) {
 
 /* Fill `next`, which has a number for each run. */
 FL_RARE void fl_place_runs(FlConvolution *c, Py_ssize_t *next) {
-    const Py_ssize_t runs = c->inner / c->run, up = (c->steps - 1) * c->step;
-    for (Py_ssize_t run = 0; run < runs; run++)
-        next[run] = run % c->steps > 0 ? c->step - c->run * c->plane : -up;
+    for (Py_ssize_t run = 0; run < c->runs; run++) /* to the next row of a filter, or up again for the next channel */
+        next[run] = run % c->steps > 0 ? c->step - c->run * c->plane : -(c->steps - 1) * c->step;
     c->next = next;
 }
 
 /* Where filters move by one, dx is a convolution of dout as well, with the filters turned about and channels in their
-   place: a tile has rows enough if there are as many, and no sums are stored halfway. Whether it is to be done so. */
+   place: a tile has rows enough if there are as many, and no sums are stored halfway. Whether it is to be done so: a sum
+   for each pixel of x takes 1.3 times what its multiplications do; for one of y, 1.2, and what 8 filters more would. */
 FL_RARE int fl_turn_convolution(const FlConvolution *c, FlConvolution *turned) {
+    const double filters = (double)c->filters / (double)c->groups, of_x = (double)c->image.y * (double)c->image.x;
     if (c->stride.y != 1 || c->stride.x != 1 || c->channels / c->groups < FL_MOST_ROWS || c->images > 1) return 0;
+    if (1.3 * of_x * filters > (1.2 * filters + 8) * (double)c->pixels.y * (double)c->pixels.x) return 0;
     *turned = *c;
     turned->bias = turned->dx = NULL, turned->relu = 0;
     turned->channels = c->filters, turned->filters = c->channels, turned->image = c->pixels, turned->pixels = c->image;
@@ -187,6 +190,11 @@ FL_RARE int fl_turn_convolution(const FlConvolution *c, FlConvolution *turned) {
 #define ROW_LANES (FL_WIDTH / 8 / (1 + FL_HALVES))
 #include "convolution_passes.h"
 
+/* Each number of b as often as the widest panel has pixels. */
+static void fl_repeat_bias(const FlConvolution *c, const void *b, void *bias) {
+    if (c->is_double) fl_repeat_bias_double(c, b, bias);
+    else fl_repeat_bias_float(c, b, bias);
+}
 /* The weights of what `fl_turn_convolution` gives, of which c is the other; whether all are finite. If not, dx may not be
    made so: in the margin they would be multiplied by zeros that are of no image. */
 static int fl_turn_weights(const FlConvolution *c, const void *from, void *to) {
@@ -196,6 +204,11 @@ static int fl_turn_weights(const FlConvolution *c, const void *from, void *to) {
 static void fl_fold_sums(const FlConvolution *c, const void *sums, void *to) {
     if (c->is_double) fl_fold_sums_double(c, sums, to);
     else fl_fold_sums_float(c, sums, to);
+}
+/* Add those of all units, `bytes` of them, whole lines of the cache, to the first one's. */
+static void fl_add_sums(const FlConvolution *c, void *sums, Py_ssize_t bytes, Py_ssize_t units) {
+    if (c->is_double) fl_add_sums_double(sums, bytes / 8, units);
+    else fl_add_sums_float(sums, bytes / 4, units);
 }
 /* dW of what the sums come to; `memory` is as many numbers as it has. */
 static void fl_finish_sums(const FlConvolution *c, const void *sums, void *dW, void *memory) {

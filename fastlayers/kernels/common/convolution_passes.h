@@ -55,15 +55,31 @@ FL_RARE void FL_OF_REAL(order_rows)(
 
 FL_RARE int FL_OF_REAL(turn_weights)(const FlConvolution *c, const FL_REAL *from, FL_REAL *to) {
     const Py_ssize_t filters = c->filters / c->groups, channels = c->channels / c->groups;
-    const Py_ssize_t size = c->filter.y * c->filter.x;
-    FL_REAL bad = 0;
+    const Py_ssize_t size = c->filter.y * c->filter.x, n = c->filters * c->inner;
+    FL_NAMED(fl_, ROW_KIND) bad = R(zero)();
+    for (Py_ssize_t i = 0; i < n; i += ROW_LANES) {
+        const int lanes = (int)fl_least(n - i, ROW_LANES);
+        bad = R(multiply_add)(R(load_first)(from + i, R(first)(lanes)), R(zero)(), bad);
+    }
     for (Py_ssize_t group = 0; group < c->groups; group++, from += filters * channels * size)
         for (Py_ssize_t channel = 0; channel < channels; channel++)
             for (Py_ssize_t f = 0; f < filters; f++, to += size) {
                 const FL_REAL *last = from + (f * channels + channel + 1) * size - 1;
-                for (Py_ssize_t i = 0; i < size; i++) to[i] = last[-i], bad += last[-i] * 0;
+                for (Py_ssize_t i = 0; i < size; i++) to[i] = last[-i];
             }
-    return bad == 0;
+    return !R(has_nan)(bad);
+}
+
+FL_RARE void FL_OF_REAL(repeat_bias)(const FlConvolution *c, const FL_REAL *b, FL_REAL *bias) {
+    for (Py_ssize_t f = 0; f < c->filters; f++)
+        for (int j = 0; j < FL_OF_REAL(wide_panel); j += ROW_LANES, bias += ROW_LANES) R(store)(bias, R(every)(b[f]));
+}
+
+/* Of all units to the first one's, from one to the next `step` numbers, whole vectors. */
+FL_RARE void FL_OF_REAL(add_sums)(FL_REAL *sums, Py_ssize_t step, Py_ssize_t units) {
+    for (const FL_REAL *more = sums + step; --units > 0; more += step)
+        for (Py_ssize_t i = 0; i < step; i += ROW_LANES)
+            R(store)(sums + i, R(add)(R(load)(sums + i), R(load)(more + i)));
 }
 
 /* Sums along pixels: the lanes of each added. */
@@ -145,24 +161,24 @@ FL_INLINE void FL_OF_REAL(through_rows)(
     Py_ssize_t rows, int folds
 ) {
     const int as_one = line == columns && stride == 1;
-    if (as_one) { /* what is not of x is zeros in the plane: before they are added, or when they have been copied */
-        const Py_ssize_t all = (rows - 1) * columns + n;
-        if (!folds) FL_OF_REAL(move)(x, plane + start, all, 1, 0);
-        for (Py_ssize_t j = 0; j < columns; j++)
-            if (j < start || j >= start + n)
-                for (Py_ssize_t i = 0; i < rows; i++) plane[i * columns + j] = 0;
-        if (!folds) return;
-        columns = n = all, rows = 1;
-    }
-    for (; rows > 0; rows--, x += line, plane += columns) {
-        if (folds) FL_OF_REAL(move)(plane + start, x, n, stride, 1);
-        else if (n == columns) FL_OF_REAL(move)(x, plane, n, stride, 0);
-        else { /* each before what it may write over */
-            FL_OF_REAL(clear)(plane, start);
-            FL_OF_REAL(move)(x, plane + start, n, stride, 0);
-            FL_OF_REAL(clear)(plane + start + n, columns - start - n);
+    const Py_ssize_t count = as_one ? 1 : rows, each = as_one ? (rows - 1) * columns + n : n;
+    for (int turn = 0; turn < 2; turn++) /* what is not of x is zeros when all has been copied, or before it is added */
+        if (as_one && turn != folds) {
+            for (Py_ssize_t j = 0; j < columns; j++)
+                if (j < start || j >= start + n)
+                    for (Py_ssize_t i = 0; i < rows; i++) plane[i * columns + j] = 0;
+        } else if (turn == folds) {
+            FL_REAL *of = x, *to = plane;
+#define EACH_ROW for (Py_ssize_t i = 0; i < count; i++, of += line, to += columns)
+            if (folds) EACH_ROW FL_OF_REAL(move)(to + start, of, each, stride, 1);
+            else if (each >= columns) EACH_ROW FL_OF_REAL(move)(of, to + start, each, stride, 0);
+            else EACH_ROW { /* what is cleared beyond an end is written again */
+                FL_OF_REAL(clear)(to, start);
+                FL_OF_REAL(clear)(to + start + n, columns - start - n);
+                FL_OF_REAL(move)(of, to + start, each, stride, 0);
+            }
+#undef EACH_ROW
         }
-    }
 }
 
 /* A part's numbers of x in its planes; or, if `folds`, the planes' numbers added to where they belong in x. Planes of
@@ -208,7 +224,7 @@ FL_RARE void FL_OF_REAL(place_images)(const FlConvolution *c, const PART *part, 
 }
 
 /* The part `at` of the images from `first` on; `memory` begins with the planes. */
-static PART FL_OF_REAL(part)(const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory, FL_REAL *images) {
+FL_RARE PART FL_OF_REAL(part)(const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory, FL_REAL *images) {
     const Py_ssize_t top = at / c->parts.x * c->part.y, left = at % c->parts.x * c->part.x;
     PART part;
     part.first = first, part.images = fl_least(c->images, c->count - first);
@@ -226,22 +242,21 @@ static PART FL_OF_REAL(part)(const FlConvolution *c, Py_ssize_t first, Py_ssize_
 
 /* How far it is from the run of planes before `run` to this one. */
 FL_INLINE Py_ssize_t FL_OF_REAL(to_run)(const FlConvolution *c, Py_ssize_t run) {
-    return run > 0 ? c->run * c->plane + c->next[c->inner / c->run - run] : 0;
+    return c->run * c->plane + c->next[c->runs - run];
 }
 
-static void FL_OF_REAL(convolve)(const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory) {
+FL_RARE void FL_OF_REAL(convolve)(const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory) {
     const PART part = FL_OF_REAL(part)(c, first, at, memory, memory + c->of_planes);
-    const Py_ssize_t filters = c->filters / c->groups, runs = c->inner / c->run;
+    const Py_ssize_t filters = c->filters / c->groups;
     const Py_ssize_t most = c->run < FL_INNER ? FL_INNER / c->run : 1; /* runs of a product */
     const FL_REAL *bias = c->bias;
     FL_OF_REAL(through_planes)(c, &part, (FL_REAL *)c->x, 0);
     for (Py_ssize_t group = 0; group < c->groups; group++, bias += bias ? filters * FL_OF_REAL(wide_panel) : 0) {
         const FL_REAL *b = part.planes + group * c->each * c->plane;
-        for (Py_ssize_t run = 0; run < runs; run++) {
+        for (Py_ssize_t run = 0, stop; run < c->runs; run = stop) {
             TILE t;
-            b += FL_OF_REAL(to_run)(c, run);
-            if (run % most > 0) continue;
-            t.steps = fl_least(most, runs - run), t.b_steps = c->next + runs - run - t.steps;
+            stop = fl_least(run + most, c->runs);
+            t.steps = stop - run, t.b_steps = c->next + c->runs - stop;
             for (Py_ssize_t k = 0; k < c->run; k += FL_INNER) { /* once, but where a run is longer than that */
                 t.inner = fl_least(FL_INNER, c->run - k);
                 t.a = (const FL_REAL *)c->W + group * filters * c->inner + run * c->run + k;
@@ -252,6 +267,7 @@ static void FL_OF_REAL(convolve)(const FlConvolution *c, Py_ssize_t first, Py_ss
                     &t, filters, part.count, bias, run + k > 0,
                     c->relu && run + t.steps >= runs && k + FL_INNER >= c->run);
             }
+            for (Py_ssize_t next = run + 1; stop < c->runs && next <= stop; next++) b += FL_OF_REAL(to_run)(c, next);
         }
     }
     if (c->images > 1) FL_OF_REAL(place_images)(c, &part, c->y, 0);
@@ -275,7 +291,7 @@ FL_RARE void FL_OF_REAL(sum_along_pixels)(const FlConvolution *c, const PART *pa
                     b[j] = row;
                     if (k + j + 1 >= c->inner) continue;
                     row += c->plane;
-                    if (++in_run == c->run) in_run = 0, row += c->next[c->inner / c->run - ++run];
+                    if (++in_run == c->run) in_run = 0, row += c->next[c->runs - ++run];
                 }
                 FL_OF_REAL(dots)(
                     a, b, part->count, a[0] + (height + k / FL_DOT_COLUMNS % height) * part->row, sums + k * FL_LANES,
@@ -304,7 +320,7 @@ FL_RARE void FL_OF_REAL(sum_across)(
             }
 }
 
-static void FL_OF_REAL(convolve_back)(
+FL_RARE void FL_OF_REAL(convolve_back)(
     const FlConvolution *c, Py_ssize_t first, Py_ssize_t at, FL_REAL *memory, FL_REAL *sums, int adds
 ) {
     FL_REAL *turned = memory + c->of_planes;
@@ -318,8 +334,8 @@ static void FL_OF_REAL(convolve_back)(
     memset(part.planes, 0, c->of_planes * sizeof(FL_REAL));
     for (Py_ssize_t group = 0; group < c->groups; group++) {
         FL_REAL *y = part.planes + group * c->each * c->plane;
-        for (Py_ssize_t run = 0; run < c->inner / c->run; run++) {
-            y += FL_OF_REAL(to_run)(c, run);
+        for (Py_ssize_t run = 0; run < c->runs; run++) {
+            if (run > 0) y += FL_OF_REAL(to_run)(c, run);
             for (Py_ssize_t f = 0; f < filters; f += FL_INNER) {
                 TILE t;
                 t.steps = 1, t.inner = fl_least(FL_INNER, filters - f);

@@ -24,8 +24,7 @@ cdef extern from "convolution.h" nogil:
         bint is_double
         bint relu
         Py_ssize_t images
-        Py_ssize_t inner
-        Py_ssize_t run
+        Py_ssize_t runs
         Py_ssize_t of_planes
         Py_ssize_t of_turned
         Py_ssize_t of_images
@@ -36,8 +35,10 @@ cdef extern from "convolution.h" nogil:
     Py_ssize_t fl_wide_panel(const FlConvolution *c)
     Py_ssize_t fl_parts(const FlConvolution *c)
     bint fl_turn_weights(const FlConvolution *c, const void *of, void *to)
+    void fl_repeat_bias(const FlConvolution *c, const void *b, void *bias)
     bint fl_folds(const FlConvolution *c)
     void fl_fold_sums(const FlConvolution *c, const void *sums, void *to)
+    void fl_add_sums(const FlConvolution *c, void *sums, Py_ssize_t bytes, Py_ssize_t units)
     void fl_finish_sums(const FlConvolution *c, const void *sums, void *dW, void *memory)
     void fl_convolve(const FlConvolution *c, Py_ssize_t image, Py_ssize_t at, void *memory)
     void fl_convolve_back(
