@@ -88,7 +88,7 @@ html_theme_options = {
     "logo": {"text": "fastlayers"},
     "navbar_align": "left",
     "navbar_persistent": ["search-button"],
-    # The pages with two implementations side by side need the room.
+    # The pages with two implementations side by side need the whole width.
     "secondary_sidebar_items": {"**": ["page-toc"], **{page: [] for page in WIDE}},
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",

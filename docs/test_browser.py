@@ -147,14 +147,14 @@ def test_figures_are_scrolled_on_a_phone_at_a_size_at_which_their_text_is_read(p
     figures = page.locator(".bd-article p > img")
     assert figures.count()
     for figure in figures.all():
-        natural, width, room, inside = figure.evaluate(
+        natural, width, available, inside = figure.evaluate(
             "f => [f.naturalWidth, f.clientWidth, f.parentElement.clientWidth, f.parentElement.scrollWidth]"
         )
         if page.viewport_size == SCREENS["phone"]:
             assert width >= 0.7 * natural  # the text of 13 pixels or more is of 9 or more
-            assert inside >= width > room
+            assert inside >= width > available
         else:
-            assert inside <= room
+            assert inside <= available
 
 
 def test_there_are_formulas(page):
@@ -169,7 +169,7 @@ def test_the_computation_graphs_are_there(page):
     assert all(image.get_attribute("src").endswith(".svg") for image in images.all())
 
 
-def test_both_implementations_stand_side_by_side_where_there_is_room(page):
+def test_both_implementations_stand_side_by_side_on_a_wide_window(page):
     visit(page, "tutorial/activations.html")
     left, right = (page.locator(".both").first.locator(".sd-col").nth(i).bounding_box() for i in (0, 1))
     if page.viewport_size == SCREENS["desktop"]:

@@ -122,7 +122,9 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
         TypeError, ValueError
             As `softmax_cross_entropy` for labels and targets that do not fit the scores.
         """
-        return accuracy_of(self.loss_layer, self.predict(x) if batch_size is None else self.predict(x, batch_size), t)
+        # A user's subclass may have a `predict` that takes x alone: it is given batch_size only where that was given.
+        scores = self.predict(x) if batch_size is None else self.predict(x, batch_size)
+        return accuracy_of(self.loss_layer, scores, t)
 
     def gradient(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> tuple[float, list[Array]]:
         """The loss in training, and its gradient with respect to each of `params`, by backpropagation.

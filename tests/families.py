@@ -2,12 +2,13 @@
 
 From these entries the tests of `out`, of layouts, agreement, promotion, hostile input, short memory, leaks, recycling,
 threads, gradients and accuracy, the fuzzer, and those of saving and pickling take every family. A name that the
-package exports and that has no entry here fails ``tests/test_families.py``.
+package exports and that has no entry here fails ``tests/test_families.py``. What works on images has its entries in
+``image_families.py``, which are among these.
 """
 
 import arbitrary
 import exact
-import images
+import image_families
 import kit
 import normalization
 import numpy as np
@@ -184,113 +185,7 @@ ENTRIES = (
         kind="normalization",
         options={"momentum": 0.5, "eps": 1e-3},
     ),
-    Function(
-        "convolution_forward",
-        ("y",),
-        lambda a: (a.images, a.filters, a.b),
-        images.forward,
-        images.options,
-        in_place=(),
-        promotes=True,
-        sums=images.terms_of("convolution_forward"),
-        before_out=(1, 0, 1, 1),
-    ),
-    Function(
-        "convolution_backward",
-        ("dx", "dW", "db"),
-        lambda a: (a.of_filters, a.images, a.filters),
-        images.backward,
-        images.backward_options,
-        in_place=(),
-        promotes=True,
-        sums=images.terms_of("convolution_backward"),
-        before_out=(1, 0, 1, 1, True),
-    ),
-    Layer(
-        "Convolution",
-        lambda a: (a.images,),
-        arguments=lambda a: (a.filters, a.b),
-        arbitrary=images.layer,
-        made=one_of(1, 2, (2, 1)),
-        kind="convolution",
-        options={"stride": (1, 2), "pad": 1, "dilation": 2},
-    ),
-    Function(
-        "im2col",
-        ("col",),
-        lambda a: (a.images,),
-        images.images,
-        images.window_options,
-        kernel=False,
-        needed={"filter_h": 2, "filter_w": 2, "pad": 1},
-    ),
-    Function(
-        "col2im",
-        ("image",),
-        lambda a: (a.x,),
-        images.patches,
-        images.folding_options,
-        sums="gradients",
-        kernel=False,
-        needed={"input_shape": (6, 5, 1, 1), "filter_h": 1, "filter_w": 1},
-    ),
-    Function(
-        "max_pooling_forward",
-        ("y", "arg_max"),
-        lambda a: (a.images,),
-        images.images,
-        images.pool_options,
-        in_place=(),
-        needed={"pool_h": 2, "pool_w": 2, "stride": 1, "pad": 1},
-    ),
-    Function(
-        "max_pooling_backward",
-        ("dx",),
-        lambda a: (a.images, a.indices),
-        images.pooled_with_indices,
-        images.unpool_options,
-        in_place=(),
-        needed=images.unpooling,
-    ),
-    Function(
-        "average_pooling_forward",
-        ("y",),
-        lambda a: (a.images,),
-        images.images,
-        images.average_options,
-        in_place=(),
-        sums=images.terms_of("average_pooling_forward"),
-        needed={"pool_h": 2, "pool_w": 2, "stride": 1, "pad": 1},
-    ),
-    Function(
-        "average_pooling_backward",
-        ("dx",),
-        lambda a: (a.images,),
-        images.pooled,
-        images.unaverage_options,
-        in_place=(),
-        needed=images.unpooling,
-    ),
-    Layer(
-        "Pooling",
-        lambda a: (a.images,),
-        lambda a: (3, 3, 1, 1),
-        images.images,
-        images.pool_sizes,
-        kind="images",
-        options={"pool_h": 2, "stride": (2, 1), "pad": (0, 1)},
-    ),
-    Layer(
-        "AveragePooling",
-        lambda a: (a.images,),
-        lambda a: (3, 3, 1, 1),
-        images.images,
-        images.pool_sizes,
-        kind="images",
-        options={"pool_w": 2, "stride": (1, 2), "pad": 1, "count_include_pad": False},
-    ),
-    Layer("GlobalAveragePooling", lambda a: (a.images,), arbitrary=images.images, kind="images"),
-    Layer("Flatten", lambda a: (a.images,), arbitrary=images.images, kind="images"),
+    *image_families.ENTRIES,
     Function(
         "softmax",
         ("y",),

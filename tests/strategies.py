@@ -159,4 +159,7 @@ def any_form(r, arena, array):
     """An argument that is the array, mostly; or what holds the same numbers, or anything."""
     if not chance(r, 12):
         return place(r, arena, array)
-    return r.choice(OTHER_FORMS)(place(r, arena, array)) if chance(r, 80) else anything(r)
+    if chance(r, 80):
+        return r.choice(OTHER_FORMS)(place(r, arena, array))
+    other = anything(r)  # an array of its own: an optimizer may write to it, and the arena takes that back
+    return place(r, arena, other) if isinstance(other, np.ndarray) else other

@@ -189,22 +189,31 @@ def test_optimizers(name, r):
     for owner in (fl, fl.reference):
         arena.restore(start)
         optimizer = getattr(owner, name)(*made, **options)
-        after.append([update(arena, optimizer, call) for call in calls])
+        sizes = {}
+        after.append([update(arena, optimizer, call, sizes) for call in calls])
     for (ours, our_params), (true, true_params) in zip(*after, strict=True):
         assert ours == true
-        for a, b in zip(our_params, true_params, strict=True):
-            assert_near(a, b, largest([b]))
+        for (a, _), (b, size) in zip(our_params, true_params, strict=True):
+            assert_near(a, b, size)
 
 
-def update(arena, optimizer, call):
-    """What one update gave and warned of, and the parameters after it."""
-    params = list(call.args[0].values()) if isinstance(call.args[0], dict) else call.args[0]
-    params = [p for p in params if isinstance(p, np.ndarray)] if isinstance(params, (list, tuple)) else []
-    params = [p for p in params if p.dtype.kind == "f"]
+def update(arena, optimizer, call, sizes):
+    """What one update gave and warned of, and the parameters after it.
+
+    With each comes how large its terms have been since the first update, the largest of the parameter and its
+    gradients, which `sizes` has by the parameter.
+    """
+    params, grads = (list(a.values()) if isinstance(a, dict) else a for a in call.args)
+    pairs = zip(params, grads, strict=False) if all(isinstance(a, (list, tuple)) for a in (params, grads)) else ()
+    params = []
+    for param, grad in pairs:
+        if isinstance(param, np.ndarray) and param.dtype.kind == "f":
+            params.append(param)
+            sizes[id(param)] = max(sizes.get(id(param), 1), largest([param, kit.outcome(np.asarray, grad)]))
     before = arena.state()
     outcome = observed(call.of, optimizer)
     assert arena.is_unchanged(before, but=[] if is_error(outcome[0]) else params)
-    return outcome, [np.array(p) for p in params]
+    return outcome, [(np.array(p), sizes[id(p)]) for p in params]
 
 
 # Floating-point warnings

@@ -53,6 +53,24 @@ def test_infinity_and_nan(implementation, dtype):
     np.testing.assert_array_equal(y, [[[[np.inf, np.nan, np.nan]]]])
 
 
+@pytest.mark.parametrize("dtype", kit.FAST)
+@pytest.mark.parametrize("columns", [4, 5, 12, 13])
+def test_windows_side_by_side_have_the_bits_of_one_alone(level, columns, dtype):
+    """Those of two by two go together where a row has a few of them, large terms that cancel and -0 among them."""
+    large = 1e17 if dtype is np.float64 else 1e4
+    draw = np.random.default_rng(columns).choice([large, -large, 1.0, 1e-3, -1e-3, -0.0, np.inf, np.nan], (2, 3, 5, 27))
+    x = np.ascontiguousarray(draw[..., : 2 * columns + columns % 2], dtype)
+    y = level.average_pooling_forward(x, 2, 2)
+    dout = np.where(np.isnan(y), dtype(-0.0), y)
+    dx = np.zeros(x.shape, dtype)
+    for k in range(columns):
+        at, place = np.s_[:, :, :, 2 * k : 2 * k + 2], np.s_[..., k : k + 1]
+        one, share = np.ascontiguousarray(x[at]), np.ascontiguousarray(dout[place])
+        kit.assert_same(y[place], level.average_pooling_forward(one, 2, 2))
+        dx[at] = level.average_pooling_backward(share, one.shape, 2, 2)
+    kit.assert_same(level.average_pooling_backward(dout, x.shape, 2, 2), dx)
+
+
 def test_what_is_divided_by(implementation):
     """PyTorch counts a margin's zeros, ONNX does not."""
     x = np.ones((1, 1, 2, 2), np.float32)
@@ -116,6 +134,7 @@ def test_global_average_pooling(implementation, dtype):
     kit.assert_same(layer.predict(x), y)
     dx = layer.backward(y)
     kit.assert_same(dx, np.broadcast_to((y / dtype(35))[:, :, np.newaxis, np.newaxis], x.shape))
+    assert not np.signbit(layer.backward(np.full(y.shape, -0.0, dtype))).any()  # it is what is added to 0
     with pytest.raises(ValueError, match=r"dout of shape \(3, 5\) does not fit y of shape \(3, 4\)"):
         layer.backward(np.ones((3, 5)))
     for wrong in (x[0], x[:, :, :0]):

@@ -292,8 +292,8 @@ def test_shapes_and_operations():
     assert layer._output_shape((4, None, 8)) == (6, None, None)
     assert layer._output_shape(None) == (6, None, None)
     assert layer._flops((4, 5, 8), (6, 3, 4)) == 12 * 2 * 6 * 18
-    for shape in ((4, 5), (3, 5, 8), (4, 0, 8)):
-        with pytest.raises(ValueError, match=r"^has "):
+    for shape, words in (((4, 5), r"^takes images \(C, H, W\)"), ((3, 5, 8), "^has "), ((4, 0, 8), "^has ")):
+        with pytest.raises(ValueError, match=words):
             layer._output_shape(shape)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import fastlayers as fl
+from fastlayers._core import backend
+from fastlayers.layers import _shapes
 
 RNG = np.random.default_rng(3)
 X = RNG.standard_normal((6, 2, 4))
@@ -41,6 +43,18 @@ def test_predict_leaves_the_training_state_alone(implementation):
     net.backward(net.loss_layer.backward(), need_dx=False)
     for layer, grad in zip(net.layers[::2], expected[::2], strict=True):
         np.testing.assert_array_equal(layer.dW, grad)
+
+
+def test_what_passes_in_pieces_is_what_no_single_call_takes(compiled):
+    """The numbers from which on pieces are better stand in the kernels once more."""
+    layers = fl.Convolution(RNG.standard_normal((2, 1, 2, 2)), 0.0), fl.BatchNormalization(np.ones(3), np.zeros(3))
+    shapes = (_shapes._LEAST_IMAGES + 1, 1, 4, 4), (_shapes.MOST_SAMPLES + 1, 3)
+    for layer, shape in zip(layers, shapes, strict=True):
+        net, x = fl.Sequential([layer], fl.SoftmaxWithLoss()), RNG.standard_normal(shape)
+        net.predict(x)
+        assert net.compiled
+        assert net._program.predict(backend.kernels, net.layers, x) is None
+        assert len(net._program.predict(backend.kernels, net.layers, x[:-1])) == len(x) - 1
 
 
 def test_layers_without_predict_have_forward_called():

@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .arguments import floating, integer, probability, real
-from .targets import are_labels, check_sum, checked_labels, checked_reduction, is_column, labels_shape, weights
+from .targets import (
+    are_labels,
+    check_sum,
+    checked_labels,
+    checked_reduction,
+    is_one_label_in_a_row,
+    labels_shape,
+    weights,
+)
 from .types import NO_SMOOTHING, Array
 
 
@@ -46,7 +54,7 @@ class Rows:
         reduction = checked_reduction(reduction)
         has_labels = are_labels("x", self._x, t)
         if has_labels:
-            self._labels_shape = t.shape[:1] if is_column(self._x, t) else t.shape
+            self._labels_shape = t.shape[:1] if is_one_label_in_a_row(self._x, t) else t.shape
         elif ignore_index is not None:
             raise ValueError(f"ignore_index={ignore_index} is for labels: targets of shape {t.shape} have none")
         if weight is not None:

@@ -17,7 +17,7 @@ def are_labels(name: str, x: Array, t: Array) -> bool:
     """Whether t holds labels for the scores x ``(N, C, ...)`` or ``(C,)``, or else targets of x's shape."""
     if t.shape == x.shape:
         return False
-    if t.shape == labels_shape(x) or (x.ndim == 1 and t.shape == (1,)) or is_column(x, t):
+    if t.shape == labels_shape(x) or (x.ndim == 1 and t.shape == (1,)) or is_one_label_in_a_row(x, t):
         return True
     labels = "() or (1,)" if x.ndim == 1 else labels_shape(x)
     raise ValueError(
@@ -26,7 +26,7 @@ def are_labels(name: str, x: Array, t: Array) -> bool:
     )
 
 
-def is_column(x: Array, t: Array) -> bool:
+def is_one_label_in_a_row(x: Array, t: Array) -> bool:
     """Whether t is one label as ``(1, 1)`` for one row of scores, as chapter 7 of the book has it."""
     return x.ndim == 2 and len(x) == 1 and t.shape == (1, 1) and t.dtype.kind in "iu"
 

@@ -130,7 +130,7 @@ def _by_matplotlib(picture: Picture, kind: str) -> bytes:
     figure_module = extras.require("matplotlib.figure", "matplotlib", "Drawing a graph without Graphviz's dot", "demo")
     places = _grid(picture)
     halves = [_half_width(box) for box in picture.boxes]
-    # Inches from column to column, with room for a shape between two boxes, and from row to row.
+    # Inches from column to column, wide enough for a shape between two boxes, and from row to row.
     wide = 1.6 + max((halves[arrow.tail] + halves[arrow.head] for arrow in picture.arrows), default=0.0)
     high = 0.6
     width = (1 + max((column for column, _ in places), default=0)) * wide

@@ -74,7 +74,7 @@ cdef void effective_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noex
     cdef const Update *work = <const Update *> of
     cdef const Rule *rule = work.rule
     cdef bint decayed = decays(work)
-    cdef double[CHUNK] effective  # room for either type
+    cdef double[CHUNK] effective  # large enough for either type
     cdef Py_ssize_t width, at, itemsize = sizeof(float) if work.typenum == NPY_FLOAT else sizeof(double)
     cdef Update part = work[0]
     part.grad.data = <char *> effective

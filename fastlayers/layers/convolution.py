@@ -15,6 +15,7 @@ from .._core.windows import Pair, placed
 from ..functional.convolution import convolution_backward, convolution_forward
 from ..functional.im2col import im2col
 from ._base import LayerBase, no_forward
+from ._windows import images
 
 
 class Convolution(LayerBase):
@@ -196,22 +197,20 @@ class Convolution(LayerBase):
     def _output_shape(self, shape: tuple[int | None, ...] | None) -> tuple[int | None, ...] | None:
         """``(FN, OH, OW)``; ValueError unless W and b fit each other, and images ``(C, H, W)``."""
         filters, channels, *window = self.W.shape
+        given, height, width = images(shape)
         sample = "" if shape is None else f" for a sample of shape {shape}"
         expected = f"expected W (FN, C / {self.groups}, FH, FW) and b (FN,)" + sample
-        size: tuple[int | None, ...] = (None, None, None) if shape is None else shape
         if (
-            len(size) != 3
-            or filters % self.groups
-            or size[0] not in (None, channels * self.groups)
+            filters % self.groups
+            or given not in (None, channels * self.groups)
             or any(param.shape != (filters,) for param in self.params[1:])
         ):
             raise ValueError(f"has parameters of shapes {[param.shape for param in self.params]}; {expected}")
-        _, height, width = size
         if height is None or width is None:
             return filters, None, None
-        images = 1, channels * self.groups, height, width
+        batch = 1, channels * self.groups, height, width
         try:
-            _, found = placed("a sample", images, (window[0], window[1]), self.stride, self.pad, self.dilation)
+            _, found = placed("a sample", batch, (window[0], window[1]), self.stride, self.pad, self.dilation)
         except ValueError as error:
             raise ValueError(f"has W of shape {self.W.shape}: {error}") from None
         return filters, *found

@@ -38,7 +38,7 @@ cdef inline floating multiply_add(floating a, floating b, floating c) noexcept n
 
 
 cdef inline floating upper_half(floating a) noexcept nogil:
-    """The upper half of a's digits (Veltkamp's split); a must leave the range room for 28 bits more."""
+    """The upper half of a's digits (Veltkamp's split); 2**28 a must not overflow."""
     cdef floating shifted = a * (<floating> 4097 if floating is float else <floating> 134217729)
     return shifted - (shifted - a)
 
@@ -102,7 +102,7 @@ cdef inline floating exp_less_1(floating x, floating bias, floating *scale) noex
     """e**r - 1, where e**x / 2**m = e**r * scale; see `exp`.
 
     With n the integer nearest x / log 2 and r = x - n log 2, |r| <= log(2) / 2, e**x = 2**n e**r.
-    Adding 1.5 * 2**23 (2**52 in float64) leaves no room for a fraction in the significand: that rounds,
+    Adding 1.5 * 2**23 (2**52 in float64) leaves the significand no bit for a fraction: that rounds,
     and puts n into its low bits, from where a shift makes it the exponent of 2**n; the exponent's own bias
     of 127 (1023) is added along, and m taken off. log 2 is subtracted in two parts, the first short enough
     that n times it is exact (to |x| = 2,000 and more). e**r = 1 + r + r**2 P(r), P of least relative error

@@ -10,7 +10,7 @@ for itself, so that one which was reshaped or made read-only since is what it wo
 """
 
 cdef enum:
-    FEW_IMAGES = 8
+    FEW_IMAGES = 8  # as layers/_shapes.py has them, _LEAST_IMAGES and MOST_SAMPLES
     MANY_SAMPLES = 1024
 
 
