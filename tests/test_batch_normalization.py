@@ -105,6 +105,23 @@ def test_a_large_mean_takes_no_digits(dtype, shape):
     np.testing.assert_allclose(var, true[2].astype(float), rtol=rtol)
 
 
+@dtypes
+@pytest.mark.parametrize("scale", [1, 1e27])
+@pytest.mark.parametrize("shape", [(64000, 2), (20000, 2, 2, 2), (64, 2, 10, 20)])
+def test_the_first_rows_may_be_far_from_all_others(dtype, scale, shape):
+    """Squares about their mean would lose to the square of how far that is off; and of some, float32 has none."""
+    x = (np.random.default_rng(0).standard_normal(shape) + 1e4).astype(dtype)
+    x[: min(32, len(x) // 8)] = 0
+    x *= dtype(scale)
+    gamma, beta = np.ones((2, shape[1]), dtype)
+    true = kit.reference("batch_normalization_forward", x.astype(np.longdouble), gamma, beta)
+    y, mean, var, *_ = fl.batch_normalization_forward(x, gamma, beta)
+    rtol = 2e-6 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(y, true[0].astype(float), rtol=rtol, atol=rtol)
+    np.testing.assert_allclose(mean, true[1].astype(float), rtol=rtol)
+    np.testing.assert_allclose(var, true[2].astype(float), rtol=rtol)
+
+
 @shapes
 def test_squares_that_float32_has_not(shape, channels):
     layer, x, dout = made(shape, channels, np.float32)

@@ -133,10 +133,10 @@ def batch_normalization_forward(
     Notes
     -----
     The variance is the mean of :math:`(x - \mu)^2`, by a second pass over the batch: a large mean takes no digits from
-    it. Compiled, up to 32 rows are added in x's dtype before float64 goes on: sums of float32 are within 2e-6 of
-    the sum of magnitudes, and no number may be within a factor of 32 of the largest float32. Saitoh, *Deep Learning
-    from Scratch*, section 6.3; Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
-    Internal Covariate Shift", 2015.
+    it. Compiled, the first pass is over a part of a long batch, if that finds the mean well enough, and up to 32 rows
+    are added in x's dtype before float64 goes on: sums of float32 are within 2e-6 of the sum of magnitudes, and no
+    number may be within a factor of 32 of the largest float32. Saitoh, *Deep Learning from Scratch*, section 6.3; Ioffe
+    and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift", 2015.
 
     Examples
     --------

@@ -11,8 +11,14 @@
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define FL_INLINE static __forceinline
+#define FL_APART static
+#define FL_RARE static
+#define FL_RESTRICT __restrict
 #else
 #define FL_INLINE static inline __attribute__((always_inline))
+#define FL_APART static __attribute__((noinline))
+#define FL_RARE static __attribute__((noinline, cold))
+#define FL_RESTRICT restrict
 #endif
 
 #if defined(__GNUC__)
@@ -47,6 +53,7 @@ enum { FL_FREE_MASKS = 1 };
         prefix##_mask_storeu_##suffix(p, first, x);                                                                    \
     }                                                                                                                  \
     FL_INLINE vector fl_add_##kind(vector x, vector y) { return prefix##_add_##suffix(x, y); }                         \
+    FL_INLINE vector fl_multiply_##kind(vector x, vector y) { return prefix##_mul_##suffix(x, y); }                    \
     FL_INLINE vector fl_multiply_add_##kind(vector x, vector y, vector z) { return prefix##_fmadd_##suffix(x, y, z); } \
     FL_INLINE vector fl_above_##kind(vector x, vector low) { /* 0 where x is not */                                    \
         return prefix##_maskz_mov_##suffix(prefix##_cmp_##suffix##_mask(x, low, _CMP_NLE_UQ), x);                      \
@@ -73,6 +80,7 @@ enum { FL_FREE_MASKS = 0 };
     }                                                                                                                  \
     FL_INLINE void fl_store_##kind(real *p, vector x) { _mm256_storeu_##suffix(p, x); }                                \
     FL_INLINE vector fl_add_##kind(vector x, vector y) { return _mm256_add_##suffix(x, y); }                           \
+    FL_INLINE vector fl_multiply_##kind(vector x, vector y) { return _mm256_mul_##suffix(x, y); }                      \
     FL_INLINE vector fl_multiply_add_##kind(vector x, vector y, vector z) { return _mm256_fmadd_##suffix(x, y, z); }   \
     FL_INLINE vector fl_above_##kind(vector x, vector low) {                                                           \
         return _mm256_and_##suffix(x, _mm256_cmp_##suffix(x, low, _CMP_NLE_UQ));                                       \
@@ -113,11 +121,11 @@ enum { FL_FREE_MASKS = 0 };
 #if defined(__GNUC__)
 #define FL_VECTOR_TYPE(kind, real) typedef real fl_##kind __attribute__((vector_size(16)))
 #define FL_LANE(x, lane) (x)[lane]
-#define FL_SUM(kind, real, x, y) return x + y
+#define FL_OF_LANES(kind, real, x, sign, y) return x sign y
 #else
 #define FL_VECTOR_TYPE(kind, real) typedef struct { real lane[16 / sizeof(real)]; } fl_##kind
 #define FL_LANE(x, i) (x).lane[i]
-#define FL_SUM(kind, real, x, y) FL_EACH_LANE(kind, real, FL_LANE(x, i) + FL_LANE(y, i))
+#define FL_OF_LANES(kind, real, x, sign, y) FL_EACH_LANE(kind, real, FL_LANE(x, i) sign FL_LANE(y, i))
 #endif
 #if defined(__GNUC__) && !FL_FUSED
 #define FL_SUM_OF_PRODUCT(kind, real, x, y, z) return x * y + z
@@ -146,7 +154,8 @@ enum { FL_FREE_MASKS = 0 };
     FL_INLINE void fl_store_first_##kind(real *p, int first, fl_##kind x) {                                            \
         for (int i = 0; i < first; i++) p[i] = FL_LANE(x, i);                                                          \
     }                                                                                                                  \
-    FL_INLINE fl_##kind fl_add_##kind(fl_##kind x, fl_##kind y) { FL_SUM(kind, real, x, y); }                          \
+    FL_INLINE fl_##kind fl_add_##kind(fl_##kind x, fl_##kind y) { FL_OF_LANES(kind, real, x, +, y); }                  \
+    FL_INLINE fl_##kind fl_multiply_##kind(fl_##kind x, fl_##kind y) { FL_OF_LANES(kind, real, x, *, y); }             \
     FL_INLINE fl_##kind fl_above_##kind(fl_##kind x, fl_##kind low) {                                                  \
         FL_EACH_LANE(kind, real, FL_LANE(x, i) <= FL_LANE(low, i) ? 0 : FL_LANE(x, i));                                \
     }                                                                                                                  \
