@@ -265,7 +265,7 @@ FL_RARE void FL_OF_REAL(convolve)(const FlConvolution *c, Py_ssize_t first, Py_s
                 t.y = part.y + group * filters * part.row, t.y_row = part.row;
                 FL_OF_REAL(multiply_tiles)(
                     &t, filters, part.count, bias, run + k > 0,
-                    c->relu && run + t.steps >= runs && k + FL_INNER >= c->run);
+                    c->relu && stop == c->runs && k + FL_INNER >= c->run);
             }
             for (Py_ssize_t next = run + 1; stop < c->runs && next <= stop; next++) b += FL_OF_REAL(to_run)(c, next);
         }
