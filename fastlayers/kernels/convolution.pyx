@@ -319,18 +319,15 @@ def convolution_forward(x, W, b=None, stride=1, pad=0, dilation=1, groups=1, out
     return convolved(x, W, b, stride, pad, dilation, groups, NOTHING, False, (out,))
 
 
-def convolution_relu(x, W, b, stride, pad, dilation, groups, pooling, out=None):
-    """ReLU of y, pooled or not; `out` None or an array."""
-    return convolved(x, W, b, stride, pad, dilation, groups, behind_of(pooling), False, (out,))
-
-
-def convolution_relu_kept(x, W, b, stride, pad, dilation, groups, pooling, out=None):
-    """A pair of the same and of the indices of what is pooled, or None; `out` None or such a pair."""
+def convolution_relu(x, W, b, stride, pad, dilation, groups, pooling, keeps, out=None):
+    """ReLU of y, pooled or not; `out` None or an array. With `keeps` a pair of it and of the indices of what is pooled,
+    or None; `out` None or such a pair."""
     cdef object y
-    if pooling:
+    if keeps and pooling:
         return convolved(x, W, b, stride, pad, dilation, groups, POOLING, True, out)
-    y = convolved(x, W, b, stride, pad, dilation, groups, RELU, False, (out_at(out, 0),))
-    return NotImplemented if y is NotImplemented else (y, None)
+    out = out_at(out, 0) if keeps else out
+    y = convolved(x, W, b, stride, pad, dilation, groups, behind_of(pooling), False, (out,))
+    return (y, None) if keeps and y is not NotImplemented else y
 
 
 cdef object convolved_back(
@@ -448,7 +445,7 @@ def convolution_backward(dout, x, W, stride=1, pad=0, dilation=1, groups=1, need
 
 
 def convolution_relu_gradients(dout, y, indices, x, W, stride, pad, dilation, groups, need_dx, out=None):
-    """The same of what `convolution_relu_kept` gave: y, and indices or None."""
+    """The same of what `convolution_relu` gave and kept: y, and indices or None."""
     return convolved_back(
         dout, y, indices, x, W, stride, pad, dilation, groups, behind_of(indices is not None), need_dx, out
     )

@@ -126,6 +126,7 @@ cdef object predict_pass(object kernel, tuple steps, Py_ssize_t i, int n, const 
     give(&arguments, <object> held.param[at + 1])
     give_all(&arguments, options)
     give(&arguments, True if n == 3 else False)
+    give(&arguments, False)
     if i + n < held.steps:
         memory = (<Step> steps[i]).memory_of_predict()
         give(&arguments, memory)
@@ -149,6 +150,7 @@ cdef object forward_of_pass(object kernel, tuple steps, Py_ssize_t i, int n, con
     give(&arguments, b)
     give_all(&arguments, options)
     give(&arguments, True if n == 3 else False)
+    give(&arguments, True)
     give(&arguments, (<Step> steps[i + n - 1]).memory)
     result = call(kernel, &arguments)
     if result is NotImplemented:

@@ -39,8 +39,7 @@ cdef class Program:
     cdef int places[MOST_SMALL]
     cdef int[MOST_STEPS] begins  # how many layers may be one pass that begins with each, and
     cdef int[MOST_STEPS] ends  # that ends with it
-    cdef object predict_of_pass  # their kernels
-    cdef object forward_of_pass
+    cdef object kernel_of_pass  # what does such, and
     cdef object backward_of_pass
     cdef LossStep loss
     cdef object prepare
@@ -60,7 +59,7 @@ cdef class Program:
         if len(self.steps) > MOST_STEPS or params > MOST_PARAMS:
             raise ValueError(f"{len(self.steps)} layers with {params} parameters are too many for a program")
         self.distinct = len({id(step.layer) for step in self.steps}) == len(self.steps)
-        self.predict_of_pass, self.forward_of_pass = kernels.convolution_relu, kernels.convolution_relu_kept
+        self.kernel_of_pass = kernels.convolution_relu
         self.backward_of_pass = kernels.convolution_relu_gradients
         for i in range(len(self.steps)):
             self.begins[i] = layers_of_pass(self.steps, i, kernels.relu_forward) if self.distinct else 0
@@ -95,7 +94,7 @@ cdef class Program:
                     if y is not None:
                         return y
                 if self.begins[i]:
-                    y = predict_pass(self.predict_of_pass, self.steps, i, self.begins[i], &held, at, x)
+                    y = predict_pass(self.kernel_of_pass, self.steps, i, self.begins[i], &held, at, x)
                 if self.begins[i] and y is not NotImplemented:
                     i += self.begins[i]
                 else:
@@ -206,7 +205,7 @@ cdef class Program:
             step = <Step> self.steps[i]
             y = NotImplemented
             if self.begins[i]:
-                y = forward_of_pass(self.forward_of_pass, self.steps, i, self.begins[i], held, at, x)
+                y = forward_of_pass(self.kernel_of_pass, self.steps, i, self.begins[i], held, at, x)
             if y is not NotImplemented:
                 i += self.begins[i]
             else:
