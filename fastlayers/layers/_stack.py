@@ -6,9 +6,7 @@ A stack has the dtype of its parameters, in which its first layer is given the i
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +16,7 @@ from .._core import backend
 from .._core.types import Array
 from ..functional.cast import cast_like
 from ._base import OWN, Declared
+from ._calling import forward, keep, prediction, takes
 from ._declaration import check_declared, grads_of, has_params, named_params, param_names, params_of
 from ._program import NOT_MADE, Declining, program_of
 from ._shapes import in_pieces, piece_of
@@ -84,7 +83,7 @@ class Stack(Declared):
             return y  # type: ignore[no-any-return]
         y = as_input(self.layers, x)
         for layer in self.layers:
-            y = layer.forward(y) if type(layer) in OWN else _forward(layer, y, is_training=True)
+            y = layer.forward(y) if type(layer) in OWN else forward(layer, y, is_training=True)
         return y  # type: ignore[no-any-return]  # a user's layer may give anything
 
     def predict(self, x: ArrayLike, batch_size: int | None = None) -> Array:
@@ -157,7 +156,7 @@ class Stack(Declared):
             for layer in reversed(self.layers):
                 dx = layer.backward(dx)
             for kept in self._kept:
-                _keep(*kept)
+                keep(*kept)
             return dx
         first = self._first_with_params()
         if first is not None:
@@ -170,13 +169,13 @@ class Stack(Declared):
         for layer in layers[:first:-1]:
             dout = layer.backward(dout)
         layer = layers[first]
-        if layer._can_leave_out_dx if type(layer) in OWN else _takes("need_dx", layer.backward):
+        if layer._can_leave_out_dx if type(layer) in OWN else takes("need_dx", layer.backward):
             layer.backward(dout, need_dx=False)
         else:
             layer.backward(dout)
         if self._kept:
             for kept in self._kept:
-                _keep(*kept)
+                keep(*kept)
 
     def _trained(self) -> list[tuple[int, Any, str, str]] | None:
         """Of each parameter that there may be: its layer's place, the layer, and the attributes of it and its gradient.
@@ -236,7 +235,7 @@ class Stack(Declared):
         others = [entry for entry in self._kept if entry[0] is not layer or entry[1] != name]
         self._kept = (*others, (layer, name, kept))
         if getattr(layer, f"d{name}", None) is not None:
-            _keep(layer, name, kept)
+            keep(layer, name, kept)
         return kept
 
     def _named_params(self) -> list[tuple[str, Array]]:
@@ -266,30 +265,6 @@ class Stack(Declared):
         return found
 
 
-# Backward
-
-
-def _keep(layer: Any, name: str, kept: Array) -> None:
-    """Have a layer's gradient be in the array that was handed out."""
-    gradient = getattr(layer, f"d{name}")
-    if gradient is not kept:
-        np.copyto(kept, gradient, casting="same_kind")
-        setattr(layer, f"d{name}", kept)
-
-
-def _takes(name: str, method: Callable[..., Any]) -> bool:
-    """Whether a method of a user's layer takes what some of the package's do: ``need_dx``, ``train_flg``."""
-    return name in _parameters_of(getattr(method, "__func__", method))
-
-
-@functools.cache
-def _parameters_of(function: Callable[..., Any]) -> frozenset[str]:
-    try:
-        return frozenset(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # a compiled method may have no signature to look at
-        return frozenset()
-
-
 # The input
 
 
@@ -317,25 +292,3 @@ def _parameter(layers: list[Any]) -> Any:
     if not params or not all(isinstance(param, np.ndarray) and param.dtype == params[0].dtype for param in params):
         return None
     return params[0] if params[0].dtype.kind == "f" else None
-
-
-# The prediction
-
-
-def prediction(layer: Any, x: Any) -> Any:
-    """What a layer gives where nothing is to be learned, by its ``predict`` or its ``forward``."""
-    if type(layer) not in OWN:
-        for names in (getattr(layer, "__dict__", {}), *map(vars, type(layer).__mro__)):
-            if "predict" in names:
-                break
-            if "forward" in names:
-                return _forward(layer, x, is_training=False)
-        else:  # it stands in for another object, by `__getattr__`
-            if not hasattr(layer, "predict"):
-                return _forward(layer, x, is_training=False)
-    return layer.predict(x)
-
-
-def _forward(layer: Any, x: Any, *, is_training: bool) -> Any:
-    """A user's layer is told its mode where its ``forward`` takes ``train_flg``, as those of volume 1 do."""
-    return layer.forward(x, train_flg=is_training) if _takes("train_flg", layer.forward) else layer.forward(x)
