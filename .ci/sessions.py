@@ -31,8 +31,9 @@ def copy_of_checkout(session: nox.Session) -> Path:
 
 
 def install(session: nox.Session, extras: str, *others: str) -> None:
-    """Install the package with its kernels."""
-    session.install(f"{copy_of_checkout(session)}[{extras}]", *others, env=REQUIRE_KERNELS)
+    """Install the package with its kernels, of the wheel that FASTLAYERS_WHEEL names, if any."""
+    source = copy_of_checkout(session)
+    session.install(f"{os.environ.get('FASTLAYERS_WHEEL', source)}[{extras}]", *others, env=REQUIRE_KERNELS)
 
 
 def group(name: str) -> list[str]:

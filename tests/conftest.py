@@ -50,6 +50,8 @@ def pytest_generate_tests(metafunc):
                 values = (
                     best if metafunc.module.__name__ in LEVELS_ARE_ALIKE else [v for v in values if v not in LOWEST]
                 )
+                if (metafunc.module.__name__, metafunc.function.__name__) in WITH_THE_REFERENCE:
+                    values = [value for value in values if value != "reference"]
             metafunc.parametrize(name, values if every else best, indirect=True)
 
 
@@ -64,6 +66,8 @@ LEVELS_ARE_ALIKE = {
     "test_out",
     "test_recycling",
 }
+# These hold an implementation to the reference; the reference itself they leave to what a run without options does.
+WITH_THE_REFERENCE = {("test_agreement", name) for name in ("test_functions", "test_layers", "test_optimizers")}
 
 
 def runs_all(config):

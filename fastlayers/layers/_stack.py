@@ -6,9 +6,7 @@ A stack has the dtype of its parameters, in which its first layer is given the i
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -16,9 +14,11 @@ from numpy.typing import ArrayLike
 
 from .._core import backend
 from .._core.types import Array
-from ..functional.cast import cast_like
-from ._base import OWN, Declared
-from ._declaration import check_declared, grads_of, has_params, named_params, param_names, params_of
+from ._base import OWN
+from ._calling import forward, keep, prediction, takes
+from ._declaration import check_declared
+from ._input import as_input
+from ._nested import Nested, leaves
 from ._program import NOT_MADE, Declining, program_of
 from ._shapes import in_pieces, piece_of
 
@@ -28,16 +28,7 @@ __all__ = ["OWN", "Stack", "as_input", "leaves", "prediction"]
 _MADE_ANEW = frozenset({"_asked", "_found", "_program"})
 
 
-def leaves(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
-    """The layers, and in place of a stack those in it, each with its place: ``2``, or ``2.0`` within a stack."""
-    for i, layer in enumerate(layers):
-        if isinstance(layer, Stack):
-            yield from leaves(layer.layers, f"{of}{i}.")
-        else:
-            yield f"{of}{i}", layer
-
-
-class Stack(Declared):
+class Stack(Nested):
     """Layers that feed each other, as one layer.
 
     Parameters
@@ -45,16 +36,7 @@ class Stack(Declared):
     layers : iterable of Layer
     """
 
-    layers: list[Any]
-
-    # The layers that were asked for their parameters, and what they said: in a step it need not be asked again.
-    _asked: list[Any] | None = None
-    _found: list[tuple[int, Any, str, str]] | None = None
-
     _program: Any  # the layers as one call
-
-    # The gradients that `grads` has handed out, of users' layers that set new ones at each backward.
-    _kept: tuple[tuple[Any, str, Array], ...] = ()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """An object that has no program yet, whether or not a subclass's ``__init__`` calls this class's."""
@@ -84,7 +66,7 @@ class Stack(Declared):
             return y  # type: ignore[no-any-return]
         y = as_input(self.layers, x)
         for layer in self.layers:
-            y = layer.forward(y) if type(layer) in OWN else _forward(layer, y, is_training=True)
+            y = layer.forward(y) if type(layer) in OWN else forward(layer, y, is_training=True)
         return y  # type: ignore[no-any-return]  # a user's layer may give anything
 
     def predict(self, x: ArrayLike, batch_size: int | None = None) -> Array:
@@ -164,7 +146,7 @@ class Stack(Declared):
             for layer in reversed(self.layers):
                 dx = layer.backward(dx)
             for kept in self._kept:
-                _keep(*kept)
+                keep(*kept)
             return dx
         first = self._first_with_params()
         if first is not None:
@@ -177,172 +159,10 @@ class Stack(Declared):
         for layer in layers[:first:-1]:
             dout = layer.backward(dout)
         layer = layers[first]
-        if layer._can_leave_out_dx if type(layer) in OWN else _takes("need_dx", layer.backward):
+        if layer._can_leave_out_dx if type(layer) in OWN else takes("need_dx", layer.backward):
             layer.backward(dout, need_dx=False)
         else:
             layer.backward(dout)
         if self._kept:
             for kept in self._kept:
-                _keep(*kept)
-
-    def _trained(self) -> list[tuple[int, Any, str, str]] | None:
-        """Of each parameter that there may be: its layer's place, the layer, and the attributes of it and its gradient.
-
-        None where a layer is a user's own, or a stack, and has to be asked each time.
-        """
-        if self._asked != self.layers:
-            self._asked, self._found = self.layers.copy(), None
-            if OWN.issuperset(map(type, self.layers)):
-                self._found = [
-                    (i, layer, name, f"d{name}") for i, layer in enumerate(self.layers) for name in layer.param_names
-                ]
-        return self._found
-
-    def _first_with_params(self) -> int | None:
-        """The place of the first layer that has anything to train, if there is one."""
-        trained = self._trained()
-        if trained is None:
-            return next((i for i, layer in enumerate(self.layers) if has_params(layer)), None)
-        for i, layer, name, _ in trained:
-            if getattr(layer, name) is not None:
-                return i
-        return None
-
-    @property
-    def params(self) -> list[Array]:
-        """The parameters of each layer, in order: the arrays themselves."""
-        trained = self._trained()
-        if trained is None:
-            return [param for layer in self.layers for param in params_of(layer)]
-        return [param for _, layer, name, _ in trained if (param := getattr(layer, name)) is not None]
-
-    @property
-    def grads(self) -> list[Array]:
-        """The gradients of `params`: from now on every backward writes into these arrays.
-
-        They are those of the last backward, or zeros before the first.
-        """
-        found: list[Array] = []
-        for layer in self.layers:
-            names = () if isinstance(layer, Declared) else param_names(layer)
-            if isinstance(layer, Declared):
-                found += layer.grads
-            elif names is None:
-                found += grads_of(layer)
-            else:
-                there = [name for name in names if getattr(layer, name, None) is not None]
-                found += [self._handed_out_of(layer, name) for name in there]
-        return found
-
-    def _handed_out_of(self, layer: Any, name: str) -> Array:
-        """The array for a gradient of a user's layer, which sets a new one at each backward."""
-        for other, known, kept in self._kept:
-            if other is layer and known == name and kept.shape == getattr(layer, name).shape:
-                return kept
-        kept = np.zeros_like(getattr(layer, name))
-        others = [entry for entry in self._kept if entry[0] is not layer or entry[1] != name]
-        self._kept = (*others, (layer, name, kept))
-        if getattr(layer, f"d{name}", None) is not None:
-            _keep(layer, name, kept)
-        return kept
-
-    def _named_params(self) -> list[tuple[str, Array]]:
-        """The parameters of each layer, with its place before each name: ``0.W``."""
-        return [(f"{i}.{name}", param) for i, layer in enumerate(self.layers) for name, param in named_params(layer)]
-
-    def _last_gradients(self) -> list[Array]:
-        """What the last backward has left, aligned with `params`: copies of what the next one will write into."""
-        trained = self._trained()
-        if trained is not None:
-            return [
-                grad.copy() if layer._handed_out else grad
-                for _, layer, _, name in trained
-                if (grad := getattr(layer, name)) is not None
-            ]
-        found: list[Array] = []
-        for layer in self.layers:
-            if isinstance(layer, Stack):
-                found += layer._last_gradients()
-            elif isinstance(layer, Declared):
-                own = layer._last_gradients()
-                found += [gradient.copy() for gradient in own] if layer._handed_out else own
-            elif self._kept or param_names(layer) is None:
-                found += [np.array(gradient) for gradient in grads_of(layer)]
-            else:
-                found += grads_of(layer)
-        return found
-
-
-# Backward
-
-
-def _keep(layer: Any, name: str, kept: Array) -> None:
-    """Have a layer's gradient be in the array that was handed out."""
-    gradient = getattr(layer, f"d{name}")
-    if gradient is not kept:
-        np.copyto(kept, gradient, casting="same_kind")
-        setattr(layer, f"d{name}", kept)
-
-
-def _takes(name: str, method: Callable[..., Any]) -> bool:
-    """Whether a method of a user's layer takes what some of the package's do: ``need_dx``, ``train_flg``."""
-    return name in _parameters_of(getattr(method, "__func__", method))
-
-
-@functools.cache
-def _parameters_of(function: Callable[..., Any]) -> frozenset[str]:
-    try:
-        return frozenset(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # a compiled method may have no signature to look at
-        return frozenset()
-
-
-# The input
-
-
-def as_input(layers: list[Any], x: Any, name: str = "x") -> Any:
-    """What the first layer is given for x: x in the dtype of the parameters, where they have one.
-
-    A user's own first layer is given x itself, and so is every one where parameters have several dtypes: these are
-    promoted, as NumPy does. A finite number that would become infinite is a ValueError, which calls x by its name.
-    """
-    y = backend.kernels.as_input(layers, x, OWN)
-    return _as_input(layers, x, name) if y is NotImplemented else y
-
-
-def _as_input(layers: list[Any], x: Any, name: str) -> Any:
-    _, first = next(leaves(layers), (None, None))
-    param = _parameter(layers) if type(first) in OWN else None
-    if param is None or (isinstance(x, np.ndarray) and x.dtype == param.dtype):
-        return x
-    return cast_like(backend.run, x, param, name)
-
-
-def _parameter(layers: list[Any]) -> Any:
-    """The first parameter, where all of them are arrays of its dtype, a floating one; else None."""
-    params = [param for _, layer in leaves(layers) for param in params_of(layer)]
-    if not params or not all(isinstance(param, np.ndarray) and param.dtype == params[0].dtype for param in params):
-        return None
-    return params[0] if params[0].dtype.kind == "f" else None
-
-
-# The prediction
-
-
-def prediction(layer: Any, x: Any) -> Any:
-    """What a layer gives where nothing is to be learned, by its ``predict`` or its ``forward``."""
-    if type(layer) not in OWN:
-        for names in (getattr(layer, "__dict__", {}), *map(vars, type(layer).__mro__)):
-            if "predict" in names:
-                break
-            if "forward" in names:
-                return _forward(layer, x, is_training=False)
-        else:  # it stands in for another object, by `__getattr__`
-            if not hasattr(layer, "predict"):
-                return _forward(layer, x, is_training=False)
-    return layer.predict(x)
-
-
-def _forward(layer: Any, x: Any, *, is_training: bool) -> Any:
-    """A user's layer is told its mode where its ``forward`` takes ``train_flg``, as those of volume 1 do."""
-    return layer.forward(x, train_flg=is_training) if _takes("train_flg", layer.forward) else layer.forward(x)
+                keep(*kept)

@@ -1,0 +1,55 @@
+"""How a layer in a stack is called, which may be a user's own: what its methods take, and where its gradients go."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._core.types import Array
+from ._base import OWN
+
+__all__ = ["forward", "keep", "prediction", "takes"]
+
+
+def keep(layer: Any, name: str, kept: Array) -> None:
+    """Have a layer's gradient be in the array that was handed out."""
+    gradient = getattr(layer, f"d{name}")
+    if gradient is not kept:
+        np.copyto(kept, gradient, casting="same_kind")
+        setattr(layer, f"d{name}", kept)
+
+
+def takes(name: str, method: Callable[..., Any]) -> bool:
+    """Whether a method of a user's layer takes what some of the package's do: ``need_dx``, ``train_flg``."""
+    return name in _parameters_of(getattr(method, "__func__", method))
+
+
+@functools.cache
+def _parameters_of(function: Callable[..., Any]) -> frozenset[str]:
+    try:
+        return frozenset(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # a compiled method may have no signature to look at
+        return frozenset()
+
+
+def prediction(layer: Any, x: Any) -> Any:
+    """What a layer gives where nothing is to be learned, by its ``predict`` or its ``forward``."""
+    if type(layer) not in OWN:
+        for names in (getattr(layer, "__dict__", {}), *map(vars, type(layer).__mro__)):
+            if "predict" in names:
+                break
+            if "forward" in names:
+                return forward(layer, x, is_training=False)
+        else:  # it stands in for another object, by `__getattr__`
+            if not hasattr(layer, "predict"):
+                return forward(layer, x, is_training=False)
+    return layer.predict(x)
+
+
+def forward(layer: Any, x: Any, *, is_training: bool) -> Any:
+    """A user's layer is told its mode where its ``forward`` takes ``train_flg``, as those of volume 1 do."""
+    return layer.forward(x, train_flg=is_training) if takes("train_flg", layer.forward) else layer.forward(x)

@@ -1,0 +1,41 @@
+"""What the first layer of a stack is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._core import backend
+from ..functional.cast import cast_like
+from ._base import OWN
+from ._declaration import params_of
+from ._nested import leaves
+
+__all__ = ["as_input"]
+
+
+def as_input(layers: list[Any], x: Any, name: str = "x") -> Any:
+    """What the first layer is given for x: x in the dtype of the parameters, where they have one.
+
+    A user's own first layer is given x itself, and so is every one where parameters have several dtypes: these are
+    promoted, as NumPy does. A finite number that would become infinite is a ValueError, which calls x by its name.
+    """
+    y = backend.kernels.as_input(layers, x, OWN)
+    return _as_input(layers, x, name) if y is NotImplemented else y
+
+
+def _as_input(layers: list[Any], x: Any, name: str) -> Any:
+    _, first = next(leaves(layers), (None, None))
+    param = _parameter(layers) if type(first) in OWN else None
+    if param is None or (isinstance(x, np.ndarray) and x.dtype == param.dtype):
+        return x
+    return cast_like(backend.run, x, param, name)
+
+
+def _parameter(layers: list[Any]) -> Any:
+    """The first parameter, where all of them are arrays of its dtype, a floating one; else None."""
+    params = [param for _, layer in leaves(layers) for param in params_of(layer)]
+    if not params or not all(isinstance(param, np.ndarray) and param.dtype == params[0].dtype for param in params):
+        return None
+    return params[0] if params[0].dtype.kind == "f" else None

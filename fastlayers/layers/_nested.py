@@ -1,0 +1,124 @@
+"""What a stack of layers has to train: its layers' parameters and their gradients, and those of stacks in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .._core.types import Array
+from ._base import OWN, Declared
+from ._calling import keep
+from ._declaration import grads_of, has_params, named_params, param_names, params_of
+
+__all__ = ["Nested", "leaves"]
+
+
+def leaves(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
+    """The layers, and in place of a stack those in it, each with its place: ``2``, or ``2.0`` within a stack."""
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Nested):
+            yield from leaves(layer.layers, f"{of}{i}.")
+        else:
+            yield f"{of}{i}", layer
+
+
+class Nested(Declared):
+    """Layers as one that has what they have to train; `Stack` is the one kind of it."""
+
+    layers: list[Any]
+
+    # The layers that were asked for their parameters, and what they said: in a step it need not be asked again.
+    _asked: list[Any] | None = None
+    _found: list[tuple[int, Any, str, str]] | None = None
+
+    # The gradients that `grads` has handed out, of users' layers that set new ones at each backward.
+    _kept: tuple[tuple[Any, str, Array], ...] = ()
+
+    def _trained(self) -> list[tuple[int, Any, str, str]] | None:
+        """Of each parameter that there may be: its layer's place, the layer, and the attributes of it and its gradient.
+
+        None where a layer is a user's own, or a stack, and has to be asked each time.
+        """
+        if self._asked != self.layers:
+            self._asked, self._found = self.layers.copy(), None
+            if OWN.issuperset(map(type, self.layers)):
+                self._found = [
+                    (i, layer, name, f"d{name}") for i, layer in enumerate(self.layers) for name in layer.param_names
+                ]
+        return self._found
+
+    def _first_with_params(self) -> int | None:
+        """The place of the first layer that has anything to train, if there is one."""
+        trained = self._trained()
+        if trained is None:
+            return next((i for i, layer in enumerate(self.layers) if has_params(layer)), None)
+        for i, layer, name, _ in trained:
+            if getattr(layer, name) is not None:
+                return i
+        return None
+
+    @property
+    def params(self) -> list[Array]:
+        """The parameters of each layer, in order: the arrays themselves."""
+        trained = self._trained()
+        if trained is None:
+            return [param for layer in self.layers for param in params_of(layer)]
+        return [param for _, layer, name, _ in trained if (param := getattr(layer, name)) is not None]
+
+    @property
+    def grads(self) -> list[Array]:
+        """The gradients of `params`: from now on every backward writes into these arrays.
+
+        They are those of the last backward, or zeros before the first.
+        """
+        found: list[Array] = []
+        for layer in self.layers:
+            names = () if isinstance(layer, Declared) else param_names(layer)
+            if isinstance(layer, Declared):
+                found += layer.grads
+            elif names is None:
+                found += grads_of(layer)
+            else:
+                there = [name for name in names if getattr(layer, name, None) is not None]
+                found += [self._handed_out_of(layer, name) for name in there]
+        return found
+
+    def _handed_out_of(self, layer: Any, name: str) -> Array:
+        """The array for a gradient of a user's layer, which sets a new one at each backward."""
+        for other, known, kept in self._kept:
+            if other is layer and known == name and kept.shape == getattr(layer, name).shape:
+                return kept
+        kept = np.zeros_like(getattr(layer, name))
+        others = [entry for entry in self._kept if entry[0] is not layer or entry[1] != name]
+        self._kept = (*others, (layer, name, kept))
+        if getattr(layer, f"d{name}", None) is not None:
+            keep(layer, name, kept)
+        return kept
+
+    def _named_params(self) -> list[tuple[str, Array]]:
+        """The parameters of each layer, with its place before each name: ``0.W``."""
+        return [(f"{i}.{name}", param) for i, layer in enumerate(self.layers) for name, param in named_params(layer)]
+
+    def _last_gradients(self) -> list[Array]:
+        """What the last backward has left, aligned with `params`: copies of what the next one will write into."""
+        trained = self._trained()
+        if trained is not None:
+            return [
+                grad.copy() if layer._handed_out else grad
+                for _, layer, _, name in trained
+                if (grad := getattr(layer, name)) is not None
+            ]
+        found: list[Array] = []
+        for layer in self.layers:
+            if isinstance(layer, Nested):
+                found += layer._last_gradients()
+            elif isinstance(layer, Declared):
+                own = layer._last_gradients()
+                found += [gradient.copy() for gradient in own] if layer._handed_out else own
+            elif self._kept or param_names(layer) is None:
+                found += [np.array(gradient) for gradient in grads_of(layer)]
+            else:
+                found += grads_of(layer)
+        return found
