@@ -1,8 +1,8 @@
 """Convolution of images, without an array of patches: see ``common/convolution.h``.
 
-A unit is a range of parts, of the backward of whole images, and as many of these as the shapes make worth while, whatever
-the threads: what each has of dW and db is added in their order. Each has memory, of which those that one thread does one
-after the other need the first one's alone: so that stays in its cache.
+A unit is a range of parts; of the backward of whole images, and as many units as the shapes make worth while, whatever
+the threads: what each has of dW and db is added in their order. Each has memory, of which those that one thread does
+one after the other need the first one's alone: so that stays in its cache.
 """
 
 cdef enum:
@@ -81,7 +81,9 @@ cdef void convolve_back_task(const void *of, Py_ssize_t start, Py_ssize_t stop) 
             memset(<char *> c.dx + first * of_image, 0, (last - first) * of_image)
         totals = work.totals + unit * 2 * c.filters
         memset(totals, 0, 2 * c.filters * sizeof(double))
-        sums = memory + work.bytes - whole_lines(c.of_sums * size) if fl_folds(c) else work.sums + unit * work.bytes_of_sums
+        sums = work.sums + unit * work.bytes_of_sums
+        if fl_folds(c):  # behind all else
+            sums = memory + work.bytes - whole_lines(c.of_sums * size)
         image = first
         while image < last:
             for at in range(fl_parts(c)):
