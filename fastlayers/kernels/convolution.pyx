@@ -3,7 +3,7 @@
 With ReLU behind it, and max pooling by windows of two by two behind that, which is how networks have it, y is cleared
 while it is in registers, and pooled while its images are in the cache: none of what lies between is an array.
 
-A unit is a range of parts, of the backward of whole images, and as many of these as the shapes make worth while,
+A unit is a range of parts; of the backward of whole images, and as many units as the shapes make worth while,
 whatever the threads: what each has of dW and db is added in their order. Each has memory, of which those that one
 thread does one after the other need the first one's alone: so that stays in its cache.
 """

@@ -55,8 +55,8 @@ enum { FL_FREE_MASKS = 1 };
     FL_INLINE vector fl_add_##kind(vector x, vector y) { return prefix##_add_##suffix(x, y); }                         \
     FL_INLINE vector fl_multiply_##kind(vector x, vector y) { return prefix##_mul_##suffix(x, y); }                    \
     FL_INLINE vector fl_multiply_add_##kind(vector x, vector y, vector z) { return prefix##_fmadd_##suffix(x, y, z); } \
-    FL_INLINE vector fl_above_##kind(vector x, vector low) { /* 0 where x is not */                                    \
-        return prefix##_maskz_mov_##suffix(prefix##_cmp_##suffix##_mask(x, low, _CMP_NLE_UQ), x);                      \
+    FL_INLINE vector fl_above_##kind(vector x, vector low) { /* else low; +0 for -0; nan if x is, x if low is */       \
+        return prefix##_add_##suffix(prefix##_max_##suffix(low, x), prefix##_setzero_##suffix());                      \
     }                                                                                                                  \
     FL_INLINE int fl_has_nan_##kind(vector x) { return prefix##_cmp_##suffix##_mask(x, x, _CMP_UNORD_Q) != 0; }
 FL_VECTORS(f16, float, __m512, _mm512, ps, __mmask16, 0xffff)
@@ -83,7 +83,7 @@ enum { FL_FREE_MASKS = 0 };
     FL_INLINE vector fl_multiply_##kind(vector x, vector y) { return _mm256_mul_##suffix(x, y); }                      \
     FL_INLINE vector fl_multiply_add_##kind(vector x, vector y, vector z) { return _mm256_fmadd_##suffix(x, y, z); }   \
     FL_INLINE vector fl_above_##kind(vector x, vector low) {                                                           \
-        return _mm256_and_##suffix(x, _mm256_cmp_##suffix(x, low, _CMP_NLE_UQ));                                       \
+        return _mm256_add_##suffix(_mm256_max_##suffix(low, x), _mm256_setzero_##suffix());                            \
     }                                                                                                                  \
     FL_INLINE int fl_has_nan_##kind(vector x) {                                                                        \
         return _mm256_movemask_##suffix(_mm256_cmp_##suffix(x, x, _CMP_UNORD_Q)) != 0;                                 \
