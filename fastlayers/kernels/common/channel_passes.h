@@ -72,8 +72,8 @@ FL_INLINE void FL_OF_REAL(rows)(const FlPass *p, const FL_REAL *x, const FL_REAL
     for (Py_ssize_t i = first; i < tiles; i++) {
         const Py_ssize_t tile = step < FL_SCALE_ROWS ? tiles - 1 - i : i, count = tile < 0 ? 2 : each + (tile < more);
         const Py_ssize_t columns = (count < 2 ? 2 : count) * FL_LANES;
-        const Py_ssize_t column = tile < 0 ? 0 : head + (tile * each + fl_lesser(tile, more)) * FL_LANES;
-        const Py_ssize_t next = fl_lesser(column + columns, width), at = next - columns, place = p->is_one ? 0 : at;
+        const Py_ssize_t column = tile < 0 ? 0 : head + (tile * each + fl_least(tile, more)) * FL_LANES;
+        const Py_ssize_t next = fl_least(column + columns, width), at = next - columns, place = p->is_one ? 0 : at;
         const FL_REAL *numbers = (const FL_REAL *)p->columns + place;
 #define TILE(count) FL_OF_REAL(tile)(x + at, dout + at, y + at, rows, stride, numbers, of_tile, step, count)
         if (count == 4) TILE(4);
@@ -104,10 +104,10 @@ FL_INLINE void FL_OF_REAL(pass_over)(const FlPass *p, const int step) {
     if (sums) fl_clear(p->sums, p->is_one || width < tile ? tile : width);
     if (sums) fl_clear(p->more, p->is_one || width < tile ? tile : width);
     for (int i = 0; is_narrow && i < 2; i++)
-        memset(copies[i], 0, (size_t)fl_lesser(p->rows, FL_ROWS_OF_A_SUM) * LEAST * sizeof(FL_REAL));
+        memset(copies[i], 0, (size_t)fl_least(p->rows, FL_ROWS_OF_A_SUM) * LEAST * sizeof(FL_REAL));
     for (Py_ssize_t i = 0; i < chunks; i++) {
         const Py_ssize_t row = (sums ? chunks - 1 - i : i) * FL_ROWS_OF_A_SUM;
-        const Py_ssize_t rows = fl_lesser(FL_ROWS_OF_A_SUM, p->rows - row), offset = row * p->stride;
+        const Py_ssize_t rows = fl_least(FL_ROWS_OF_A_SUM, p->rows - row), offset = row * p->stride;
         const FL_REAL *x = (const FL_REAL *)p->x + offset, *dout = (const FL_REAL *)p->dout + offset;
         FL_REAL *y = (FL_REAL *)p->y + offset, *result = y;
         if (is_narrow) {

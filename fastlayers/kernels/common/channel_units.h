@@ -27,7 +27,7 @@ FL_APART void FL_OF_REAL(spread)(const FlNormalization *w, UNIT *u, int name) {
 
 /* The sums of the channels, of those of their columns. */
 FL_APART void FL_OF_REAL(add_columns)(const FlNormalization *w, UNIT *u) {
-    const Py_ssize_t each = u->channels == 1 ? fl_lesser(w->each, FL_TILE * FL_LANES) : w->each;
+    const Py_ssize_t each = u->channels == 1 ? fl_least(w->each, FL_TILE * FL_LANES) : w->each;
     for (Py_ssize_t c = 0; each > 1 && c < u->channels; c++) {
         u->sums[c] = fl_added(u->sums + c * each, each);
         u->more[c] = fl_added(u->more + c * each, each);
@@ -79,7 +79,7 @@ FL_APART void FL_OF_REAL(sum_columns)(const FlNormalization *w, UNIT *u, Py_ssiz
 /* The same about a first mean, of some of the rows; about a better one where it must be. */
 static void FL_OF_REAL(find_sums)(const FlNormalization *w, UNIT *u) {
     const Py_ssize_t part = w->each < FL_WIDE ? FL_ROWS_OF_A_SUM : w->rows / FL_PART > 1 ? w->rows / FL_PART : 1;
-    const Py_ssize_t rows = fl_lesser(part, w->rows);
+    const Py_ssize_t rows = fl_least(part, w->rows);
     const double inverse = w->inverse;
     int attempt = 0;
     Py_ssize_t worse;

@@ -70,8 +70,6 @@ enum {
     FL_COLUMNS_END = 4 * FL_PLACES
 };
 
-FL_INLINE Py_ssize_t fl_lesser(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b; }
-
 /* GCC loads twice what is used twice, to save an instruction; loads are what there is least time for. */
 #if defined(FL_AVX2) && defined(__GNUC__)
 #define FL_LOADED(vector) __asm__("" : "+v"(vector))

@@ -32,8 +32,3 @@ cdef struct Normalization:
     Argument mean
     Argument var
     Argument[5] results
-
-
-cdef inline Py_ssize_t part_of(Py_ssize_t n, Py_ssize_t parts, Py_ssize_t i) noexcept nogil:
-    """Where the i-th of so many parts of n begins."""
-    return n // parts * i + min(i, n % parts)

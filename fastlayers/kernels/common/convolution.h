@@ -21,15 +21,6 @@
 
 #include "product.h"
 
-/* Functions that are called from several places and not copied into them; and those for size alone. */
-#if defined(__GNUC__)
-#define FL_APART static __attribute__((noinline))
-#define FL_RARE static __attribute__((noinline, cold))
-#else
-#define FL_APART static
-#define FL_RARE static
-#endif
-
 /* The sums of a tile along pixels, as many as there are registers for. */
 #if FL_HALVES
 #define FL_DOT_ROWS 5
@@ -72,7 +63,6 @@ enum {
 };
 
 FL_INLINE Py_ssize_t fl_up(Py_ssize_t n, Py_ssize_t to) { return (n + to - 1) / to * to; }
-FL_INLINE Py_ssize_t fl_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b; }
 
 /* How many pixels of a row a panel has, at most. */
 FL_INLINE Py_ssize_t fl_wide_panel(const FlConvolution *c) { return FL_MOST_COLUMNS * FL_WIDTH / (c->is_double ? 8 : 4); }

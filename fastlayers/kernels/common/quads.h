@@ -7,13 +7,6 @@
 
 #include "pooling.h"
 
-/* Not among what calls it, which would leave its loops too few registers. */
-#if defined(__GNUC__)
-#define FL_APART static __attribute__((noinline))
-#else
-#define FL_APART static
-#endif
-
 #define FL_RETURN_ONE(real)                                                                                            \
     static void fl_return_each_##real(const real *dout, const uint8_t *bytes, real *dx, Py_ssize_t row,                \
         Py_ssize_t n) {                                                                                                \

@@ -20,6 +20,10 @@
 #define FL_RARE static __attribute__((noinline, cold))
 #define FL_RESTRICT restrict
 #endif
+/* APART is what is called from several places and not copied into them, nor into a loop that would have too few registers
+   then; RARE is for size alone. */
+
+FL_INLINE Py_ssize_t fl_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b; }
 
 #if defined(__GNUC__)
 #define FL_PREFETCH(p) __builtin_prefetch(p)
