@@ -53,7 +53,7 @@ typedef struct {
 } FlConvolution;
 
 enum {
-    FL_PLANES = 128 << 10, /* bytes of the planes; more where images are several, since parts of one share their rows, */
+    FL_PLANES = 128 << 10, /* bytes of the planes; more for several images, since parts of one share their rows, */
     FL_IMAGE_PLANES = FL_FREE_MASKS ? 192 << 10 : FL_PLANES, /* on processors whose second cache has a megabyte; */
     FL_LEAST_PIXELS = 128, /* but for so many pixels that a part is worth its products, */
     FL_MOST_PLANES = 1 << 20, /* where these are not too many */
@@ -122,7 +122,8 @@ FL_RARE void fl_divide_convolution(FlConvolution *c) {
     c->of_images = c->images > 1 ? c->images * pixels * c->filters : 0;
     c->of_sums = c->filters * c->inner;
     if (!c->turned)
-        c->of_sums = c->groups * fl_all_dot_rows(c->filters / c->groups) * fl_up(c->inner, FL_DOT_COLUMNS) * FL_WIDTH / size;
+        c->of_sums = c->groups * fl_all_dot_rows(c->filters / c->groups) * fl_up(c->inner, FL_DOT_COLUMNS)
+            * (FL_WIDTH / size);
 }
 
 /* Fill `next`, which has a number for each run. */
@@ -187,12 +188,12 @@ static void fl_repeat_bias(const FlConvolution *c, const void *b, void *bias) {
     if (c->is_double) fl_repeat_bias_double(c, b, bias);
     else fl_repeat_bias_float(c, b, bias);
 }
-/* The weights of what `fl_turn_convolution` gives, of which c is the other; whether all are finite. If not, dx may not be
-   made so: in the margin they would be multiplied by zeros that are of no image. */
+/* The weights of what `fl_turn_convolution` gives, of which c is the other; whether all are finite. If not, dx may not
+   be made so: in the margin they would be multiplied by zeros that are of no image. */
 static int fl_turn_weights(const FlConvolution *c, const void *from, void *to) {
     return c->is_double ? fl_turn_weights_double(c, from, to) : fl_turn_weights_float(c, from, to);
 }
-/* The sums of a unit, if these are along pixels, to as many numbers as dW has: in a call, those that are to be added. */
+/* The sums of a unit, if these are along pixels, to as many numbers as dW has: those that are then added. */
 static void fl_fold_sums(const FlConvolution *c, const void *sums, void *to) {
     if (c->is_double) fl_fold_sums_double(c, sums, to);
     else fl_fold_sums_float(c, sums, to);
@@ -212,8 +213,8 @@ static void fl_convolve(const FlConvolution *c, Py_ssize_t image, Py_ssize_t at,
     if (c->is_double) fl_convolve_double(c, image, at, memory);
     else fl_convolve_float(c, image, at, memory);
 }
-/* What the part `at` has of dW: it makes of_sums numbers, or adds to them if `adds`; and of dx, if there is one. `memory` is
-   of_planes, of_turned and of_images numbers. */
+/* What the part `at` has of dW: it makes of_sums numbers, or adds to them if `adds`; and of dx, if there is one.
+   `memory` is of_planes, of_turned and of_images numbers. */
 static void fl_convolve_back(
     const FlConvolution *c, Py_ssize_t image, Py_ssize_t at, void *memory, void *sums, int adds
 ) {

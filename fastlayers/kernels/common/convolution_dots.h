@@ -1,5 +1,5 @@
-/* Sums along memory, rows of a with rows of b: included once for each type, with FL_REAL, FL_KIND and FL_LANES_OF_KIND set
-   as for `product_row.h`.
+/* Sums along memory, rows of a with rows of b: included once for each type, with FL_REAL, FL_KIND and FL_LANES_OF_KIND
+   set as for `product_row.h`.
 
    A tile has FL_DOT_ROWS rows of a or 3 and FL_DOT_COLUMNS of b, and a vector of sums for each pair, which stays in a
    register while the rows go by. So neither has to be turned, and only at the end of a row are lanes in vain. It is added
@@ -12,22 +12,23 @@
 #define CLEAR(i) VECTOR s##i##0 = V(zero)(), s##i##1 = s##i##0, s##i##2 = s##i##0, s##i##3 = s##i##0, s##i##4 = s##i##0
 #define WHOLE(of) V(load)((of) + p)
 #define ENDING(of) V(load_first)((of) + p, last)
-#define MULTIPLY(i, GET)                                                                                                  \
+#define MULTIPLY(i, GET)                                                                                               \
     if (rows > i) {                                                                                                    \
-        const VECTOR x = GET(a[i]);                                                                           \
+        const VECTOR x = GET(a[i]);                                                                                    \
         s##i##0 = V(multiply_add)(x, x0, s##i##0);                                                                     \
         s##i##1 = V(multiply_add)(x, x1, s##i##1);                                                                     \
         s##i##2 = V(multiply_add)(x, x2, s##i##2);                                                                     \
         if (FL_DOT_COLUMNS > 3) s##i##3 = V(multiply_add)(x, x3, s##i##3);                                             \
         if (FL_DOT_COLUMNS > 4) s##i##4 = V(multiply_add)(x, x4, s##i##4);                                             \
     }
-#define STEP(GET)                                                                                                   \
+#define STEP(GET)                                                                                                      \
     do {                                                                                                               \
-        const VECTOR x0 = GET(b[0]), x1 = GET(b[1]), x2 = GET(b[2]);                                                         \
+        const VECTOR x0 = GET(b[0]), x1 = GET(b[1]), x2 = GET(b[2]);                                                   \
         VECTOR x3 = x0, x4 = x0;                                                                                       \
-        if (FL_DOT_COLUMNS > 3) x3 = GET(b[3]);                                                                          \
-        if (FL_DOT_COLUMNS > 4) x4 = GET(b[4]);                                                                          \
-        MULTIPLY(0, GET) MULTIPLY(1, GET) MULTIPLY(2, GET) MULTIPLY(3, GET) MULTIPLY(4, GET)                                                    \
+        if (FL_DOT_COLUMNS > 3) x3 = GET(b[3]);                                                                        \
+        if (FL_DOT_COLUMNS > 4) x4 = GET(b[4]);                                                                        \
+        MULTIPLY(0, GET) MULTIPLY(1, GET) MULTIPLY(2, GET)                                                             \
+        MULTIPLY(3, GET) MULTIPLY(4, GET)                                                                              \
     } while (0)
 #define PUT_ONE(at, sum)                                                                                               \
     V(store)(y + at * FL_LANES_OF_KIND, V(add)(sum, V(load)(y + at * FL_LANES_OF_KIND)))

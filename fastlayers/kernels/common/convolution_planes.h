@@ -1,7 +1,7 @@
-/* Numbers of x into the planes of a part, and from there to dx; and images beside each other. Included once for each type
-   by `convolution_passes.h`, whose names these are. */
+/* Numbers of x into the planes of a part, and from there to dx; and images beside each other. Included once for each
+   type by `convolution_passes.h`, whose names these are. */
 
-/* Zeros, and beyond them to the end of a vector: mostly of one, for which a compiler that sees the zeros calls memset. */
+/* Zeros, and beyond them to the end of a vector: mostly of one, for which a compiler that sees them calls memset. */
 FL_INLINE void FL_OF_REAL(clear)(FL_REAL *at, Py_ssize_t n) {
     const FL_REAL zero = *(const volatile FL_REAL *)FL_OF_REAL(zeros);
     for (Py_ssize_t j = 0; j < n; j += ROW_LANES) R(store)(at + j, R(every)(zero));
