@@ -41,7 +41,7 @@ def test_a_convnet_learns_and_predicts(images: Path, trained: tuple[Path, str]) 
 
 
 def test_filters_fit_the_images(tmp_path: Path) -> None:
-    """Of ten pixels and more a side they are 5x5; of less than four there is no room for one and for pooling."""
+    """Of ten pixels and more a side they are 5x5; less than four a side are too few for one and for pooling."""
     for side, told in ((10, "30 filters of 5x5, pooling of 2x2, 270-8-2"), (3, None)):
         for part in ("train", "t10k"):
             pixels, labels = np.zeros((4, side, side), np.uint8), np.array([0, 1, 0, 1], np.uint8)

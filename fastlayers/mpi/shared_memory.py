@@ -48,7 +48,7 @@ def _own_file(nbytes: int) -> tuple[int | None, tuple[Any, ...] | None]:
     except OSError:
         return None, None
     try:
-        os.posix_fallocate(file, 0, nbytes)  # now: where there is no room later, writing to it ends the process
+        os.posix_fallocate(file, 0, nbytes)  # now: where memory is short later, writing to it ends the process
         return file, (BOOT_ID.read_text(), PROCESSES.stat().st_ino, os.getpid(), file)
     except OSError:
         return file, None
