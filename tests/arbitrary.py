@@ -128,3 +128,8 @@ def affine_layer(r, *, comparable=False):
     """The input of a layer and what it is made with: parameters that fit it."""
     x, W, b, _ = affine(r, comparable=comparable)
     return [x, *([W, b] if chance(r, 70) else [W])]
+
+
+def product_layer(r, *, comparable=False):
+    """The same of a layer without a bias."""
+    return affine_layer(r, comparable=comparable)[:2]

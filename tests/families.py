@@ -144,6 +144,7 @@ ENTRIES = (
         before_out=(True,),
     ),
     Layer("Affine", arguments=lambda a: (a.W, a.b), arbitrary=arbitrary.affine_layer, kind="affine"),
+    Layer("MatMul", arguments=lambda a: (a.W,), arbitrary=arbitrary.product_layer, kind="affine"),
     Function(
         "batch_normalization",
         ("y",),

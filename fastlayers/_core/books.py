@@ -43,7 +43,6 @@ NOT_YET = {
 # What is here under another name.
 INSTEAD = {
     "BaseModel": "Sequential, with save and load",
-    "MatMul": "Affine(W), without a bias",
     "MultiLayerNet": "Sequential",
     "MultiLayerNetExtend": "Sequential",
     "Softmax": "the function softmax",

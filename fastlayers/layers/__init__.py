@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .._core.names import asked_for_missing
 from ._activation import Elementwise
-from .affine import Affine
+from .affine import Affine, MatMul
 from .average_pooling import AveragePooling, GlobalAveragePooling
 from .batch_normalization import BatchNormalization
 from .convolution import Convolution
@@ -43,6 +43,7 @@ __all__ = [
     "Gelu",
     "GlobalAveragePooling",
     "LeakyRelu",
+    "MatMul",
     "MeanSquaredError",
     "MulLayer",
     "Pooling",
