@@ -195,6 +195,18 @@ ENTRIES = (
         choosing(40, axis=(-3, -2, -1, 0, 1, 2)),
         quiet=True,
     ),
+    Function(
+        "softmax_backward",
+        ("dx",),
+        lambda a: (a.dout, fl.reference.softmax(a.x)),
+        arbitrary.with_probabilities,
+        choosing(40, axis=(-3, -2, -1, 0, 1, 2)),
+        in_place=(0, 1),
+        quiet=True,
+        promotes=True,
+        sums=arbitrary.terms_over_rows,
+    ),
+    Layer("Softmax", kind="rows"),
     loss("softmax_cross_entropy", lambda a: (a.x, a.labels), arbitrary.scores, arbitrary.loss_options, quiet=True),
     loss("softmax_with_loss", lambda a: (a.x, a.labels), arbitrary.scores, arbitrary.loss_options, of_layer=True),
     Function(

@@ -35,6 +35,7 @@ ACTIVATIONS = [
     fl.Silu,
     fl.Elu,
     fl.LeakyRelu,
+    fl.Softmax,
     fl.Gelu,
     lambda: fl.Gelu("tanh"),
     lambda: fl.Elu(0.3),
@@ -118,7 +119,7 @@ def test_a_layer_that_stands_in_two_places(compiled, monkeypatch):
 
 
 @pytest.mark.parametrize("loss", [fl.SoftmaxWithLoss, fl.SigmoidWithLoss, fl.MeanSquaredError])
-@pytest.mark.parametrize("activation", fl.layers.ACTIVATIONS.values())
+@pytest.mark.parametrize("activation", [*fl.layers.ACTIVATIONS.values(), fl.Softmax])
 @pytest.mark.parametrize("bias", [True, False])
 def test_no_layer_is_asked_in_python(compiled, activation, loss, bias):
     net = network(np.random.default_rng(0), (4, 6, 5, 3), [activation], loss=loss(), bias=bias)

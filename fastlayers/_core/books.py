@@ -45,7 +45,6 @@ INSTEAD = {
     "BaseModel": "Sequential, with save and load",
     "MultiLayerNet": "Sequential",
     "MultiLayerNetExtend": "Sequential",
-    "Softmax": "the function softmax",
     "Trainer": "Sequential.fit",
     "clip_grads": "the optimizers' clip_norm",
     "numerical_gradient": "it in fastlayers.testing",

@@ -128,5 +128,6 @@ OPERATORS: Mapping[str, Callable[[Any, Node], None]] = {
     "Relu": _operator("Relu"),
     "Sigmoid": _operator("Sigmoid"),
     "Silu": lambda graph, node: graph.add_steps(node.place, _SILU),
+    "Softmax": lambda graph, node: graph.add("Softmax", node.place, axis=-1),
     "Tanh": _operator("Tanh"),
 }
