@@ -144,6 +144,7 @@ ENTRIES = (
         before_out=(True,),
     ),
     Layer("Affine", arguments=lambda a: (a.W, a.b), arbitrary=arbitrary.affine_layer, kind="affine"),
+    Layer("MatMul", arguments=lambda a: (a.W,), arbitrary=arbitrary.product_layer, kind="affine"),
     Function(
         "batch_normalization",
         ("y",),
@@ -194,6 +195,18 @@ ENTRIES = (
         choosing(40, axis=(-3, -2, -1, 0, 1, 2)),
         quiet=True,
     ),
+    Function(
+        "softmax_backward",
+        ("dx",),
+        lambda a: (a.dout, fl.reference.softmax(a.x)),
+        arbitrary.with_probabilities,
+        choosing(40, axis=(-3, -2, -1, 0, 1, 2)),
+        in_place=(0, 1),
+        quiet=True,
+        promotes=True,
+        sums=arbitrary.terms_over_rows,
+    ),
+    Layer("Softmax", kind="rows"),
     loss("softmax_cross_entropy", lambda a: (a.x, a.labels), arbitrary.scores, arbitrary.loss_options, quiet=True),
     loss("softmax_with_loss", lambda a: (a.x, a.labels), arbitrary.scores, arbitrary.loss_options, of_layer=True),
     Function(

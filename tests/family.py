@@ -165,7 +165,7 @@ class Layer:
     arguments: Callable[[Arrays], Arguments] = lambda a: ()  # what it is made with
     arbitrary: Callable[..., list[Any]] = functools.partial(arbitrary.elementwise, count=1)  # noqa: RUF009
     made: Callable[..., list[Any]] = lambda r: []  # what the fuzzer makes it with, beside `arguments`
-    kind: str = "activation"  # or "affine", "normalization", "convolution", "images", "loss", "node" (of two inputs)
+    kind: str = "activation"  # or "affine", "normalization", "convolution", "images", "rows", "loss", "node" (of two)
     options: dict[str, Any] | None = None  # keywords other than the defaults, which files must keep
     random: bool = False  # draws from its `rng`
 

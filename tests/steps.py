@@ -17,7 +17,9 @@ def make(name):
     entry = families.LAYER[name]
     if entry.kind == "convolution":
         return fl.Convolution(np.full((1, 1, 1, 1), 1.5, np.float32), np.zeros(1, np.float32))
-    return fl.Affine(SQUARE.copy(), np.zeros(30, np.float32)) if entry.kind == "affine" else entry.make(arrays=ARRAYS)
+    if entry.kind == "affine":
+        return getattr(fl, name)(*(SQUARE.copy(), np.zeros(30, np.float32))[: len(entry.arguments(ARRAYS))])
+    return entry.make(arrays=ARRAYS)
 
 
 def inputs(layer, x):

@@ -143,7 +143,7 @@ def calls(name, dtype):
     for shape in [*((1, n) for n in SIZES), (3, 5), (40, 10), (17, 3), (2, 1100)]:
         args = families.common_call(name, dtype, *shape)
         weighted = {"sample_weight": np.abs(kit.numbers(shape[:1], dtype)) + 1}
-        if name.startswith("softmax_"):
+        if name in LOSS_OPTIONS and name.startswith("softmax_"):
             for weights in (weighted, {**weighted, "weight": np.abs(kit.numbers(shape[1:], dtype)) + 1}):
                 yield args, weights
             if name != "softmax_gradient":  # whose kernel is for labels

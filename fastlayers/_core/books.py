@@ -43,10 +43,8 @@ NOT_YET = {
 # What is here under another name.
 INSTEAD = {
     "BaseModel": "Sequential, with save and load",
-    "MatMul": "Affine(W), without a bias",
     "MultiLayerNet": "Sequential",
     "MultiLayerNetExtend": "Sequential",
-    "Softmax": "the function softmax",
     "Trainer": "Sequential.fit",
     "clip_grads": "the optimizers' clip_norm",
     "numerical_gradient": "it in fastlayers.testing",

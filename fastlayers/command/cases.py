@@ -235,6 +235,13 @@ _OWN = (
         lambda draw, s: (reference.average_pooling_forward(draw(*s), 2, 2), s, 2, 2),
     ),
     Case("softmax", "softmax", _rows, lambda draw, s: (draw(*s),)),
+    Case(
+        "softmax, backward",
+        "softmax_backward",
+        _rows,
+        lambda draw, s: (draw(*s), reference.softmax(draw(*s))),
+        lambda dout, y: (y * (np.abs(dout) + np.abs(dout * y).sum(axis=1, keepdims=True)),),
+    ),
     Case("loss, labels", "softmax_cross_entropy", _rows, lambda draw, s: (draw(*s), labels(*s)), _loss_terms),
     Case("loss, targets", "softmax_cross_entropy", _rows, lambda draw, s: (draw(*s), _targets(draw, s)), _loss_terms),
     Case(

@@ -190,11 +190,11 @@ class Portable:
         Returns
         -------
         dict of str to ndarray
-            ``"0.weight"``, that is W transposed, ``(M, D)``, and ``"0.bias"``, for the affine layer in place 0;
-            ``"1.weight"``, ``"1.bias"``, ``"1.running_mean"`` and ``"1.running_var"``, the running ones where there are
-            any, for the `BatchNormalization` in place 1. With ``torch.from_numpy`` of each, ``load_state_dict`` of a
-            PyTorch module takes them. Its ``BatchNorm1d`` or ``2d`` needs the same ``eps``, and as ``momentum`` 1 less
-            ours.
+            ``"0.weight"``, that is W transposed, ``(M, D)``, and ``"0.bias"``, for the affine layer in place 0, or
+            the first alone for a `MatMul`; ``"1.weight"``, ``"1.bias"``, ``"1.running_mean"`` and ``"1.running_var"``,
+            the running ones where there are any, for the `BatchNormalization` in place 1. With ``torch.from_numpy`` of
+            each, ``load_state_dict`` of a PyTorch module takes them. Its ``BatchNorm1d`` or ``2d`` needs the same
+            ``eps``, and as ``momentum`` 1 less ours.
 
         Raises
         ------

@@ -41,7 +41,7 @@ from .sigmoid import sigmoid_backward, sigmoid_forward
 from .sigmoid_cross_entropy import sigmoid_cross_entropy
 from .sigmoid_cross_entropy import sigmoid_with_loss as sigmoid_with_loss  # what the layer calls
 from .silu import silu_backward, silu_forward
-from .softmax import softmax
+from .softmax import softmax, softmax_backward
 from .tanh import tanh_backward, tanh_forward
 
 __all__ = [
@@ -77,6 +77,7 @@ __all__ = [
     "silu_backward",
     "silu_forward",
     "softmax",
+    "softmax_backward",
     "softmax_cross_entropy",
     "tanh_backward",
     "tanh_forward",
