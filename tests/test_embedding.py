@@ -1,4 +1,4 @@
-"""Rows by their indices and what is added up to them: every integer dtype, places, accuracy."""
+"""Rows by their indices and what is added up to them: every integer dtype, places, accuracy; and the book's layer."""
 
 import math
 
@@ -131,3 +131,54 @@ def test_many_rows_have_the_same_bits_on_any_number_of_threads(level, dtype):
         results = level.embedding_forward(idx, table), level.embedding_backward(dout, idx, 5000)
         seen.add(tuple(result.tobytes() for result in results))
     assert len(seen) == 1
+
+
+# The layer
+
+
+def test_the_layer_as_the_book_has_it(implementation):
+    table, idx = W.copy(), indices((4, 3))
+    layer = fl.Embedding(table)
+    assert (layer.idx, layer.dW) == (None, None)
+    (param,), (grad,) = layer.params, layer.grads
+    assert param is layer.W is table
+    kit.assert_same(grad, np.zeros((V, D)))
+    kit.assert_same(layer.forward(idx), W[idx])
+    assert layer.idx is idx
+    dout = kit.numbers((4, 3, D), np.float64, 1)
+    for times in (1, 3):
+        grad[...] = 99  # what is written into it in between
+        assert layer.backward(times * dout) is None
+        assert layer.grads[0] is layer.dW is grad
+        kit.assert_same(grad, fl.embedding_backward(times * dout, idx, V))
+    assert layer.backward(dout, need_dx=False) is None
+    table += 1
+    kit.assert_same(layer.predict(2), table[2])
+    assert layer.idx is idx
+
+
+def test_a_gradient_of_another_dtype_is_cast_to_what_was_handed_out(implementation):
+    layer = fl.Embedding(W.astype(np.float32))
+    layer.forward([3, 3])
+    layer.backward(np.full((2, D), 0.5))
+    assert layer.dW.dtype == np.float64
+    (grad,) = layer.grads
+    layer.backward(np.full((2, D), 0.25))
+    assert layer.dW is grad
+    kit.assert_same(grad, (np.arange(V)[:, np.newaxis] == 3) * np.full(D, 0.5, np.float32))
+
+
+def test_what_was_handed_out_and_then_locked_is_let_go(implementation):
+    layer = fl.Embedding(W)
+    (grad,) = layer.grads
+    grad.flags.writeable = False
+    layer.forward([1])
+    layer.backward(np.ones((1, D)))
+    assert not grad.any()
+    assert layer.dW[1].all()
+
+
+def test_a_table_has_two_axes():
+    for shape in ((), (3,), (2, 3, 4)):
+        with pytest.raises(ValueError, match=r"W must have shape \(V, D\), not"):
+            fl.Embedding(np.ones(shape))

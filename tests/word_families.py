@@ -2,7 +2,7 @@
 
 import kit
 import numpy as np
-from family import ROWS, Function
+from family import ROWS, Function, Layer
 from strategies import any_dtype, any_shape, anything, chance, numbers
 
 import fastlayers as fl
@@ -68,5 +68,12 @@ ENTRIES = (
         sums=terms,
         needed={"rows": ROWS},
         by_place=True,
+    ),
+    Layer(
+        "Embedding",
+        lambda a: (a.indices,),
+        arguments=lambda a: (a.table,),
+        arbitrary=forward,
+        kind="indices",
     ),
 )
