@@ -3,7 +3,7 @@
 From these entries the tests of `out`, of layouts, agreement, promotion, hostile input, short memory, leaks, recycling,
 threads, gradients and accuracy, the fuzzer, and those of saving and pickling take every family. A name that the
 package exports and that has no entry here fails ``tests/test_families.py``. What works on images has its entries in
-``image_families.py``, which are among these.
+``image_families.py``, and what takes indices in ``word_families.py``, which are among these.
 """
 
 import arbitrary
@@ -13,6 +13,7 @@ import kit
 import normalization
 import numpy as np
 import points
+import word_families
 from exact import mp
 from family import Arrays, Function, Layer, Update, backward, choosing, forward, loss, one_of
 from kit import numbers
@@ -187,6 +188,7 @@ ENTRIES = (
         options={"momentum": 0.5, "eps": 1e-3},
     ),
     *image_families.ENTRIES,
+    *word_families.ENTRIES,
     Function(
         "softmax",
         ("y",),

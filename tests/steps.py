@@ -2,7 +2,7 @@
 
 import families
 import numpy as np
-from family import Arrays
+from family import ROWS, Arrays
 
 import fastlayers as fl
 
@@ -26,6 +26,8 @@ def inputs(layer, x):
     """What forward is to be given with x: for a loss, labels or targets too."""
     entry = families.LAYER[type(layer).__name__]
     _, *targets = entry.inputs(ARRAYS)
+    if entry.kind == "indices":
+        return (np.abs(100 * x.reshape(len(x), -1)[:, 0]).astype(int) % ROWS,)
     if entry.kind in ("convolution", "images"):
         x = x.reshape(len(x), 1, 5, -1)
     return (x, *(np.resize(t, (len(x), *t.shape[1:])) for t in targets))
@@ -45,6 +47,9 @@ def forward(layer, scale=1):
 
 def backward(layer, scale=1):
     entry, (x, *_) = families.LAYER[type(layer).__name__], inputs(layer, X * scale)
+    if entry.kind == "indices":  # which have no gradient
+        layer.backward(X * scale)
+        return layer.dW
     return layer.backward(
         scale if entry.is_loss else x if entry.kind != "images" else np.resize(x, layer.predict(x).shape)
     )

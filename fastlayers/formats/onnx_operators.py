@@ -1,7 +1,7 @@
 """What becomes of each kind of layer in an ONNX graph.
 
-An affine layer is a Gemm, batch normalization goes by its running statistics, activations are the operators of their
-names, and dropout is left out, since a prediction drops nothing.
+An affine layer is a Gemm, an embedding a Gather, batch normalization goes by its running statistics, activations are
+the operators of their names, and dropout is left out, since a prediction drops nothing.
 """
 
 from __future__ import annotations
@@ -119,6 +119,7 @@ OPERATORS: Mapping[str, Callable[[Any, Node], None]] = {
     "Convolution": images.convolution,
     "Dropout": lambda graph, node: None,
     "Elu": _elu,
+    "Embedding": lambda graph, node: graph.add("Gather", node.place, node.own, arrays_first=True),
     "Flatten": _operator("Flatten"),
     "Gelu": _gelu,
     "GlobalAveragePooling": images.global_average_pooling,

@@ -56,7 +56,7 @@ include "common/convolving.pyx"
 include "convolution.pyx"
 include "im2col.pyx"
 include "small_network.pyx"
-include "rows.pyx"
+include "embedding.pyx"
 
 # A network as one call asks a level's kernels, and is of no level itself.
 from fastlayers.kernels._program import LossStep, Program, Step, UpdateStep  # no-cython-lint

@@ -19,6 +19,7 @@ from .convolution import Convolution
 from .cross_entropy import SoftmaxWithLoss
 from .dropout import Dropout
 from .elu import Elu
+from .embedding import Embedding
 from .flatten import Flatten
 from .gelu import Gelu
 from .leaky_relu import LeakyRelu
@@ -40,6 +41,7 @@ __all__ = [
     "Convolution",
     "Dropout",
     "Elu",
+    "Embedding",
     "Flatten",
     "Gelu",
     "GlobalAveragePooling",
