@@ -59,8 +59,8 @@ MUTATIONS = (
     ),
     Mutation(
         "kernels/program/step.pyx",
-        'put(own, "db", None if <object> params[1] is None else part(result, 2))',
-        'put(own, "db", part(result, 2))',
+        "db = None if <object> params[1] is None else part(result, 2)",
+        "db = part(result, 2)",
         "a network as one call gives a layer without a bias a gradient of one",
         "program",
     ),
@@ -86,9 +86,9 @@ MUTATIONS = (
         "optimizers",
     ),
     Mutation(
-        "kernels/common/threads.pyx",
-        "pool.next, pool.stop, pool.piece = 0, n, piece",
-        "pool.next, pool.stop, pool.piece = 0, n - (n > piece), piece",
+        "kernels/common/pool.pyx",
+        "pool.task, pool.work, pool.stop, pool.piece = task, work, n, piece",
+        "pool.task, pool.work, pool.stop, pool.piece = task, work, n - (n > piece), piece",
         "the last unit of a call that is shared among threads is not worked on",
         "threads",
     ),

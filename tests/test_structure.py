@@ -1,11 +1,17 @@
-"""Imports go one way: a package imports what is above it in this list, and a family its namesake."""
+"""Imports go one way: a package imports what is above it in this list, and a family its namesake.
+
+And what `mutations.py` plants bugs in is there.
+"""
 
 import ast
 from pathlib import Path
 
+from bugs import MUTATIONS
+
 import fastlayers
 
 ROOT = Path(fastlayers.__file__).parent
+SOURCES = Path(__file__).resolve().parents[1] / "fastlayers"
 ORDER = [
     {"_version", "kernels"},
     {"_core"},
@@ -44,3 +50,8 @@ def test_imports_go_one_way():
             if own[0] in ("formulas", "functional") and other[0] == ORDER[LEVEL[own[0]] - 1] and other[1] != own[1]:
                 wrong.append(f"{'/'.join(own)} imports {'.'.join(other)}, which is no namesake")
     assert not wrong
+
+
+def test_every_planted_bug_has_its_place():
+    for bug in MUTATIONS:
+        assert (SOURCES / bug.file).read_text(encoding="utf-8").count(bug.old) == 1, f"{bug.file}: {bug.old}"
