@@ -47,6 +47,19 @@ def probabilities(r, *, comparable=False):
     return [fl.reference.softmax(x, axis=min(1, x.ndim - 1)) if x.ndim else x, t]
 
 
+def with_probabilities(r, *, comparable=False):
+    """A gradient, and as many probabilities."""
+    dout, x = two(r)
+    return [dout, fl.reference.softmax(x) if x.ndim else x]
+
+
+def terms_over_rows(dout, y, axis=-1, **_):
+    """How large the two terms are that the gradient of softmax is the difference of."""
+    with np.errstate(all="ignore"):
+        dout, y = np.abs(np.asarray(dout, float)), np.abs(np.asarray(y, float))
+        return [y * (dout + np.sum(dout * y, axis=int(axis), keepdims=True))]
+
+
 def loss_options(r, arena, args, *, comparable):
     """Some of the loss's options: most of the time they go with the scores and the labels."""
     x, t = (np.shape(a) if isinstance(a, np.ndarray) else () for a in args)
@@ -128,3 +141,8 @@ def affine_layer(r, *, comparable=False):
     """The input of a layer and what it is made with: parameters that fit it."""
     x, W, b, _ = affine(r, comparable=comparable)
     return [x, *([W, b] if chance(r, 70) else [W])]
+
+
+def product_layer(r, *, comparable=False):
+    """The same of a layer without a bias."""
+    return affine_layer(r, comparable=comparable)[:2]

@@ -98,7 +98,7 @@ def any_layer(r, arena, name, *, comparable=False):
     """What to make a layer with, and a few calls of it: forward, mostly, before backward."""
     entry = families.LAYER[name]
     arrays = [any_form(r, arena, a) for a in entry.arbitrary(r, comparable=comparable)]
-    has_params = entry.kind in ("affine", "convolution", "normalization")
+    has_params = entry.kind in ("affine", "convolution", "indices", "normalization")
     made = [*arrays[1:], *entry.made(r)] if has_params else entry.made(r)
     arrays = arrays[:1] if has_params else arrays
     if len(arrays) == 2 and chance(r, 20):

@@ -3,7 +3,7 @@
 From these entries the tests of `out`, of layouts, agreement, promotion, hostile input, short memory, leaks, recycling,
 threads, gradients and accuracy, the fuzzer, and those of saving and pickling take every family. A name that the
 package exports and that has no entry here fails ``tests/test_families.py``. What works on images has its entries in
-``image_families.py``, which are among these.
+``image_families.py``, and what takes indices in ``word_families.py``, which are among these.
 """
 
 import arbitrary
@@ -13,6 +13,7 @@ import kit
 import normalization
 import numpy as np
 import points
+import word_families
 from exact import mp
 from family import Arrays, Function, Layer, Update, backward, choosing, forward, loss, one_of
 from kit import numbers
@@ -144,6 +145,7 @@ ENTRIES = (
         before_out=(True,),
     ),
     Layer("Affine", arguments=lambda a: (a.W, a.b), arbitrary=arbitrary.affine_layer, kind="affine"),
+    Layer("MatMul", arguments=lambda a: (a.W,), arbitrary=arbitrary.product_layer, kind="affine"),
     Function(
         "batch_normalization",
         ("y",),
@@ -186,6 +188,7 @@ ENTRIES = (
         options={"momentum": 0.5, "eps": 1e-3},
     ),
     *image_families.ENTRIES,
+    *word_families.ENTRIES,
     Function(
         "softmax",
         ("y",),
@@ -194,6 +197,18 @@ ENTRIES = (
         choosing(40, axis=(-3, -2, -1, 0, 1, 2)),
         quiet=True,
     ),
+    Function(
+        "softmax_backward",
+        ("dx",),
+        lambda a: (a.dout, fl.reference.softmax(a.x)),
+        arbitrary.with_probabilities,
+        choosing(40, axis=(-3, -2, -1, 0, 1, 2)),
+        in_place=(0, 1),
+        quiet=True,
+        promotes=True,
+        sums=arbitrary.terms_over_rows,
+    ),
+    Layer("Softmax", kind="rows"),
     loss("softmax_cross_entropy", lambda a: (a.x, a.labels), arbitrary.scores, arbitrary.loss_options, quiet=True),
     loss("softmax_with_loss", lambda a: (a.x, a.labels), arbitrary.scores, arbitrary.loss_options, of_layer=True),
     Function(

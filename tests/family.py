@@ -15,6 +15,7 @@ from kit import numbers
 import fastlayers as fl
 
 Arguments = tuple[Any, ...]
+ROWS = 7  # of a table
 PERIOD = 100_003  # a prime: large arrays repeat after it, which is quick, and no chunk of a loop is like another
 
 
@@ -106,9 +107,19 @@ class Arrays:
         return self._numbers((n, 3, *(s - f + 1 for s, f in zip(sizes, filters, strict=True))), 1)
 
     @property
-    def indices(self) -> np.ndarray:
+    def of_four(self) -> np.ndarray:
         """For each number of images the index of one of four."""
         return np.random.default_rng(self.seed).integers(0, 4, self.images.shape, np.uint8)
+
+    @property
+    def indices(self) -> np.ndarray:
+        """For each row of x the index of a row of `table`."""
+        return np.random.default_rng(self.seed).integers(0, ROWS, self.shape[:-1])
+
+    @property
+    def table(self) -> np.ndarray:
+        """Rows of as many columns as x has."""
+        return self._numbers((ROWS, self.columns), 6)
 
     @property
     def three(self) -> np.ndarray:
@@ -149,6 +160,8 @@ class Function:
         None  # of "products", of terms as large as the "targets" or "gradients"; or,
     )
     # of the arguments, how large those of each result are
+    any_shapes: bool = False  # there are no two arguments of which the shape of one decides that of the other
+    by_place: bool = False  # the kernel takes nothing by name
     of_layer: bool = False  # called by a layer alone: not public, no `out`
     kernel: bool = True  # False: in NumPy on both paths, or not to be called with arrays alone
     needed: dict[str, Any] | Callable[..., dict[str, Any]] = field(default_factory=dict)  # keywords, or of the arrays
@@ -165,7 +178,8 @@ class Layer:
     arguments: Callable[[Arrays], Arguments] = lambda a: ()  # what it is made with
     arbitrary: Callable[..., list[Any]] = functools.partial(arbitrary.elementwise, count=1)  # noqa: RUF009
     made: Callable[..., list[Any]] = lambda r: []  # what the fuzzer makes it with, beside `arguments`
-    kind: str = "activation"  # or "affine", "normalization", "convolution", "images", "loss", "node" (of two inputs)
+    # Or "affine", "normalization", "convolution", "images", "indices", "rows", "loss", "node" (of two inputs).
+    kind: str = "activation"
     options: dict[str, Any] | None = None  # keywords other than the defaults, which files must keep
     random: bool = False  # draws from its `rng`
 

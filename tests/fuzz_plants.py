@@ -5,6 +5,8 @@ import time
 
 import numpy as np
 
+from fastlayers._core import backend
+
 
 def _address(x):
     return x.__array_interface__["data"][0]
@@ -68,4 +70,7 @@ class Planted:
 
 def plant(name, kernels):
     """These kernels, with this fault, or as they are."""
-    return kernels if name is None else Planted(name, kernels)
+    if name is None:
+        return kernels
+    backend.fuses = False  # a network makes a program of a level's module, or sees that the reference is in use
+    return Planted(name, kernels)

@@ -66,7 +66,7 @@ ENTRIES = (
     Function(
         "max_pooling_backward",
         ("dx",),
-        lambda a: (a.images, a.indices),
+        lambda a: (a.images, a.of_four),
         images.pooled_with_indices,
         images.unpool_options,
         in_place=(),

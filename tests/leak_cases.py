@@ -79,11 +79,15 @@ def of_functions(dtype: type = np.float32) -> Iterator[Case]:
             yield case(what, lambda f=function, a=other: f(*a), *other, fraction=0.1)
         large = families.common_call(name, dtype, rows=700, columns=500)
         yield case("large", lambda f=function, a=large: f(*a), *large, fraction=0.0005)
-        yield from of_refusals(case, function, args, results)
+        yield from of_refusals(case, function, args, results, families.FUNCTION[name].any_shapes)
 
 
 def of_refusals(
-    case: Callable[..., Case], function: Callable[..., object], args: tuple[Any, ...], results: tuple[Any, ...]
+    case: Callable[..., Case],
+    function: Callable[..., object],
+    args: tuple[Any, ...],
+    results: tuple[Any, ...],
+    any_shapes: bool = False,
 ) -> Iterator[Case]:
     """What a function refuses: each argument that does not fit, and each array for a result."""
     many = len(results) > 1
@@ -93,7 +97,7 @@ def of_refusals(
 
     for i, arg in enumerate(args):
         others: dict[str, Any] = {"complex": arg.astype(complex), "no array": "text"}
-        if len(args) > 1:
+        if len(args) > 1 and not any_shapes:
             others["shape"] = np.ones(arg.shape[::-1] if arg.ndim > 1 else len(arg) + 1, arg.dtype)
         if arg.dtype.kind == "i":
             others["label"], others["negative label"] = arg + 5, arg - 9

@@ -15,5 +15,6 @@ def network(rng, sizes=(4, 6, 3), activations=(fl.Relu,), dtype=np.float64, loss
     layers = []
     for i, (d, m) in enumerate(itertools.pairwise(sizes)):
         b = rng.standard_normal(m).astype(dtype) if bias else None
-        layers += [fl.Affine(rng.standard_normal((d, m)).astype(dtype), b), activations[i % len(activations)]()]
+        W = rng.standard_normal((d, m)).astype(dtype)
+        layers += [fl.Affine(W, b) if bias or i % 2 else fl.MatMul(W), activations[i % len(activations)]()]
     return fl.Sequential(layers[:-1], fl.SoftmaxWithLoss() if loss is None else loss)

@@ -54,7 +54,7 @@ def of_layer(name, method):
     entry, arrays = families.LAYER[name], Arrays(np.float32, (ROWS, COLUMNS))
     layer, (x, *others) = entry.make(arrays=arrays), entry.inputs(arrays)
     y = layer.forward(x, *others)
-    args = [2 if entry.is_loss else y] if method == "backward" else [x + 1, *others]
+    args = [2 if entry.is_loss else y] if method == "backward" else [x[::-1].copy(), *others]
     return (lambda: getattr(layer, method)(*args)), layer
 
 

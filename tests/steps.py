@@ -2,7 +2,7 @@
 
 import families
 import numpy as np
-from family import Arrays
+from family import ROWS, Arrays
 
 import fastlayers as fl
 
@@ -17,13 +17,17 @@ def make(name):
     entry = families.LAYER[name]
     if entry.kind == "convolution":
         return fl.Convolution(np.full((1, 1, 1, 1), 1.5, np.float32), np.zeros(1, np.float32))
-    return fl.Affine(SQUARE.copy(), np.zeros(30, np.float32)) if entry.kind == "affine" else entry.make(arrays=ARRAYS)
+    if entry.kind == "affine":
+        return getattr(fl, name)(*(SQUARE.copy(), np.zeros(30, np.float32))[: len(entry.arguments(ARRAYS))])
+    return entry.make(arrays=ARRAYS)
 
 
 def inputs(layer, x):
     """What forward is to be given with x: for a loss, labels or targets too."""
     entry = families.LAYER[type(layer).__name__]
     _, *targets = entry.inputs(ARRAYS)
+    if entry.kind == "indices":
+        return (np.abs(100 * x.reshape(len(x), -1)[:, 0]).astype(int) % ROWS,)
     if entry.kind in ("convolution", "images"):
         x = x.reshape(len(x), 1, 5, -1)
     return (x, *(np.resize(t, (len(x), *t.shape[1:])) for t in targets))
@@ -43,6 +47,9 @@ def forward(layer, scale=1):
 
 def backward(layer, scale=1):
     entry, (x, *_) = families.LAYER[type(layer).__name__], inputs(layer, X * scale)
+    if entry.kind == "indices":  # which have no gradient
+        layer.backward(X * scale)
+        return layer.dW
     return layer.backward(
         scale if entry.is_loss else x if entry.kind != "images" else np.resize(x, layer.predict(x).shape)
     )

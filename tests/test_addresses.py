@@ -122,18 +122,21 @@ LOSS_OPTIONS = {
 
 def answer(level, name, args, options, seed):
     """A call of packed arrays, into packed arrays: all that it gives, in bytes."""
-    function = kit.of(level, name)
+    function, entry = kit.of(level, name), families.FUNCTION[name]
     expected = function(*args, **options)
     assert expected is not NotImplemented
     arrays = kit.arrays(expected)[-len(families.RESULTS.get(name, ())) :]
     weights = {key: value for key, value in options.items() if isinstance(value, np.ndarray)}
-    results = [] if families.FUNCTION[name].of_layer else [np.zeros_like(a) for a in arrays]
+    results = [] if entry.of_layer else [np.zeros_like(a) for a in arrays]
     placed = packed([*args, *weights.values(), *results], seed)
     options = {**options, **dict(zip(weights, placed[len(args) :], strict=False))}
     if results:
         outs = tuple(placed[-len(results) :])
         options["out"] = outs if len(outs) > 1 else outs[0]
-    given = function(*placed[: len(args)], **options)
+    if entry.by_place:
+        given = getattr(level, name)(*placed[: len(args)], *entry.needed.values(), options["out"])
+    else:
+        given = function(*placed[: len(args)], **options)
     assert given is not NotImplemented
     return [np.asarray(part).tobytes() for part in kit.flat(given) if part is not None]
 
@@ -143,7 +146,7 @@ def calls(name, dtype):
     for shape in [*((1, n) for n in SIZES), (3, 5), (40, 10), (17, 3), (2, 1100)]:
         args = families.common_call(name, dtype, *shape)
         weighted = {"sample_weight": np.abs(kit.numbers(shape[:1], dtype)) + 1}
-        if name.startswith("softmax_"):
+        if name in LOSS_OPTIONS and name.startswith("softmax_"):
             for weights in (weighted, {**weighted, "weight": np.abs(kit.numbers(shape[1:], dtype)) + 1}):
                 yield args, weights
             if name != "softmax_gradient":  # whose kernel is for labels

@@ -82,6 +82,8 @@ def network(entry, **options):
         return fl.Sequential(
             [fl.Relu(), layer, fl.Affine(kit.numbers((size, 3), np.float32))], fl.SoftmaxWithLoss()
         ), arrays.images
+    if entry.kind == "indices":
+        return fl.Sequential([entry.make(arrays=arrays), affine, last], fl.SoftmaxWithLoss()), arrays.indices
     if entry.is_loss:
         return fl.Sequential([affine], getattr(fl, entry.name)(**options)), arrays.x
     fitting = Arrays(np.float32, (6, 3))

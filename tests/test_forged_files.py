@@ -99,6 +99,8 @@ FORGED: dict[str, tuple[Change, str]] = {
     "parameters of another type": (layer(0, params="Wb"), "layer 0 has params='Wb'; expected list"),
     "parameters in another order": (layer(0, params=["b", "W"]),
         "layer 0 is 'Affine' with the parameters ['b', 'W']; expected ['W', 'b'] or ['W']"),
+    "a product with a bias": (layer(0, kind="MatMul"),
+        "layer 0 is 'MatMul' with the parameters ['W', 'b']; expected ['W']"),
     "layers that are none": (header(layers=["Relu"]), "layer 0 is 'Relu'; expected dict"),
     "another loss": (header(loss="Hinge"), "its loss is 'Hinge'; expected MeanSquaredError, SigmoidWithLoss"),
     "a loss of another type": (header(loss=["Hinge"]), "its header has loss=['Hinge']; expected str"),

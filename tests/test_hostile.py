@@ -191,7 +191,7 @@ def test_more_than_any_memory_holds(implementation, name):
 def test_large_shapes_that_do_not_fit_are_told_at_once(implementation, name):
     """And not only when memory for them has run out."""
     args = families.common_call(name)
-    for i in range(len(args) if len(args) > 1 else 0):
+    for i in range(len(args) if len(args) > 1 and not families.FUNCTION[name].any_shapes else 0):
         huge = np.broadcast_to(args[i].ravel()[0], (2**40, 2**10))
         kit.Bad(name, (*args[:i], huge, *args[i + 1 :]), ValueError, ("(1099511627776, 1024)", "does not fit")).check()
 

@@ -57,6 +57,8 @@ def test_each_function_of_a_level_is_its_own(level, name, request):
 )
 def test_the_kernel_declines_what_is_not_common(level, name, kind):
     args = list(families.common_call(name))
+    if args[0].dtype == kind:
+        return  # indices, which are common in each dtype of integers
     args[0] = kit.LAYOUTS[kind](args[0]) if kind in kit.LAYOUTS else args[0].astype(kind)
     before = [np.array(a) for a in args]
     promotes = kind in ("float16", "int64") and families.FUNCTION[name].promotes

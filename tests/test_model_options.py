@@ -46,7 +46,9 @@ def test_every_layer_and_loss_comes_back_with_its_options(
 def test_every_layer_and_loss_is_in_the_tables() -> None:
     """All but the nodes of the book's first chapters, which are no layers of a network."""
     assert {*kinds.LAYERS, *kinds.LOSSES} == {*fl.layers.__all__} - {"MulLayer", "AddLayer"}
-    layers = leaves([*every_kind().layers, *of_images().layers, fl.GlobalAveragePooling()])
+    table = np.ones((3, 2))
+    others = [fl.GlobalAveragePooling(), fl.Softmax(), fl.MatMul(table), fl.Embedding(table)]
+    layers = leaves([*every_kind().layers, *of_images().layers, *others])
     assert {type(layer).__name__ for _, layer in layers} == {*kinds.LAYERS}
     assert {loss.__name__ for loss, _ in LOSSES} == {*kinds.LOSSES}
 

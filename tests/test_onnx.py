@@ -77,7 +77,9 @@ def any_network(r: random.Random) -> fl.Sequential:
     dtype, width = r.choice(("float32", "float64")), 2
     rng, layers = np.random.default_rng(r.randrange(1 << 30)), []
     for _ in range(r.randint(0, 6)):
-        make = r.choice((*fl.layers.ACTIVATIONS.values(), lambda: fl.LeakyRelu(r.uniform(-1, 2)), fl.Dropout))
+        make = r.choice(
+            (*fl.layers.ACTIVATIONS.values(), lambda: fl.LeakyRelu(r.uniform(-1, 2)), fl.Dropout, fl.Softmax)
+        )
         layers.append(make())
         if r.random() < 0.6:
             outputs = r.choice((1, 2, 3, 10, 64))

@@ -68,6 +68,14 @@ def global_average_pooling(attributes, arrays):
     return lambda x: fl.GlobalAveragePooling().forward(x)[:, :, np.newaxis, np.newaxis]
 
 
+def gather(attributes, arrays):
+    if attributes.pop("axis", 0) != 0:
+        raise CannotError("the rows of a table are along its first axis")
+    if (arrays[1] < 0).any():
+        raise CannotError("an index below 0 is refused")
+    return lambda table, idx: fl.embedding_forward(idx, table)
+
+
 # Of each operator what makes, of its attributes and input, the function of its input; each takes the attributes that it
 # knows away. And how many of ONNX's cases it can be held to, at least.
 OPERATORS = {
@@ -75,6 +83,7 @@ OPERATORS = {
     "BatchNormalization": (batch_normalization, 4),
     "Conv": (convolution, 5),
     "Flatten": (flatten, 3),
+    "Gather": (gather, 1),
     "GlobalAveragePool": (global_average_pooling, 2),
     "MaxPool": (functools.partial(pooling, fl.Pooling), 8),
 }

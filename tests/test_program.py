@@ -35,6 +35,7 @@ ACTIVATIONS = [
     fl.Silu,
     fl.Elu,
     fl.LeakyRelu,
+    fl.Softmax,
     fl.Gelu,
     lambda: fl.Gelu("tanh"),
     lambda: fl.Elu(0.3),
@@ -118,9 +119,10 @@ def test_a_layer_that_stands_in_two_places(compiled, monkeypatch):
 
 
 @pytest.mark.parametrize("loss", [fl.SoftmaxWithLoss, fl.SigmoidWithLoss, fl.MeanSquaredError])
-@pytest.mark.parametrize("activation", fl.layers.ACTIVATIONS.values())
-def test_no_layer_is_asked_in_python(compiled, activation, loss):
-    net = network(np.random.default_rng(0), (4, 6, 5, 3), [activation], loss=loss())
+@pytest.mark.parametrize("activation", [*fl.layers.ACTIVATIONS.values(), fl.Softmax])
+@pytest.mark.parametrize("bias", [True, False])
+def test_no_layer_is_asked_in_python(compiled, activation, loss, bias):
+    net = network(np.random.default_rng(0), (4, 6, 5, 3), [activation], loss=loss(), bias=bias)
     x, optimizer = kit.numbers((5, 4), np.float64), fl.Adam()
     t = np.array([0, 2, 1, 1, 0]) if loss is fl.SoftmaxWithLoss else np.zeros((5, 3))
     entered = set()

@@ -86,6 +86,9 @@ def test_the_same_bits_for_a_row_wherever_it_stands(level, dtype, classes):
     alone_loss, alone_dx = level.softmax_cross_entropy(row[None], labels[:1])
     kit.assert_same(level.softmax(rows), np.tile(alone_y, (50, 1)))
     kit.assert_same(level.softmax(rows[1:]), np.tile(alone_y, (49, 1)))
+    dout = kit.numbers((1, classes), dtype, 1)
+    alone_back = level.softmax_backward(dout, alone_y)
+    kit.assert_same(level.softmax_backward(dout.repeat(50, 0), alone_y.repeat(50, 0)), alone_back.repeat(50, 0))
     _, dx = level.softmax_cross_entropy(rows[:32], labels[:32])  # a division by 32 is exact
     kit.assert_same(dx, np.tile(alone_dx / 32, (32, 1)))
     loss, y, dx = level.softmax_with_loss(row[None], labels[:1])

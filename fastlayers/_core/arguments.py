@@ -48,6 +48,14 @@ def boolean(name: str, value: ArrayLike) -> Array:
     return array
 
 
+def integers(name: str, value: ArrayLike) -> Array:
+    """An array of any integer dtype: no bools, and no floats."""
+    array = real(name, value)
+    if array.dtype.kind not in "iu" and array.size:  # NumPy makes float64 of an empty list
+        raise TypeError(f"{name} must hold integers, not {array.dtype.name} ({_kind(value)})")
+    return array
+
+
 def check_ndarray(name: str, value: object, kinds: str, expected: str) -> None:
     """Where an array is changed in place, or read as it stands, nothing that could be made one will do."""
     if not isinstance(value, np.ndarray) or value.dtype.kind not in kinds:
@@ -185,6 +193,21 @@ def matrix(name: str, value: ArrayLike) -> Array:
 def place_of(index: tuple[int, ...]) -> str:
     """How to name a place in a message."""
     return f"row {index[0] if index else 0}" if len(index) < 2 else f"index {index}"
+
+
+def first_outside(array: Array, stop: int, exempt: Array | bool = False) -> tuple[int, ...] | None:
+    """The place of the first integer of an array that is outside [0, stop) and not exempt; None where all are right."""
+    wrong = np.argwhere(~(((array >= 0) & (array < stop)) | exempt))
+    return tuple(wrong[0].tolist()) if len(wrong) else None
+
+
+def check_within(name: str, array: Array, stop: int) -> Array:
+    """Indices as a copy of dtype intp, in C order; ValueError where one is outside [0, stop), with its place."""
+    array = array.copy()  # what is checked stays so, whatever another thread writes to the caller's
+    place = first_outside(array, stop)
+    if place is not None:
+        raise ValueError(f"{name} has {array[place]} at {place_of(place)}, which is outside [0, {stop})")
+    return array.astype(np.intp, copy=False)
 
 
 def integer(name: str, value: Any) -> int:

@@ -11,7 +11,6 @@ import sys
 
 # Names that are still to come: by volume and chapter, and by the book's file which has them.
 NOT_YET = {
-    ("volume 2, chapter 4", "common/layers.py"): ("Embedding",),
     ("volume 2, chapter 4", "ch04/negative_sampling_layer.py"): (
         "EmbeddingDot",
         "NegativeSamplingLoss",
@@ -43,10 +42,8 @@ NOT_YET = {
 # What is here under another name.
 INSTEAD = {
     "BaseModel": "Sequential, with save and load",
-    "MatMul": "Affine(W), without a bias",
     "MultiLayerNet": "Sequential",
     "MultiLayerNetExtend": "Sequential",
-    "Softmax": "the function softmax",
     "Trainer": "Sequential.fit",
     "clip_grads": "the optimizers' clip_norm",
     "numerical_gradient": "it in fastlayers.testing",

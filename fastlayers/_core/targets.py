@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import choice, floating, place_of, real
+from .arguments import choice, first_outside, floating, place_of, real
 from .types import Array
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -59,11 +59,9 @@ def checked_labels(t: Array, classes: int, ignored: int | None = None, of: str =
     if t.dtype.kind not in "iu" and t.size:  # NumPy makes float64 of an empty list
         raise TypeError(f"{of}labels t must be integers, not {t.dtype.name}")
     t = t.copy()  # what is checked stays so, whatever another thread writes to the caller's
-    fits = (t >= 0) & (t < classes)
     is_ignored = np.zeros(t.shape, bool) if ignored is None else np.asarray(t == ignored)
-    wrong = np.argwhere(~(fits | is_ignored))
-    if len(wrong):
-        place = tuple(wrong[0].tolist())
+    place = first_outside(t, classes, is_ignored)
+    if place is not None:
         raise ValueError(f"{of}label {t[place]} at {place_of(place)} is outside [0, {classes})")
     labels: Array = np.where(is_ignored, np.intp(-1), t.astype(np.intp)).reshape(-1)
     return labels

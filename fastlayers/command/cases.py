@@ -130,6 +130,10 @@ def _images(dtype: str) -> Sequence[Shape]:
     return (1, 1, 8, 8), (32, 16, 14, 14)
 
 
+def _tables(dtype: str) -> Sequence[Shape]:
+    return (1, 100, 64), (100, 1000, 100), (700, 10_000, 100)
+
+
 def _pooled(dtype: str) -> Sequence[Shape]:
     return (1, 1, 8, 8), (32, 6, 24, 24), (100, 30, 24, 24)
 
@@ -234,7 +238,28 @@ _OWN = (
         _pooled,
         lambda draw, s: (reference.average_pooling_forward(draw(*s), 2, 2), s, 2, 2),
     ),
+    Case(
+        "embedding, forward",
+        "embedding_forward",
+        _tables,
+        lambda draw, s: (labels(s[0], s[1]), draw(s[1], s[2])),
+        terms=None,
+    ),
+    Case(
+        "embedding, backward",
+        "embedding_backward",
+        _tables,
+        lambda draw, s: (draw(s[0], s[2]), labels(s[0], s[1]), s[1]),
+        lambda dout, *others: (reference.embedding_backward(np.abs(dout), *others),),
+    ),
     Case("softmax", "softmax", _rows, lambda draw, s: (draw(*s),)),
+    Case(
+        "softmax, backward",
+        "softmax_backward",
+        _rows,
+        lambda draw, s: (draw(*s), reference.softmax(draw(*s))),
+        lambda dout, y: (y * (np.abs(dout) + np.abs(dout * y).sum(axis=1, keepdims=True)),),
+    ),
     Case("loss, labels", "softmax_cross_entropy", _rows, lambda draw, s: (draw(*s), labels(*s)), _loss_terms),
     Case("loss, targets", "softmax_cross_entropy", _rows, lambda draw, s: (draw(*s), _targets(draw, s)), _loss_terms),
     Case(

@@ -15,7 +15,7 @@ from ..functional import softmax
 from ..layers import Affine
 from ..layers._declaration import params_of
 from ..layers._shapes import shapes_through
-from ..layers._stack import leaves
+from ..layers._stack import leaves, takes_indices
 from ..network import Sequential
 from ..training import finiteness
 from ..training.evaluation import classes_of
@@ -81,6 +81,9 @@ def classify(model: Path, pictures: Sequence[Path], invert: bool, color: str, st
 def _load(model: Path, color: str) -> Sequential:
     """The network, with a warning of parameters that are not finite."""
     network = Sequential.load(model)
+    if takes_indices(network.layers):
+        kind = type(network.layers[0]).__name__
+        raise InputError(f"{model} takes no images: its first layer, {kind}, is given indices")
     found = finiteness.of_layers(network.layers)
     if found is not None:
         tell(Style.of(sys.stderr, color).warning(f"{model}: {found}"))

@@ -1,7 +1,7 @@
 """A trained network as an ONNX graph that predicts: for ONNX Runtime and all else that reads it; by the package onnx.
 
-The input ``x`` and the output ``y`` have the parameters' dtype and a batch of any length; what becomes of each layer is
-in ``onnx_operators.py``.
+The input ``x`` and the output ``y`` have the parameters' dtype, but an x of indices int64, and a batch of any length;
+what becomes of each layer is in ``onnx_operators.py``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .._core.files import atomic_write
 from .._core.types import Array
 from .._version import __version__
 from ..layers._shapes import shapes_through
-from ..layers._stack import leaves
+from ..layers._stack import leaves, takes_indices
 from ..layers._summary import sample_shape
 from . import kinds
 from .description import portable
@@ -79,7 +79,7 @@ def model(
             graph.add("Cast", "scores", to=graph.element("float64"))
             graph.add("Softmax", "softmax", axis=1)
             graph.add("Cast", "probabilities", to=graph.element(dtype))
-    return graph.model(dtype, sample, outputs[-1] or ())
+    return graph.model("int64" if takes_indices(stack) else dtype, sample, dtype, outputs[-1] or ())
 
 
 class _Graph:
@@ -90,10 +90,19 @@ class _Graph:
         self._nodes: list[Any] = []
         self._arrays: list[Any] = []
 
-    def add(self, operator: str, name: str, arrays: Mapping[str, Array] | None = None, **attributes: Any) -> None:
-        """One node more, and the arrays that it takes beside the output of the node before."""
+    def add(
+        self,
+        operator: str,
+        name: str,
+        arrays: Mapping[str, Array] | None = None,
+        *,
+        arrays_first: bool = False,
+        **attributes: Any,
+    ) -> None:
+        """One node more, and the arrays that it takes beside the output of the node before, behind it or first."""
         named = {f"{name}.{of}": array for of, array in (arrays or {}).items()}
-        self._add(operator, name, [self._last, *named], f"{name}.y", **attributes)
+        inputs = [*named, self._last] if arrays_first else [self._last, *named]
+        self._add(operator, name, inputs, f"{name}.y", **attributes)
         self._hold(named)
 
     def add_steps(self, name: str, steps: Steps, arrays: Mapping[str, Array] | None = None) -> None:
@@ -120,13 +129,12 @@ class _Graph:
         """ONNX's number of a dtype."""
         return self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
-    def model(self, dtype: str, sample: Sequence[int], outputs: Sequence[int | None]) -> Any:
-        """The whole, from ``x`` to ``y``, with a name for the length of the batch."""
+    def model(self, taken: str, sample: Sequence[int], given: str, outputs: Sequence[int | None]) -> Any:
+        """The whole, from ``x`` to ``y``, each of a dtype and shape, with a name for the length of the batch."""
         self._nodes[-1].output[0] = "y"
         helper = self._onnx.helper
-        element = self.element(dtype)
-        x = helper.make_tensor_value_info("x", element, ["batch", *sample])
-        y = helper.make_tensor_value_info("y", element, ["batch", *outputs])
+        x = helper.make_tensor_value_info("x", self.element(taken), ["batch", *sample])
+        y = helper.make_tensor_value_info("y", self.element(given), ["batch", *outputs])
         graph = helper.make_graph(self._nodes, "network", [x], [y], self._arrays)
         opset = helper.make_opsetid("", _OPSET)
         return helper.make_model(

@@ -1,7 +1,7 @@
 """What becomes of each kind of layer in an ONNX graph.
 
-An affine layer is a Gemm, batch normalization goes by its running statistics, activations are the operators of their
-names, and dropout is left out, since a prediction drops nothing.
+An affine layer is a Gemm, an embedding a Gather, batch normalization goes by its running statistics, activations are
+the operators of their names, and dropout is left out, since a prediction drops nothing.
 """
 
 from __future__ import annotations
@@ -34,10 +34,15 @@ def _operator(name: str) -> Callable[..., None]:
     return lambda graph, node: graph.add(name, node.place)
 
 
-def _affine(graph: Any, node: Node) -> None:
-    if len(node.shape or ()) > 1:
-        graph.add("Flatten", f"{node.place}.flatten")
-    graph.add("Gemm", node.place, node.own)
+def _product(name: str) -> Callable[..., None]:
+    """An operator that takes rows, and parameters."""
+
+    def add(graph: Any, node: Node) -> None:
+        if len(node.shape or ()) > 1:
+            graph.add("Flatten", f"{node.place}.flatten")
+        graph.add(name, node.place, node.own)
+
+    return add
 
 
 def _leaky_relu(graph: Any, node: Node) -> None:
@@ -108,19 +113,22 @@ _GELU_TANH = steps(
 _SILU = steps("gate = Sigmoid x; y = Mul x gate")
 # What becomes of each kind of layer.
 OPERATORS: Mapping[str, Callable[[Any, Node], None]] = {
-    "Affine": _affine,
+    "Affine": _product("Gemm"),
     "AveragePooling": images.average_pooling,
     "BatchNormalization": _batch_normalization,
     "Convolution": images.convolution,
     "Dropout": lambda graph, node: None,
     "Elu": _elu,
+    "Embedding": lambda graph, node: graph.add("Gather", node.place, node.own, arrays_first=True),
     "Flatten": _operator("Flatten"),
     "Gelu": _gelu,
     "GlobalAveragePooling": images.global_average_pooling,
     "LeakyRelu": _leaky_relu,
+    "MatMul": _product("MatMul"),
     "Pooling": images.max_pooling,
     "Relu": _operator("Relu"),
     "Sigmoid": _operator("Sigmoid"),
     "Silu": lambda graph, node: graph.add_steps(node.place, _SILU),
+    "Softmax": lambda graph, node: graph.add("Softmax", node.place, axis=-1),
     "Tanh": _operator("Tanh"),
 }

@@ -153,15 +153,16 @@ class Portable:
         """Write the network's prediction as an ONNX graph, whole or not at all.
 
         Its input is named ``x``, of shape ``(batch, *input_shape)``, and its output ``y``, ``(batch, M)``; both have
-        the parameters' dtype. It is of opset 17, and `Dropout` has no part in it.
+        the parameters' dtype, but what an `Embedding` is given is of int64. It is of opset 17, and `Dropout` has no
+        part in it.
 
         Parameters
         ----------
         path : str or path-like
             The file's name, taken exactly as given.
         input_shape : sequence of int, optional
-            The shape of one sample, as ``(1, 28, 28)``; by default ``(D,)``. What begins with a `BatchNormalization` of
-            channels takes it as it is, and the first affine layer flattens it.
+            The shape of one sample, as ``(1, 28, 28)``; by default ``(D,)``; ``()`` for one index. What begins with a
+            `BatchNormalization` of channels takes it as it is, and the first affine layer flattens it.
         probabilities : bool
             Give what the loss makes of the scores: softmax for `SoftmaxWithLoss`, sigmoid for `SigmoidWithLoss`;
             by default ``y`` is what `predict` gives. Softmax is computed in float64, which the runtime has to know,
@@ -190,11 +191,11 @@ class Portable:
         Returns
         -------
         dict of str to ndarray
-            ``"0.weight"``, that is W transposed, ``(M, D)``, and ``"0.bias"``, for the affine layer in place 0;
-            ``"1.weight"``, ``"1.bias"``, ``"1.running_mean"`` and ``"1.running_var"``, the running ones where there are
-            any, for the `BatchNormalization` in place 1. With ``torch.from_numpy`` of each, ``load_state_dict`` of a
-            PyTorch module takes them. Its ``BatchNorm1d`` or ``2d`` needs the same ``eps``, and as ``momentum`` 1 less
-            ours.
+            ``"0.weight"``, that is W transposed, ``(M, D)``, and ``"0.bias"``, for the affine layer in place 0, or
+            the first alone for a `MatMul`; ``"1.weight"``, ``"1.bias"``, ``"1.running_mean"`` and ``"1.running_var"``,
+            the running ones where there are any, for the `BatchNormalization` in place 1; ``"0.weight"`` alone,
+            ``(V, D)`` as W is, for an `Embedding`. With ``torch.from_numpy`` of each, ``load_state_dict`` of a PyTorch
+            module takes them. Its ``BatchNorm1d`` or ``2d`` needs the same ``eps``, and as ``momentum`` 1 less ours.
 
         Raises
         ------
@@ -206,7 +207,7 @@ class Portable:
         return state_dict.save(self.layers)
 
     def load_state_dict(self, arrays: Mapping[str, ArrayLike]) -> None:
-        """Copy the parameters of PyTorch's linear layers and batch normalizations into this network's, in place.
+        """Copy the parameters of PyTorch's layers, such as linear ones, into this network's, in place.
 
         The modules go to the layers with parameters in the dict's order, whatever they are called. Those whose names
         differ in numbers alone (``fc1``, ``fc2``, ``fc10``) go by these: a file may have sorted them by name.
@@ -214,9 +215,9 @@ class Portable:
         Parameters
         ----------
         arrays : mapping of str to array_like
-            ``NAME.weight``, ``(M, D)``, and ``NAME.bias``, ``(M,)``, of a batch normalization all ``(D,)``, with
-            ``NAME.running_mean`` and ``NAME.running_var``; ``NAME.num_batches_tracked`` is of no use here. They are
-            PyTorch's ``state_dict()``, as
+            ``NAME.weight``, ``(M, D)``, and ``NAME.bias``, ``(M,)``; of an embedding the weight alone, ``(V, D)``; of a
+            batch normalization all ``(D,)``, with ``NAME.running_mean`` and ``NAME.running_var``;
+            ``NAME.num_batches_tracked`` is of no use here. They are PyTorch's ``state_dict()``, as
             ``{name: tensor.numpy() for name, tensor in module.state_dict().items()}``, what
             ``safetensors.numpy.load_file`` reads, or what `state_dict` gave. Each is cast to its parameter's dtype.
 

@@ -1,7 +1,7 @@
 """Parameters and buffers as PyTorch names and lays them out.
 
-Of an affine layer these are ``0.weight``, ``(M, D)``, and ``0.bias``; of a convolution both as they are here; of a
-batch normalization both, ``(D,)``, and ``1.running_mean`` and ``1.running_var``.
+Of an affine layer these are ``0.weight``, ``(M, D)``, and ``0.bias``; of a convolution both, and of an embedding
+``0.weight``, as they are here; of a batch normalization both, ``(D,)``, and ``1.running_mean`` and ``1.running_var``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from .._core import arguments
 from .._core.types import Array
-from ..layers import Affine, BatchNormalization, Convolution
+from ..layers import Affine, BatchNormalization, Convolution, Embedding
 from ..layers._declaration import buffers_of, has_params, put_buffers
 from ..layers._stack import leaves
 
@@ -24,6 +24,7 @@ _KEY = re.compile(r"(?:(?P<module>.*)\.)?(?P<name>weight|bias|running_mean|runni
 _NAMES = {
     Affine: {"W": "weight", "b": "bias"},
     Convolution: {"W": "weight", "b": "bias"},
+    Embedding: {"W": "weight"},
     BatchNormalization: {
         "gamma": "weight",
         "beta": "bias",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._core.types import Array
-from ._sums import exp_below, sum_of_row
+from ._sums import exp_below, sum_of_row, wider
 
 
 def softmax(x: Array) -> Array:
@@ -21,3 +21,17 @@ def softmax(x: Array) -> Array:
         _, e = exp_below(x.max(axis=-1, keepdims=True, initial=-np.inf), x)
         y: Array = (e / sum_of_row(e)).astype(x.dtype)
     return y
+
+
+def softmax_backward(dout: Array, y: Array) -> Array:
+    """``dx_i = y_i (dout_i - sum_j dout_j y_j)`` along the last axis; both ``(..., C)`` of one floating dtype.
+
+    Every ``x_i`` is in the sum that divides, so that ``dy_j/dx_i`` is ``y_i - y_i y_i`` where j is i, else
+    ``-y_j y_i``: over all j, each times ``dout_j``, ``y_i dout_i - y_i sum_j dout_j y_j``. A dout that is the same for
+    every class is of no effect, since the probabilities sum to 1. Source: Saitoh, volume 2, ``common/layers.py``.
+    """
+    with np.errstate(all="ignore"):
+        y_wide = y.astype(wider(y))
+        terms = dout * y_wide
+        dx: Array = (terms - y_wide * terms.sum(axis=-1, keepdims=True)).astype(y.dtype)
+    return dx

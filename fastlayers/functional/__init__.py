@@ -16,10 +16,10 @@ Input is anything that ``numpy.asarray`` takes, of bool, integer or real floatin
 promote as in NumPy. float32 and float64 run compiled and keep their dtype.
 
 What does not fit is a TypeError where it is of a wrong kind: an argument that does not hold real numbers, a mask that
-is not bool, labels that are no integers, an ``out`` of a wrong dtype, or a bare array as that of several results. It is
-a ValueError where it is of the right kind: arrays whose shapes do not go together, a number outside its range or an
-array in its place, a label or target outside its range, an ``out`` of a wrong shape or read-only, and an array with
-masked entries, which stand for no number.
+is not bool, labels or indices that are no integers, an ``out`` of a wrong dtype, or a bare array as that of several
+results. It is a ValueError where it is of the right kind: arrays whose shapes do not go together, a number outside its
+range or an array in its place, a label, index or target outside its range, an ``out`` of a wrong shape or read-only,
+and an array with masked entries, which stand for no number.
 """
 
 from .affine import affine_backward, affine_forward
@@ -31,6 +31,7 @@ from .cross_entropy import softmax_gradient as softmax_gradient  # what the laye
 from .cross_entropy import softmax_with_loss as softmax_with_loss  # what the layer calls
 from .dropout import dropout_backward, dropout_forward
 from .elu import elu_backward, elu_forward
+from .embedding import embedding_backward, embedding_forward
 from .gelu import gelu_backward, gelu_forward
 from .im2col import col2im, im2col
 from .leaky_relu import leaky_relu_backward, leaky_relu_forward
@@ -41,7 +42,7 @@ from .sigmoid import sigmoid_backward, sigmoid_forward
 from .sigmoid_cross_entropy import sigmoid_cross_entropy
 from .sigmoid_cross_entropy import sigmoid_with_loss as sigmoid_with_loss  # what the layer calls
 from .silu import silu_backward, silu_forward
-from .softmax import softmax
+from .softmax import softmax, softmax_backward
 from .tanh import tanh_backward, tanh_forward
 
 __all__ = [
@@ -60,6 +61,8 @@ __all__ = [
     "dropout_forward",
     "elu_backward",
     "elu_forward",
+    "embedding_backward",
+    "embedding_forward",
     "gelu_backward",
     "gelu_forward",
     "im2col",
@@ -77,6 +80,7 @@ __all__ = [
     "silu_backward",
     "silu_forward",
     "softmax",
+    "softmax_backward",
     "softmax_cross_entropy",
     "tanh_backward",
     "tanh_forward",

@@ -36,6 +36,7 @@ include "common/targets.pyx"
 include "common/narrow_targets.pyx"
 include "softmax.pyx"
 include "softmax_gradient.pyx"
+include "softmax_backward.pyx"
 include "narrow_rows.pyx"
 include "cross_entropy.pyx"
 include "common/paired_losses.pyx"
@@ -55,7 +56,7 @@ include "common/convolving.pyx"
 include "convolution.pyx"
 include "im2col.pyx"
 include "small_network.pyx"
-include "rows.pyx"
+include "embedding.pyx"
 
 # A network as one call asks a level's kernels, and is of no level itself.
 from fastlayers.kernels._program import LossStep, Program, Step, UpdateStep  # no-cython-lint

@@ -12,7 +12,7 @@ cdef bint take_targets(Call *call, LossWork *work, object t) noexcept:
     if work.label_type == SOFT_TARGETS:
         return take_shaped(call, &work.t, t, label_type, NPY_ARRAY_C_CONTIGUOUS, 2, shape) != 0
     return (
-        NPY_BYTE <= label_type <= NPY_ULONGLONG
+        is_integer_type(label_type)
         and take_shaped(call, &work.t, t, label_type, EITHER_ORDER, 1, shape) != 0
     )
 

@@ -11,6 +11,9 @@ y and dx are NULL where they are not asked for.
 
 from libc.string cimport memset
 
+cdef extern from "Python.h":
+    long PyLong_AsLongAndOverflow(object, int *) noexcept  # of an int
+
 cdef enum:
     HEADROOM = 32  # how far above the maximum that was taken for a row's own another may be
     ENOUGH_ROWS = 16  # narrow rows; fewer are quicker one by one
@@ -239,16 +242,22 @@ cdef double softmax_rows(Task task, LossWork *work, const Call *call) except? -1
     return exact(total, lost) / work.divisor
 
 
-def softmax(x, axis=-1, out=None):
+cdef bint is_of_rows(object a, object axis) noexcept:
+    """Whether an array has one axis or more, in C order, and the axis of classes is the last."""
+    cdef int ndim, overflows
+    cdef long last
+    if not PyArray_CheckExact(a) or PyArray_FLAGS(<ndarray> a) & NPY_ARRAY_C_CONTIGUOUS == 0 or type(axis) is not int:
+        return False
+    ndim, last = PyArray_NDIM(<ndarray> a), PyLong_AsLongAndOverflow(axis, &overflows)
+    return ndim > 0 and overflows == 0 and (last == -1 or last == ndim - 1)
+
+
+def softmax(x, out=None, axis=-1):
     """y along the last axis of a plain array; `out` None or an array."""
     cdef int typenum = floating_type(x)
-    cdef int ndim
     cdef Call call
     cdef LossWork work
-    if order_of(x, typenum) & NPY_ARRAY_C_CONTIGUOUS == 0 or type(axis) is not int:
-        return NotImplemented
-    ndim = PyArray_NDIM(<ndarray> x)
-    if ndim == 0 or (axis != -1 and axis != ndim - 1):
+    if not is_of_rows(x, axis) or order_of(x, typenum) == 0:
         return NotImplemented
     if not is_given(out):
         out = new_like(out, x, typenum, NPY_ARRAY_C_CONTIGUOUS)
@@ -258,7 +267,7 @@ def softmax(x, axis=-1, out=None):
     work.x.replaceable = True
     if not take_as_x(&call, &work, &work.y, out, x) or not is_result(&call):
         return NotImplemented
-    work.columns = PyArray_DIM(<ndarray> out, ndim - 1)
+    work.columns = PyArray_DIM(<ndarray> out, PyArray_NDIM(<ndarray> out) - 1)
     work.rows = work.x.size // work.columns if work.columns > 0 else 0
     softmax_rows(softmax_task, &work, &call)
     return out

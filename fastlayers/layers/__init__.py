@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from .._core.names import asked_for_missing
 from ._activation import Elementwise
-from .affine import Affine
+from .affine import Affine, MatMul
 from .average_pooling import AveragePooling, GlobalAveragePooling
 from .batch_normalization import BatchNormalization
 from .convolution import Convolution
 from .cross_entropy import SoftmaxWithLoss
 from .dropout import Dropout
 from .elu import Elu
+from .embedding import Embedding
 from .flatten import Flatten
 from .gelu import Gelu
 from .leaky_relu import LeakyRelu
@@ -29,6 +30,7 @@ from .relu import Relu
 from .sigmoid import Sigmoid
 from .sigmoid_cross_entropy import SigmoidWithLoss
 from .silu import Silu
+from .softmax import Softmax
 from .tanh import Tanh
 
 __all__ = [
@@ -39,10 +41,12 @@ __all__ = [
     "Convolution",
     "Dropout",
     "Elu",
+    "Embedding",
     "Flatten",
     "Gelu",
     "GlobalAveragePooling",
     "LeakyRelu",
+    "MatMul",
     "MeanSquaredError",
     "MulLayer",
     "Pooling",
@@ -50,13 +54,16 @@ __all__ = [
     "Sigmoid",
     "SigmoidWithLoss",
     "Silu",
+    "Softmax",
     "SoftmaxWithLoss",
     "Tanh",
 ]
 
-# The activations by the names of their families: relu, leaky_relu and so on.
+# The activations of hidden layers by the names of their families: relu, leaky_relu and so on.
 ACTIVATIONS: dict[str, type[Elementwise]] = {
-    kind._family(): kind for name in __all__ if issubclass(kind := globals()[name], Elementwise) and kind is not Dropout
+    kind._family(): kind
+    for name in __all__
+    if issubclass(kind := globals()[name], Elementwise) and kind not in (Dropout, Softmax)
 }
 
 if not TYPE_CHECKING:

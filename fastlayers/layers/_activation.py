@@ -14,7 +14,7 @@ from ._base import LayerBase, no_forward
 
 
 class Elementwise(LayerBase):
-    """A function of each number, and its derivative.
+    """A function of each number, or of each row, and its derivative.
 
     Its functions are class attributes, so that `fastlayers.reference` can have its own in their place.
     """

@@ -13,8 +13,9 @@ from .._core.described import Described
 from .._core.options import Option
 from .._core.types import Array, Shape
 
-# The layers' classes of this package, and none that a user derives from one.
+# The layers' classes of this package, and none that a user derives from one; and those of them that take no indices.
 OWN: set[type] = set()
+OF_NUMBERS: set[type] = set()
 
 
 class Declared(Described):
@@ -29,11 +30,14 @@ class Declared(Described):
         are saved, restored and sent to other processes. One that is None is not there yet.
     options : mapping of str to Option
         The constructor's other arguments that a file keeps.
+    takes_indices : bool
+        Whether forward is given integers, such as the numbers of words, which are not to be cast to floats.
     """
 
     param_names: ClassVar[tuple[str, ...]] = ()
     buffer_names: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[Mapping[str, Option]] = {}
+    takes_indices: ClassVar[bool] = False
 
     # Other names of options, which a constructor takes too, and files of earlier versions have.
     _aliases: ClassVar[Mapping[str, str]] = {}
@@ -74,8 +78,8 @@ class Declared(Described):
         names = [name for name in self.param_names if getattr(self, name) is not None]
         for name in names:
             param, last = np.asarray(getattr(self, name)), getattr(self, f"d{name}")
-            if not _fits(kept.get(name), param):
-                kept[name] = last if _fits(last, param) else np.zeros(param.shape, _dtype_of_gradient(param))
+            if not fits(kept.get(name), param):
+                kept[name] = last if fits(last, param) else np.zeros(param.shape, _dtype_of_gradient(param))
                 if last is not None and last is not kept[name] and last.shape == param.shape:
                     kept[name][...] = last
         self._handed_out = {name: kept[name] for name in names}
@@ -86,7 +90,7 @@ class Declared(Described):
         """Set each gradient, by its parameter's name; what was handed out by `grads` is written into."""
         for name, gradient in gradients.items():
             kept = self._handed_out.get(name)
-            if gradient is not None and kept is not None and kept is not gradient and _fits(kept, getattr(self, name)):
+            if gradient is not None and kept is not None and kept is not gradient and fits(kept, getattr(self, name)):
                 np.copyto(kept, gradient, casting="same_kind")
                 gradient = kept
             setattr(self, f"d{name}", gradient)
@@ -97,7 +101,7 @@ def _dtype_of_gradient(param: Any) -> np.dtype[Any]:
     return param.dtype if param.dtype.kind == "f" else np.dtype(np.float64)
 
 
-def _fits(gradient: object, param: Any) -> bool:
+def fits(gradient: object, param: Any) -> bool:
     """Whether a gradient can be kept as that of a parameter."""
     return (
         type(gradient) is np.ndarray
@@ -114,6 +118,8 @@ class LayerBase(Declared):
         super().__init_subclass__(**options)
         if cls.__module__.partition(".")[0] == __name__.partition(".")[0]:
             OWN.add(cls)
+            if not cls.takes_indices:
+                OF_NUMBERS.add(cls)
 
     if TYPE_CHECKING:
 

@@ -8,26 +8,33 @@ import numpy as np
 
 from .._core import backend
 from ..functional.cast import cast_like
-from ._base import OWN
+from ._base import OF_NUMBERS, OWN
 from ._declaration import params_of
 from ._nested import leaves
 
-__all__ = ["as_input"]
+__all__ = ["as_input", "takes_indices"]
 
 
 def as_input(layers: list[Any], x: Any, name: str = "x") -> Any:
     """What the first layer is given for x: x in the dtype of the parameters, where they have one.
 
-    A user's own first layer is given x itself, and so is every one where parameters have several dtypes: these are
-    promoted, as NumPy does. A finite number that would become infinite is a ValueError, which calls x by its name.
+    A user's own first layer is given x itself, and so is one that takes indices, and every one where parameters have
+    several dtypes: these are promoted, as NumPy does. A finite number that would become infinite is a ValueError, which
+    calls x by its name.
     """
-    y = backend.kernels.as_input(layers, x, OWN)
+    y = backend.kernels.as_input(layers, x, OF_NUMBERS)
     return _as_input(layers, x, name) if y is NotImplemented else y
+
+
+def takes_indices(layers: list[Any]) -> bool:
+    """Whether what goes into layers is integers: the first that looks at the numbers of what it is given says so."""
+    looking = (layer for _, layer in leaves(layers) if getattr(layer, "_keeps", None) != "shape")
+    return bool(getattr(next(looking, None), "takes_indices", False))
 
 
 def _as_input(layers: list[Any], x: Any, name: str) -> Any:
     _, first = next(leaves(layers), (None, None))
-    param = _parameter(layers) if type(first) in OWN else None
+    param = _parameter(layers) if type(first) in OWN and not takes_indices(layers) else None
     if param is None or (isinstance(x, np.ndarray) and x.dtype == param.dtype):
         return x
     return cast_like(backend.run, x, param, name)

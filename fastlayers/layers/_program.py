@@ -67,7 +67,7 @@ class Declining:
 NOT_MADE = Declining("there is none yet")
 
 
-def program_of(stack: Any, loss: Any, prepare: Callable[..., Any]) -> Any:
+def program_of(stack: Any, loss: Any, prepare: Callable[..., Any] | None) -> Any:
     """The program of a stack of layers and a loss, or what declines in its place.
 
     Parameters
@@ -75,8 +75,8 @@ def program_of(stack: Any, loss: Any, prepare: Callable[..., Any]) -> Any:
     stack : Stack
     loss : object or None
         The loss layer: one of the package's own runs by its kernel, any other by its methods.
-    prepare : callable
-        Of layers and x: what the first layer is given for x.
+    prepare : callable or None
+        Of layers and x: what the first layer is given for x; None where that is x, which holds indices.
     """
     kernels, layers = backend.kernels, stack.layers
     reason = reason_against(stack)

@@ -63,21 +63,24 @@ def _is_within_pass(layers: list[tuple[str, Any]], i: int) -> bool:
     return i >= 0 and names in (["Convolution", "Relu"], ["Relu", "Pooling"])
 
 
-def piece_of(layers: Iterable[tuple[str, Any]], x: Any, batch_size: int | None) -> int | None:
+def piece_of(
+    layers: Iterable[tuple[str, Any]], x: Any, batch_size: int | None, *, of_indices: bool = False
+) -> int | None:
     """How many samples of x are to pass through layers, which come with their places, at a time; None for all.
 
+    A sample has one axis or more, but may be a single index where x is `of_indices`.
     A layer of a user's own may look at all of them, so that they pass at once unless `batch_size` says otherwise.
     """
     if batch_size is not None:
         return arguments.count("batch_size", batch_size)
     found = [*layers]
-    if np.ndim(x) < 2 or not all(type(layer) in OWN for _, layer in found):
+    if np.ndim(x) < (1 if of_indices else 2) or not all(type(layer) in OWN for _, layer in found):
         return None
     try:
         shapes = [np.shape(x)[1:], *shapes_through(found, np.shape(x)[1:])]
     except (ValueError, TypeError, AttributeError, ZeroDivisionError):  # the layer that is not in order says so itself
         return None
-    if all(shape is None or len(shape) == 1 for shape in shapes):
+    if all(shape is None or len(shape) <= 1 for shape in shapes):
         return MOST_SAMPLES
     largest = max(size_of(shape) or 1 for i, shape in enumerate(shapes) if not _is_within_pass(found, i - 1))
     return min(max(_CACHED // (4 * largest), _LEAST_IMAGES), MOST_SAMPLES)

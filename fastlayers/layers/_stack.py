@@ -17,12 +17,12 @@ from .._core.types import Array
 from ._base import OWN
 from ._calling import forward, keep, prediction, takes
 from ._declaration import check_declared
-from ._input import as_input
+from ._input import as_input, takes_indices
 from ._nested import Nested, leaves
 from ._program import NOT_MADE, Declining, program_of
 from ._shapes import in_pieces, piece_of
 
-__all__ = ["OWN", "Stack", "as_input", "leaves", "prediction"]
+__all__ = ["OWN", "Stack", "as_input", "leaves", "prediction", "takes_indices"]
 
 # What a copy of a stack is better without: it is found again by asking the layers.
 _MADE_ANEW = frozenset({"_asked", "_found", "_program"})
@@ -98,7 +98,7 @@ class Stack(Nested):
 
     def _piece_of(self, x: Any, batch_size: int | None) -> int | None:
         """How many samples of x are to pass at a time; a program keeps what was found of one, to ask no more."""
-        piece = piece_of(leaves(self.layers), x, batch_size)
+        piece = piece_of(leaves(self.layers), x, batch_size, of_indices=takes_indices(self.layers))
         if batch_size is None and piece is not None and type(self._program) is not Declining:
             self._program.pieces[np.shape(x)[1:]] = piece
         return piece
@@ -118,7 +118,7 @@ class Stack(Nested):
         if type(program) is Declining and program.stands(backend.kernels, self.layers):
             return NotImplemented
         loss = getattr(self, "loss_layer", None)
-        program = program_of(self, loss, as_input)
+        program = program_of(self, loss, None if takes_indices(self.layers) else as_input)
         object.__setattr__(self, "_program", program)
         losses = (loss,) if method in ("gradient", "train_step") else ()
         return getattr(program, method)(backend.kernels, self.layers, *losses, *args)
@@ -145,6 +145,8 @@ class Stack(Nested):
         if need_dx:
             for layer in reversed(self.layers):
                 dx = layer.backward(dx)
+                if dx is None and getattr(layer, "takes_indices", False):
+                    break  # what stands before it gives indices, which have no gradient
             for kept in self._kept:
                 keep(*kept)
             return dx

@@ -13,7 +13,7 @@ from .._core.types import Shape
 from ._base import LayerBase
 from ._declaration import params_of
 from ._shapes import shapes_through
-from ._stack import Stack, leaves
+from ._stack import Stack, leaves, takes_indices
 
 __all__ = ["LayerSummary", "Summary", "sample_shape", "summary_of"]
 
@@ -30,7 +30,7 @@ def sample_shape(layers: Sequence[Any], input_shape: Sequence[int] | None) -> tu
         if not isinstance(input_shape, Sequence):
             raise TypeError(f"input_shape must be a sequence of integers, not {type(input_shape).__name__}")
         shape = tuple(arguments.integer("input_shape", size) for size in input_shape)
-        if not shape or min(shape) < 1:
+        if (not shape and not takes_indices(list(layers))) or min(shape, default=1) < 1:
             raise ValueError(f"input_shape must have sizes of 1 or more, not be {shape}")
         return shape
     for place, layer in leaves(layers):

@@ -1,4 +1,4 @@
-"""The affine layer."""
+"""The affine layer, and the matrix product, which is one without a bias."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Affine(LayerBase):
     def __init__(self, W: ArrayLike, b: ArrayLike | None = None) -> None:
         weights = np.asanyarray(W)
         if weights.ndim == 0:
-            raise _no_weights(W, b)
+            raise _no_weights(self, W, b)
         self.W: Array = weights
         self.b: Array | None = None if b is None else np.asanyarray(b)
         self.x: Array | None = None
@@ -135,7 +135,7 @@ class Affine(LayerBase):
         W, biases = shapes[0], shapes[1:]
         width = size_of(shape)
         if len(W) != 2 or any(b != W[1:] for b in biases) or width not in (None, W[0]):
-            expected = f"expected W ({'D' if width is None else width}, M) and b (M,)"
+            expected = f"expected W ({'D' if width is None else width}, M)" + (" and b (M,)" if biases else "")
             sample = "" if width is None else f" for a sample of shape {shape}"
             raise ValueError(f"has parameters of shapes {shapes}; {expected}{sample}")
         return (int(W[1]),)
@@ -177,9 +177,66 @@ class Affine(LayerBase):
         self._gradients = recycler(), dW, recycler() if self.b is None or db is None else db
 
 
-def _no_weights(W: object, b: object) -> TypeError:
+class MatMul(Affine):
+    r"""Matrix product, ``y = x W``: an `Affine` layer that has no bias.
+
+    Parameters
+    ----------
+    W : ndarray
+        Weights ``(D, M)``. The array itself is kept, so that an optimizer can update it in place.
+
+    Attributes
+    ----------
+    W
+        As given.
+    x : ndarray or None
+        The input of the last forward, ``(N, D)``: the array itself, flattened where it was N-d.
+    dW : ndarray or None
+        The gradient of the last backward, of W's shape.
+
+    Raises
+    ------
+    TypeError
+        If W is a number.
+
+    See Also
+    --------
+    fastlayers.affine_forward, fastlayers.affine_backward : the functions behind it, here without b.
+
+    Notes
+    -----
+    Forward: :math:`y = x W`. Backward, with :math:`dout = \partial L / \partial y`:
+    :math:`\partial L / \partial x = dout\,W^T`, :math:`\partial L / \partial W = x^T dout`.
+    An x of more than two axes is read as ``(N, D)``, as `Affine` reads it.
+    Saitoh, *Deep Learning from Scratch 2*, section 1.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = MatMul(np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]))
+    >>> layer.forward(np.array([[1.0, 1.0], [2.0, 0.0]]))
+    array([[1., 3., 3.],
+           [2., 4., 6.]])
+    >>> layer.backward(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
+    array([[1., 0.],
+           [3., 0.]])
+    >>> layer.grads
+    [array([[1., 0., 2.],
+           [1., 0., 0.]])]
+    >>> layer
+    MatMul(W=float64[2,3])
+    """
+
+    param_names: ClassVar[tuple[str, ...]] = ("W",)
+
+    def __init__(self, W: ArrayLike) -> None:
+        super().__init__(W)
+
+
+def _no_weights(layer: Affine, W: object, b: object) -> TypeError:
     """What to say where a number stands for the weights, most likely as in other libraries: for how many there are."""
     sizes = f"{W}, {b}" if isinstance(W, int) and isinstance(b, int) else "D, M"
+    drawn = f"*fl.initializers.affine({sizes})" if "b" in layer.param_names else f"fl.initializers.affine({sizes})[0]"
     return TypeError(
-        f"W must be an array of weights (D, M), not {shown(W)}: fl.Affine(*fl.initializers.affine({sizes})) draws them"
+        f"W must be an array of weights (D, M), not {shown(W)}: fl.{type(layer).__name__}({drawn}) draws them"
     )

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from .._core import arguments, targets
 from .._core.types import Array
 from ..layers._declaration import buffers_of, put_buffers
-from ..layers._stack import as_input, leaves
+from ..layers._stack import as_input, leaves, takes_indices
 from ..network import Sequential
 from . import divisors, start
 from .exchange import Exchange
@@ -83,7 +83,8 @@ class SharedGradient:
     def _own_part(self, x: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float, int]:
         """The sum of this rank's losses, what it counts in the mean, its samples; the gradient goes to its arrays."""
         x = as_input(self._network.layers, x)
-        if self._dtype is not None and not (isinstance(x, np.ndarray) and x.dtype == self._dtype):
+        is_of_dtype = takes_indices(self._network.layers) or (isinstance(x, np.ndarray) and x.dtype == self._dtype)
+        if self._dtype is not None and not is_of_dtype:
             x = arguments.real("x", x).astype(self._dtype)
         if isinstance(x, np.ndarray) and x.ndim == 0:
             raise ValueError("x is 0-dimensional: it must be a part of a batch, (N, ...)")

@@ -125,6 +125,10 @@ def _output_shape(stack: list[Any], x: Array, of: str) -> Shape | None:
             if shape is not None:
                 arguments.as_samples(_stand_in(x, (len(x), *shape)), layer.W, name)
             shape, name = layer.W.shape[1:], f"what layer {i + 1} is given,"
+        elif forward is layers.Embedding.forward and shape is not None:
+            if not i:
+                arguments.check_within(name, arguments.integers(name, x), len(layer.W))
+            shape = (*shape, layer.W.shape[1])
         elif not isinstance(layer, Elementwise) or forward.__module__.partition(".")[0] != __name__.partition(".")[0]:
             shape = None
     return shape

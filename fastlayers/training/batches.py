@@ -52,7 +52,7 @@ def _taken(array: Any, rows: Array) -> Any:
     """Rows of an array, or of samples that know how to give theirs."""
     if type(array) is np.ndarray:
         part = np.empty((len(rows), *array.shape[1:]), array.dtype)
-        if backend.kernels.take_rows(array, rows, part) is not NotImplemented:
+        if backend.kernels.embedding_forward(rows, array, part) is not NotImplemented:
             return part
     return array.take(rows, axis=0)
 

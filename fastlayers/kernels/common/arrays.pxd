@@ -33,6 +33,7 @@ from numpy cimport (
     PyArray_DIMS,
     PyArray_EMPTY,
     PyArray_FLAGS,
+    PyArray_GETCONTIGUOUS,
     PyArray_ISNOTSWAPPED,
     PyArray_ITEMSIZE,
     PyArray_NBYTES,

@@ -22,8 +22,9 @@ cdef object elementwise(Task task, object x, double option, object out, Py_ssize
 
 
 cdef object elementwise_gradient(
-    Task task, object dout, object kept, int kept_type, double option, object out, Py_ssize_t cost
+    Task task, object dout, object kept, int kept_type, double option, Py_ssize_t columns, object out, Py_ssize_t cost
 ):
+    """The entry of a gradient that a task makes of so many rows, each of `columns` numbers at `cost`."""
     cdef int typenum = floating_type(dout), order = EITHER_ORDER
     cdef Call call
     cdef GradientWork work
@@ -33,20 +34,27 @@ cdef object elementwise_gradient(
             return NotImplemented
         out = new_like(out, dout, typenum, order)
     begin(&call)
-    work.typenum, work.option = typenum, option
+    work.typenum, work.option, work.columns = typenum, option, columns
     order = take(&call, &work.dout, dout, typenum, order)
     work.dout.replaceable = True
     if order != 0:
         order = take_like(&call, &work.kept, kept, dout, kept_type, order)
-        work.kept.replaceable = kept_type == typenum
+        work.kept.replaceable = kept_type == typenum and columns == 1
     if order == 0 or take_like(&call, &work.dx, out, dout, typenum, order) == 0 or not is_result(&call):
         return NotImplemented
-    run(task, &work, &call, work.dout.size, cost)
+    run(task, &work, &call, work.dout.size if columns == 1 else work.dout.size // columns, cost * columns)
     return out
 
 
 cdef inline object gradient(Task task, object dout, object kept, double option, object out, Py_ssize_t cost):
-    """The entry of a gradient: dx of dout and of x or y, whichever forward kept; two types are promoted.
+    """The entry of a gradient of each number: dx of dout and of x or y, whichever forward kept."""
+    return gradient_of_rows(task, dout, kept, option, 1, out, cost)
+
+
+cdef object gradient_of_rows(
+    Task task, object dout, object kept, double option, Py_ssize_t columns, object out, Py_ssize_t cost
+):
+    """The same of rows of so many numbers, and for each of these the cost; two types are promoted.
 
     `out` is None or an array.
     """
@@ -57,12 +65,12 @@ cdef inline object gradient(Task task, object dout, object kept, double option, 
         if operands is None:
             return NotImplemented
         dout, kept, _ = operands
-    return elementwise_gradient(task, dout, kept, floating_type(dout), option, out, cost)
+    return elementwise_gradient(task, dout, kept, floating_type(dout), option, columns, out, cost)
 
 
 cdef inline object mask_gradient(Task task, object dout, object mask, double option, object out):
     """The entry of a gradient that a mask decides; `out` None or an array."""
-    return elementwise_gradient(task, dout, mask, NPY_BOOL, option, out, 1)
+    return elementwise_gradient(task, dout, mask, NPY_BOOL, option, 1, out, 1)
 
 
 cdef object elementwise_with_mask(Task task, object x, object draws, double option, object out):

@@ -30,6 +30,7 @@ cdef struct MapWork:
 cdef struct GradientWork:
     int typenum
     double option
+    Py_ssize_t columns  # of a row, where a number's gradient is of its row; else 1
     Argument dout
     Argument kept  # x, y or mask
     Argument dx

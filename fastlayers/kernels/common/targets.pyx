@@ -8,6 +8,11 @@ loss of a row is the sum of q_j (log sum exp(x) - x_j). Where a label alone has 
 from libc.limits cimport LLONG_MAX
 
 
+cdef inline bint is_integer_type(int typenum) noexcept nogil:
+    """Whether `label_at` reads it; the C types' numbers follow each other."""
+    return NPY_BYTE <= typenum <= NPY_ULONGLONG
+
+
 cdef inline long long label_at(const char *t, int typenum, Py_ssize_t i) noexcept nogil:
     """Label i of an array of any integer dtype; one that is too large to be signed comes out as the largest that is.
 

@@ -27,8 +27,9 @@ cdef class Program:
         The compiled level in use.
     steps : sequence of Step
     loss : LossStep
-    prepare : callable
-        Of layers and x: x as the first layer is to be given it, where it is not of the dtype of all parameters.
+    prepare : callable or None
+        Of layers and x: x as the first layer is to be given it, where it is not of the dtype of all parameters. None
+        where it is given x itself, which holds indices.
     """
 
     cdef object kernels
@@ -81,7 +82,7 @@ cdef class Program:
                 y = self.predict_tail(&held, at, x)
                 if y is not None:
                     return y
-            if not whole and is_much(x, self.pieces):
+            if not whole and is_much(x, self.pieces, self.prepare is None):
                 return None
             x = self.prepared(&held, layers, x)
             while i < held.steps:
@@ -189,6 +190,8 @@ cdef class Program:
         """x in the dtype of the parameters."""
         cdef int typenum = floating_type(x)
         cdef Py_ssize_t i
+        if self.prepare is None:
+            return x
         for i in range(held.params):
             if held.param[i] != <PyObject *> None and (
                 typenum < 0 or floating_type(<object> held.param[i]) != typenum
@@ -241,6 +244,8 @@ cdef class Program:
                     <object> held.attributes[i], dout, &held.param[at], &held.grad[at], &held.kept[i], at > first
                 )
             dout = dx
+            if first < 0 and dx is None:
+                break  # what stands before an embedding gives indices, which have no gradient
         return dout if first < 0 else None
 
     cdef tuple grads(self, Held *held):
@@ -282,10 +287,10 @@ cdef class Program:
         return None
 
 
-cdef inline bint is_much(object x, dict pieces) except -1:
+cdef inline bint is_much(object x, dict pieces, bint of_indices) except -1:
     """Whether x is of so many samples, or of images, that what lies between the layers may not stay in a cache."""
-    if not PyArray_CheckExact(x) or PyArray_NDIM(<ndarray> x) < 2:
+    if not PyArray_CheckExact(x) or PyArray_NDIM(<ndarray> x) < (1 if of_indices else 2):
         return False
-    if PyArray_NDIM(<ndarray> x) == 2:
+    if PyArray_NDIM(<ndarray> x) == 2 and not of_indices:
         return PyArray_DIM(<ndarray> x, 0) > MANY_SAMPLES
     return PyArray_DIM(<ndarray> x, 0) > FEW_IMAGES and PyArray_DIM(<ndarray> x, 0) > pieces.get(x.shape[1:], 0)

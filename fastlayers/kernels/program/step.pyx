@@ -86,6 +86,8 @@ cdef class Step:
         self.options = tuple(layer.options)
         self.defaults = tuple([getattr(self.kind, name, None) for name in self.options])
         self.params = tuple(layer.param_names)
+        if self.kept == AFFINE and self.params == ("W",):  # a product alone, whose b is None
+            self.params = ("W", "b")
         self.grads = tuple([f"d{name}" for name in self.params])
         self.memory = memory
         if memory is not None and (MASK <= self.kept <= INPUT or self.kept == POOLING):

@@ -1,0 +1,115 @@
+"""The embedding layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._core.memory import recycler
+from .._core.types import Array, Shape
+from ..functional.embedding import embedding_backward, embedding_forward
+from ._base import LayerBase, fits, no_forward
+
+
+class Embedding(LayerBase):
+    r"""Embedding layer: for each index its row of a table.
+
+    Parameters
+    ----------
+    W : ndarray
+        The table ``(V, D)``, a row for each of V words. The array itself is kept, so that an optimizer can update it in
+        place.
+
+    Attributes
+    ----------
+    W
+        As given.
+    idx : ndarray or None
+        The indices of the last forward: the array itself.
+    dW : ndarray or None
+        The gradient of the last backward, of W's shape.
+
+    Raises
+    ------
+    ValueError
+        If W is not 2-d.
+
+    See Also
+    --------
+    fastlayers.embedding_forward, fastlayers.embedding_backward : the functions behind it.
+
+    Notes
+    -----
+    Forward: :math:`y_n = W_{idx_n}`, which is a product of one-hot rows and W without the product. Backward:
+    :math:`\partial L / \partial W_v` is the sum of all :math:`dout_n` with :math:`idx_n = v`; the indices have no
+    gradient. A network whose first layer this is takes integers, which are not cast to the dtype of its parameters.
+    Saitoh, *Deep Learning from Scratch*, volume 2, section 4.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = Embedding(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    >>> layer.forward(np.array([2, 0, 2]))
+    array([[5., 6.],
+           [1., 2.],
+           [5., 6.]])
+    >>> layer.backward(np.array([[1.0, 2.0], [3.0, 4.0], [10.0, 20.0]]))
+    >>> layer.dW
+    array([[ 3.,  4.],
+           [ 0.,  0.],
+           [11., 22.]])
+    >>> layer
+    Embedding(W=float64[3,2])
+    """
+
+    param_names: ClassVar[tuple[str, ...]] = ("W",)
+    takes_indices: ClassVar[bool] = True
+    _can_leave_out_dx: ClassVar[bool] = True
+    _forward = staticmethod(embedding_forward)
+    _backward: ClassVar[Callable[..., Array]] = staticmethod(embedding_backward)
+    _memory: Any = None  # of y
+    _gradients: Any = None  # of dW
+
+    def __init__(self, W: ArrayLike) -> None:
+        table = np.asanyarray(W)
+        if table.ndim != 2:
+            raise ValueError(f"W must have shape (V, D), not {table.shape}")
+        self.W: Array = table
+        self.idx: Array | None = None
+        self.dW: Array | None = None
+        self._memory, self._gradients = recycler(), recycler()
+
+    def forward(self, idx: ArrayLike) -> Array:
+        """y ``(*idx.shape, D)``, the row of each index; idx is kept by reference."""
+        if type(idx) is not np.ndarray:
+            idx = np.asanyarray(idx)
+        y = self._forward(idx, self.W, out=self._memory)
+        self.idx = idx
+        return y
+
+    def predict(self, idx: ArrayLike) -> Array:
+        """y, and nothing is kept."""
+        return self._forward(idx, self.W)
+
+    def backward(self, dout: ArrayLike, *, need_dx: bool = True) -> None:  # type: ignore[override]  # it has no dx
+        """None whatever `need_dx` is, since indices have no gradient; sets dW. RuntimeError before forward."""
+        if self.idx is None:
+            raise no_forward(self)
+        out = self._gradients
+        kept = self._handed_out.get("W")
+        if kept is not None and fits(kept, self.W) and kept.dtype == getattr(dout, "dtype", None):
+            out = kept  # a copy of a large table would take as long as the gradient
+        self._set_gradients(W=self._backward(dout, self.idx, len(self.W), out=out))
+
+    def _output_shape(self, shape: Shape) -> Shape:
+        """``(*shape, D)``; ValueError unless W is ``(V, D)``."""
+        if self.W.ndim != 2:
+            raise ValueError(f"has W of shape {self.W.shape}; expected (V, D)")
+        return None if shape is None else (*shape, self.W.shape[1])
+
+    def _flops(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
+        """None: it moves numbers."""
+        return 0
