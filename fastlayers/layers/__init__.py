@@ -22,11 +22,14 @@ from .elu import Elu
 from .embedding import Embedding
 from .flatten import Flatten
 from .gelu import Gelu
+from .gru import GRU, TimeGRU
 from .leaky_relu import LeakyRelu
+from .lstm import LSTM, TimeBiLSTM, TimeLSTM
 from .max_pooling import Pooling
 from .mean_squared_error import MeanSquaredError
 from .nodes import AddLayer, MulLayer
 from .relu import Relu
+from .rnn import RNN, TimeRNN
 from .sigmoid import Sigmoid
 from .sigmoid_cross_entropy import SigmoidWithLoss
 from .silu import Silu
@@ -34,6 +37,9 @@ from .softmax import Softmax
 from .tanh import Tanh
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AddLayer",
     "Affine",
     "AveragePooling",
@@ -57,6 +63,10 @@ __all__ = [
     "Softmax",
     "SoftmaxWithLoss",
     "Tanh",
+    "TimeBiLSTM",
+    "TimeGRU",
+    "TimeLSTM",
+    "TimeRNN",
 ]
 
 # The activations of hidden layers by the names of their families: relu, leaky_relu and so on.
