@@ -17,9 +17,9 @@ from .average_pooling import AveragePooling, GlobalAveragePooling
 from .batch_normalization import BatchNormalization
 from .convolution import Convolution
 from .cross_entropy import SoftmaxWithLoss
-from .dropout import Dropout
+from .dropout import Dropout, TimeDropout
 from .elu import Elu
-from .embedding import Embedding
+from .embedding import Embedding, TimeEmbedding
 from .flatten import Flatten
 from .gelu import Gelu
 from .gru import GRU, TimeGRU
@@ -35,6 +35,7 @@ from .sigmoid_cross_entropy import SigmoidWithLoss
 from .silu import Silu
 from .softmax import Softmax
 from .tanh import Tanh
+from .time_affine import TimeAffine
 
 __all__ = [
     "GRU",
@@ -63,7 +64,10 @@ __all__ = [
     "Softmax",
     "SoftmaxWithLoss",
     "Tanh",
+    "TimeAffine",
     "TimeBiLSTM",
+    "TimeDropout",
+    "TimeEmbedding",
     "TimeGRU",
     "TimeLSTM",
     "TimeRNN",
@@ -73,7 +77,7 @@ __all__ = [
 ACTIVATIONS: dict[str, type[Elementwise]] = {
     kind._family(): kind
     for name in __all__
-    if issubclass(kind := globals()[name], Elementwise) and kind not in (Dropout, Softmax)
+    if issubclass(kind := globals()[name], Elementwise) and not issubclass(kind, (Dropout, Softmax))
 }
 
 if not TYPE_CHECKING:
