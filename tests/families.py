@@ -14,6 +14,7 @@ import kit
 import normalization
 import numpy as np
 import points
+import recurrent_families
 import time_families
 import word_families
 from exact import mp
@@ -191,6 +192,7 @@ ENTRIES = (
     ),
     *image_families.ENTRIES,
     *word_families.ENTRIES,
+    *recurrent_families.ENTRIES,
     *time_families.ENTRIES,
     Function(
         "softmax",
