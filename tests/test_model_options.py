@@ -19,6 +19,8 @@ LOSSES = [
     (fl.SoftmaxWithLoss, {"label_smoothing": 0.25}),
     (fl.SigmoidWithLoss, {"reduction": "sum"}),
     (fl.MeanSquaredError, {"reduction": "none"}),
+    (fl.TimeSoftmaxWithLoss, {"ignore_label": 3}),
+    (fl.TimeSigmoidWithLoss, {"reduction": "sum"}),
 ]
 
 

@@ -1,9 +1,10 @@
 """The entries of `families` for what works on sequences, step by step, and arguments for them."""
 
 import arbitrary
+import numpy as np
 import word_families
 from family import Layer
-from strategies import chance, numbers
+from strategies import any_dtype, chance, numbers
 
 
 def affine(r, *, comparable=False):
@@ -16,6 +17,15 @@ def affine(r, *, comparable=False):
     return [x, *params]
 
 
+def scores(r, *, comparable=False):
+    """Scores of steps, and labels or one-hot rows of them."""
+    shape = (*r.choice(((3, 2), (1, 4), (5,), (), (0, 2), (2, 0), (2, 1, 3))), r.choice((4, 1, 2, 10, 33, 0)))
+    x, t = numbers(r, shape, any_dtype(r)), arbitrary.labels(r, shape)
+    if chance(r, 30):
+        t = (t[..., np.newaxis] == np.arange(shape[-1])).astype(any_dtype(r))
+    return [x, t]
+
+
 ENTRIES = (
     Layer("TimeAffine", arguments=lambda a: (a.W, a.b), arbitrary=affine, kind="affine"),
     Layer(
@@ -26,4 +36,11 @@ ENTRIES = (
         kind="indices",
     ),
     Layer("TimeDropout", made=arbitrary.probability_and_seed, options={"dropout_ratio": 0.25}, random=True),
+    Layer(
+        "TimeSoftmaxWithLoss",
+        lambda a: (a.x, a.labels),
+        arbitrary=scores,
+        kind="loss",
+    ),
+    Layer("TimeSigmoidWithLoss", lambda a: (a.x, a.bits), arbitrary=arbitrary.pairs, kind="loss"),
 )

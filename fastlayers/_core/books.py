@@ -19,7 +19,6 @@ NOT_YET = {
     ("volume 2, chapter 5", "common/time_layers.py"): (
         "RNN",
         "TimeRNN",
-        "TimeSoftmaxWithLoss",
     ),
     ("volume 2, chapter 6", "common/time_layers.py"): ("LSTM", "TimeLSTM"),
     ("volume 2, chapter 8", "common/time_layers.py"): ("TimeBiLSTM",),
@@ -30,10 +29,6 @@ NOT_YET = {
         "WeightSum",
     ),
     ("volume 2, appendix C", "common/time_layers.py"): ("GRU", "TimeGRU"),
-    ("volume 2", "common/time_layers.py"): (
-        "Simple_TimeSoftmaxWithLoss",
-        "TimeSigmoidWithLoss",
-    ),
 }
 
 # What is here under another name.
@@ -42,6 +37,7 @@ INSTEAD = {
     "MultiLayerNet": "Sequential",
     "MultiLayerNetExtend": "Sequential",
     "Simple_TimeAffine": "TimeAffine",
+    "Simple_TimeSoftmaxWithLoss": "TimeSoftmaxWithLoss",
     "Trainer": "Sequential.fit",
     "clip_grads": "the optimizers' clip_norm",
     "numerical_gradient": "it in fastlayers.testing",

@@ -33,6 +33,7 @@ from .silu import Silu
 from .softmax import Softmax
 from .tanh import Tanh
 from .time_affine import TimeAffine
+from .time_losses import TimeSigmoidWithLoss, TimeSoftmaxWithLoss
 
 __all__ = [
     "AddLayer",
@@ -61,6 +62,8 @@ __all__ = [
     "TimeAffine",
     "TimeDropout",
     "TimeEmbedding",
+    "TimeSigmoidWithLoss",
+    "TimeSoftmaxWithLoss",
 ]
 
 # The activations of hidden layers by the names of their families: relu, leaky_relu and so on.
