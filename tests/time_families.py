@@ -1,5 +1,7 @@
 """The entries of `families` for what works on sequences, step by step, and arguments for them."""
 
+import functools
+
 import arbitrary
 import numpy as np
 import word_families
@@ -26,6 +28,28 @@ def scores(r, *, comparable=False):
     return [x, t]
 
 
+def attention(r, *, comparable=False, second="steps"):
+    """Steps, and what goes with them: a number for each ("weights"), a query, or queries of several ("steps")."""
+    n, t, h, s = (r.choice((3, 1, 2, 0, 5)) for _ in range(4))
+    of_second = {"weights": (n, t), "query": (n, h), "steps": (n, s, h)}[second]
+    dtype, specials = any_dtype(r), (np.nan, np.inf, -np.inf) if comparable else None
+    kinds = dtype, any_dtype(r) if chance(r, 15) else dtype
+    return [
+        numbers(r, shape, kind, specials=specials) for shape, kind in zip(((n, t, h), of_second), kinds, strict=True)
+    ]
+
+
+def of_attention(name, second):
+    """An entry; of a common call each row of x is a sample of one step."""
+    inputs = {"weights": lambda a: a.x[:, :1], "query": lambda a: a.dout, "steps": lambda a: a.dout[:, np.newaxis]}
+    return Layer(
+        name,
+        lambda a: (a.x[:, np.newaxis], inputs[second](a)),
+        arbitrary=functools.partial(attention, second=second),
+        kind="node",
+    )
+
+
 ENTRIES = (
     Layer("TimeAffine", arguments=lambda a: (a.W, a.b), arbitrary=affine, kind="affine"),
     Layer(
@@ -43,4 +67,8 @@ ENTRIES = (
         kind="loss",
     ),
     Layer("TimeSigmoidWithLoss", lambda a: (a.x, a.bits), arbitrary=arbitrary.pairs, kind="loss"),
+    of_attention("WeightSum", "weights"),
+    of_attention("AttentionWeight", "query"),
+    of_attention("Attention", "query"),
+    of_attention("TimeAttention", "steps"),
 )

@@ -22,12 +22,6 @@ NOT_YET = {
     ),
     ("volume 2, chapter 6", "common/time_layers.py"): ("LSTM", "TimeLSTM"),
     ("volume 2, chapter 8", "common/time_layers.py"): ("TimeBiLSTM",),
-    ("volume 2, chapter 8", "ch08/attention_layer.py"): (
-        "Attention",
-        "AttentionWeight",
-        "TimeAttention",
-        "WeightSum",
-    ),
     ("volume 2, appendix C", "common/time_layers.py"): ("GRU", "TimeGRU"),
 }
 

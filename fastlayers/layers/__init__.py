@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from .._core.names import asked_for_missing
 from ._activation import Elementwise
 from .affine import Affine, MatMul
+from .attention import Attention, AttentionWeight, TimeAttention, WeightSum
 from .average_pooling import AveragePooling, GlobalAveragePooling
 from .batch_normalization import BatchNormalization
 from .convolution import Convolution
@@ -38,6 +39,8 @@ from .time_losses import TimeSigmoidWithLoss, TimeSoftmaxWithLoss
 __all__ = [
     "AddLayer",
     "Affine",
+    "Attention",
+    "AttentionWeight",
     "AveragePooling",
     "BatchNormalization",
     "Convolution",
@@ -60,10 +63,12 @@ __all__ = [
     "SoftmaxWithLoss",
     "Tanh",
     "TimeAffine",
+    "TimeAttention",
     "TimeDropout",
     "TimeEmbedding",
     "TimeSigmoidWithLoss",
     "TimeSoftmaxWithLoss",
+    "WeightSum",
 ]
 
 # The activations of hidden layers by the names of their families: relu, leaky_relu and so on.

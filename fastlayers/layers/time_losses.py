@@ -148,6 +148,7 @@ class TimeSigmoidWithLoss(SigmoidWithLoss):
 
     Examples
     --------
+    >>> import numpy as np
     >>> layer = TimeSigmoidWithLoss()
     >>> round(layer.forward(np.array([[0.0, 0.0]]), np.array([[1, 0]])), 6)
     0.693147
