@@ -109,6 +109,7 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
             ``(N, ...)``, or one sample ``(D,)``.
         t : array_like
             ``(N,)`` labels, or ``(N, C)`` targets, of which the largest counts; one label or ``(C,)`` for one sample.
+            With `TimeSoftmaxWithLoss` ``(N, T)`` labels: each step is one to be right.
         batch_size : int, optional
             So many samples are predicted at a time; by default as `predict` has it.
 

@@ -68,8 +68,8 @@ def test_a_name_that_is_listed_is_absent_and_says_so(module, name):
 
 
 def test_what_is_not_there_yet_says_where_to_take_it_from():
-    assert said("from fastlayers import TimeAttention")[1] == (
-        "fastlayers has no TimeAttention yet (volume 2, chapter 8): keep the book's own from ch08/attention_layer.py"
+    assert said("from fastlayers import TimeBiLSTM")[1] == (
+        "fastlayers has no TimeBiLSTM yet (volume 2, chapter 8): keep the book's own from common/time_layers.py"
     )
 
 

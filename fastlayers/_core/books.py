@@ -16,17 +16,6 @@ NOT_YET = {
         "NegativeSamplingLoss",
         "UnigramSampler",
     ),
-    ("volume 2, chapter 5", "common/time_layers.py"): ("TimeSoftmaxWithLoss",),
-    ("volume 2, chapter 8", "ch08/attention_layer.py"): (
-        "Attention",
-        "AttentionWeight",
-        "TimeAttention",
-        "WeightSum",
-    ),
-    ("volume 2", "common/time_layers.py"): (
-        "Simple_TimeSoftmaxWithLoss",
-        "TimeSigmoidWithLoss",
-    ),
 }
 
 # What is here under another name.
@@ -35,6 +24,7 @@ INSTEAD = {
     "MultiLayerNet": "Sequential",
     "MultiLayerNetExtend": "Sequential",
     "Simple_TimeAffine": "TimeAffine",
+    "Simple_TimeSoftmaxWithLoss": "TimeSoftmaxWithLoss",
     "Trainer": "Sequential.fit",
     "clip_grads": "the optimizers' clip_norm",
     "numerical_gradient": "it in fastlayers.testing",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from .._core.names import asked_for_missing
 from ._activation import Elementwise
 from .affine import Affine, MatMul
+from .attention import Attention, AttentionWeight, TimeAttention, WeightSum
 from .average_pooling import AveragePooling, GlobalAveragePooling
 from .batch_normalization import BatchNormalization
 from .convolution import Convolution
@@ -36,6 +37,7 @@ from .silu import Silu
 from .softmax import Softmax
 from .tanh import Tanh
 from .time_affine import TimeAffine
+from .time_losses import TimeSigmoidWithLoss, TimeSoftmaxWithLoss
 
 __all__ = [
     "GRU",
@@ -43,6 +45,8 @@ __all__ = [
     "RNN",
     "AddLayer",
     "Affine",
+    "Attention",
+    "AttentionWeight",
     "AveragePooling",
     "BatchNormalization",
     "Convolution",
@@ -65,12 +69,16 @@ __all__ = [
     "SoftmaxWithLoss",
     "Tanh",
     "TimeAffine",
+    "TimeAttention",
     "TimeBiLSTM",
     "TimeDropout",
     "TimeEmbedding",
     "TimeGRU",
     "TimeLSTM",
     "TimeRNN",
+    "TimeSigmoidWithLoss",
+    "TimeSoftmaxWithLoss",
+    "WeightSum",
 ]
 
 # The activations of hidden layers by the names of their families: relu, leaky_relu and so on.

@@ -106,7 +106,7 @@ def fitting(network: Any, data: Samples, of: str = "") -> Samples:
     shape = _output_shape(network.layers, data.x, of)
     if shape is not None:
         check_targets(network.loss_layer, (len(data.x), *shape), data, of)
-    if isinstance(network.loss_layer, layers.SoftmaxWithLoss):
+    if isinstance(network.loss_layer, layers.SoftmaxWithLoss | layers.TimeSoftmaxWithLoss):
         _check_counts(network.loss_layer, data, of)
     if data.x.dtype.kind != "f":  # integers are smaller as they are, and none is beyond a float
         return data
@@ -151,6 +151,10 @@ def check_targets(loss_layer: Any, shape: Shape, data: Samples, of: str = "") ->
         weighed = (shape[0], *shape[2:])
         if targets.are_labels(name, _stand_in(t, shape), t):
             targets.checked_labels(t, shape[1], loss_layer.ignore_index, of)
+    elif forward is layers.TimeSoftmaxWithLoss.forward:
+        t = arguments.real(f"{of}t", t)
+        weighed = shape[:-1]
+        targets.labels_of_steps(name, _stand_in(t, shape), t, loss_layer.ignore_label, of)
     elif forward in (layers.MeanSquaredError.forward, layers.SigmoidWithLoss.forward):
         t = arguments.real(f"{of}t", t)
         weighed = shape[:1]
@@ -168,7 +172,7 @@ def check_targets(loss_layer: Any, shape: Shape, data: Samples, of: str = "") ->
 
 def _check_counts(loss_layer: Any, data: Samples, of: str) -> None:
     """Refuse class weights and ignored labels that leave nothing."""
-    if loss_layer.weight is not None and not np.any(loss_layer.weight):
+    if getattr(loss_layer, "weight", None) is not None and not np.any(loss_layer.weight):
         raise ValueError("the loss has a weight of 0 for every class: one must count at least")
     counted = evaluation.counts(loss_layer, data.t, data.weights) if data.t.dtype.kind in "iu" else None
     if counted is not None and not counted.any():

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._core import arguments, targets
 from .._core.types import Array
-from ..layers import SoftmaxWithLoss
+from ..layers import SoftmaxWithLoss, TimeSoftmaxWithLoss
 from ..layers._shapes import in_pieces
 
 
@@ -26,7 +26,10 @@ def loss_of(loss_layer: Any, scores: Any, t: ArrayLike, sample_weight: ArrayLike
 
 
 def counts_of_labels(
-    loss_layer: SoftmaxWithLoss, t: Array, sample_weight: ArrayLike | None, dtype: Any = np.float64
+    loss_layer: SoftmaxWithLoss | TimeSoftmaxWithLoss,
+    t: Array,
+    sample_weight: ArrayLike | None,
+    dtype: Any = np.float64,
 ) -> Array:
     """How much each label counts in the mean loss: the weight of its sample times that of its class; ignored, nothing.
 
@@ -34,7 +37,7 @@ def counts_of_labels(
     """
     counts = np.ones(t.shape) if sample_weight is None else np.asarray(sample_weight, dtype).astype(np.float64)
     ignored = np.zeros(t.shape, bool) if loss_layer.ignore_index is None else np.asarray(t == loss_layer.ignore_index)
-    if loss_layer.weight is not None:
+    if isinstance(loss_layer, SoftmaxWithLoss) and loss_layer.weight is not None:
         weight = np.asarray(arguments.real("weight", loss_layer.weight), dtype)
         counts[~ignored] *= np.take(weight, t[~ignored], mode="clip")
     counts[ignored] = 0
@@ -43,6 +46,8 @@ def counts_of_labels(
 
 def counts(loss_layer: Any, t: Array, weights: Array | None) -> Array | None:
     """How much each sample counts in a mean: by its weight, and by that of its label, if it is not ignored."""
+    if isinstance(loss_layer, TimeSoftmaxWithLoss):
+        return counts_of_labels(loss_layer, t.argmax(axis=2) if t.ndim == 3 and t.size else t, weights)
     if not isinstance(loss_layer, SoftmaxWithLoss) or t.ndim != 1:
         return weights
     if loss_layer.weight is None and loss_layer.ignore_index is None:
@@ -94,7 +99,9 @@ def classes_of(scores: Array) -> NDArray[np.intp]:
 
 def classifies(loss_layer: Any, scores: Array) -> bool:
     """Whether `accuracy_of` has a meaning for these."""
-    return hasattr(loss_layer, "accuracy") or (isinstance(loss_layer, SoftmaxWithLoss) and scores.ndim == 2)
+    if isinstance(loss_layer, TimeSoftmaxWithLoss) or hasattr(loss_layer, "accuracy"):
+        return True
+    return isinstance(loss_layer, SoftmaxWithLoss) and scores.ndim == 2
 
 
 def accuracy_of(loss_layer: Any, scores: Array, t: ArrayLike) -> float:
@@ -105,6 +112,10 @@ def accuracy_of(loss_layer: Any, scores: Array, t: ArrayLike) -> float:
     if hasattr(loss_layer, "accuracy"):
         return float(loss_layer.accuracy(scores, t))
     ignored = getattr(loss_layer, "ignore_index", None)
+    if isinstance(loss_layer, TimeSoftmaxWithLoss):
+        scores = arguments.floating("scores", scores)
+        t = targets.labels_of_steps("scores", scores, arguments.real("t", t), loss_layer.ignore_label)
+        scores, ignored = scores.reshape(len(t), scores.shape[-1]), -1
     if ignored is not None and np.shape(t) == scores.shape[:1]:
         counted = np.asarray(t) != ignored
         scores, t = scores[counted], np.asarray(t)[counted]

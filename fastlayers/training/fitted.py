@@ -61,7 +61,7 @@ class Fitted:
             Anything that ``numpy.random.default_rng`` takes: the order of the samples is drawn from it.
         sample_weight : array_like, optional
             ``(N,)``, how much each sample counts, for a loss that takes it: finite, 0 or more, and not all 0. Batches
-            of weight 0 alone are passed over.
+            of weight 0 alone are passed over. With `TimeSoftmaxWithLoss` ``(N, T)``, each step's: a mask.
         shuffle : bool, default True
             Whether each epoch has an order of its own, or all have that of x.
         progress : bool, optional
