@@ -1,40 +1,82 @@
-"""Every script of the first volume that uses its layers or optimizers runs with ours, as far as time allows."""
+"""Every script of the books that uses their layers or optimizers runs with ours, as far as time allows."""
 
+import itertools
 import os
+import re
 from pathlib import Path
 
 import books
+import books_code
+import books_data
 import pytest
 
-FOLDER = os.environ.get(books.VARIABLE, "")
-ROOT = books.volume(FOLDER) if FOLDER else None
+from fastlayers._core.books import NOT_YET
+
+FOLDER = os.environ.get(books_code.VARIABLE, "")
+ROOTS = books_code.volumes(FOLDER) if FOLDER else {}
 SECONDS = 4.0  # a script that is still at it by then has met all that it uses
-IMAGES = 100
+IMAGES, WORDS, QUESTIONS, EPOCHS = 100, 1000, 150, 1
+MANY_POINTS = "ch01/train_custom_loop.py"  # what it learns is what ch01/train.py learns, and its picture takes seconds
+Trees = dict[int, dict[str, Path]]
 
 pytestmark = [
-    pytest.mark.skipif(ROOT is None, reason=f"{books.VARIABLE} names no checkout of the book's code"),
+    pytest.mark.skipif(not ROOTS, reason=f"{books_code.VARIABLE} names no checkout of the books' code"),
     pytest.mark.filterwarnings("ignore"),
 ]
 
 
+def to_run() -> list[tuple[int, str]]:
+    """By volume: a script that another one imports runs with that."""
+    return [
+        (number, name)
+        for number, root in ROOTS.items()
+        for name in books_code.scripts(root, books_code.VOLUMES[number])
+        if name != MANY_POINTS and name not in books_code.of_others(root, books_code.VOLUMES[number])
+    ]
+
+
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    assert ROOT is not None
-    return books.copy_of(ROOT, tmp_path_factory.mktemp("book") / "ours", books.images(None, IMAGES), ours=True)
+def trees(tmp_path_factory: pytest.TempPathFactory) -> Trees:
+    """The books' code as it is, and with ours."""
+    fills = {
+        1: lambda dataset: books_data.write_images(dataset, books_data.images(None, IMAGES)),
+        2: lambda dataset: books_data.write_text(dataset, files, QUESTIONS),
+    }
+    files = books_data.treebank(books_data.documentation(), WORDS) if 2 in ROOTS else {}
+    found: Trees = {}
+    for number, root in ROOTS.items():
+        volume, folder = books_code.VOLUMES[number], tmp_path_factory.mktemp(f"volume{number}")
+        epochs = EPOCHS if number == 2 else None
+        found[number] = {
+            way: books_code.copy_of(root, folder / way, volume, fills[number], epochs) for way in ("book", "ours")
+        }
+        books_code.replace(found[number]["ours"], volume)
+    return found
 
 
-@pytest.mark.parametrize("name", books.scripts(ROOT) if ROOT else ["every script"])
-def test_a_script_runs(tree: Path, name: str) -> None:
-    limit = 60.0 if name in books.FIRST else SECONDS  # the others need what these write
-    outcome = books.run(tree, name, limit)
-    still_at_it = outcome.status == books.TIMED_OUT and name not in books.FIRST
+@pytest.mark.parametrize(("number", "name"), to_run() or [(0, "every script")])
+def test_a_script_runs(trees: Trees, number: int, name: str) -> None:
+    needed = name in books_code.VOLUMES[number].first  # by others, which read what it writes
+    outcome = books.run(trees[number]["ours"], name, 60.0 if needed else SECONDS)
+    still_at_it = outcome.status == books.TIMED_OUT and not needed
     assert outcome.status == 0 or still_at_it, outcome.output[-2000:]
 
 
-def test_what_is_replaced_is_ours(tree: Path) -> None:
+@pytest.mark.parametrize("name", ["ch03/train_skip_gram.py", "ch05/train.py", "ch07/train_peeky_seq2seq.py"])
+def test_it_prints_what_the_books_layers_print(trees: Trees, name: str) -> None:
+    book, ours = (books.run(trees[2][way], name) for way in ("book", "ours"))
+    difference = books.apart(book.output, ours.output)
+    assert book.status == 0, book.output[-2000:]
+    assert difference is not None, ours.output[-2000:]
+    assert difference < 1e-3
+
+
+def test_what_is_replaced_is_ours(trees: Trees) -> None:
     """A script that is run proves nothing if it has found the book's own layers."""
-    for name in ("layers", "optimizer"):
-        text = (tree / "common" / f"{name}.py").read_text("utf-8")
-        assert "from fastlayers import" in text
-        assert "class" not in text
-    assert len(books.scripts(tree)) == 23
+    to_come = {*itertools.chain.from_iterable(NOT_YET.values())}
+    for number, root in ROOTS.items():
+        volume, tree = books_code.VOLUMES[number], trees[number]["ours"]
+        for module in volume.replaced:
+            text = tree.joinpath(*module.split(".")).with_suffix(".py").read_text("utf-8")
+            assert {*re.findall(r"(?m)^class (\w+)", text)} <= {*books_code.UNUSED, *to_come}
+        assert len(books_code.scripts(root, volume)) == {1: 23, 2: 31}[number]
