@@ -2,14 +2,16 @@
 
 import copy
 import math
+import operator
 
+import kit
 import numpy as np
 import pytest
 from ranks import results_on_ranks
 
 import fastlayers as fl
 from fastlayers.mpi import DataParallel
-from fastlayers.training import running_text
+from fastlayers.training import evaluation, running_text
 
 CORPUS = np.random.default_rng(0).integers(0, 9, 44)
 B, S = 3, 4  # rows, and words of each in a batch
@@ -162,6 +164,40 @@ def test_a_state_is_kept_from_prediction_to_prediction_and_reset_wherever_it_is(
     np.testing.assert_array_equal(memory.h, np.full(2000, 2.0 * S))
     net.reset_state()
     assert memory.h is None
+
+
+def recurrent(kind, gates, number, D, H, dtype=np.float64, **options):
+    shapes = [(D, gates * H), (H, gates * H), (gates * H,)] * number
+    return kind(*(kit.numbers(shape, dtype, seed) / 4 for seed, shape in enumerate(shapes)), **options)
+
+
+def test_one_step_at_a_time_is_all_steps_at_once(implementation):
+    """For generation, and for control: where the layers are stateful."""
+    inner = fl.Sequential(
+        [recurrent(fl.TimeGRU, 3, 1, 4, 5, stateful=True), recurrent(fl.TimeRNN, 1, 1, 5, 6, stateful=True)]
+    )
+    net = fl.Sequential(
+        [recurrent(fl.TimeLSTM, 4, 1, 3, 4, stateful=True), inner, fl.TimeAffine(np.ones((6, 2)), np.ones(2))]
+    )
+    x = kit.numbers((2, 7, 3), np.float64)
+    whole = net.predict(x)
+    net.reset_state()
+    steps = [net.predict(x[:, i : i + 1]) for i in range(7)]
+    np.testing.assert_allclose(np.concatenate(steps, axis=1), whole, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"call reset_state\(\) first"):
+        net.predict(x[:1])
+
+
+def test_a_validation_leaves_every_state_as_it_was(implementation):
+    layer = recurrent(fl.TimeBiLSTM, 4, 2, 3, 4, stateful=True)
+    net = fl.Sequential([layer, fl.Affine(np.ones((7 * 8, 1)))], fl.MeanSquaredError())
+    x, t = kit.numbers((4, 7, 3), np.float64), np.ones(4)
+    net.predict(x)
+    before = [(lstm.h, lstm.c) for lstm in (layer.forward_lstm, layer.backward_lstm)]
+    assert evaluation.validated(net, x, t, None) == evaluation.validated(net, x, t, None)
+    after = [(lstm.h, lstm.c) for lstm in (layer.forward_lstm, layer.backward_lstm)]
+    for ours, true in zip(after, before, strict=True):
+        assert all(map(operator.is_, ours, true))
 
 
 def test_perplexity_beyond_a_float():

@@ -1,7 +1,7 @@
 """What recurrent layers carry from one call to the next: it is reset at rest, and left as it was by an evaluation.
 
 A layer with a state has ``reset_state()``, and ``h``, with which an LSTM has ``c``; where it is ``stateful`` the next
-call goes on from there.
+call goes on from there. One that is made of others with a state, as those of two directions, has theirs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,12 @@ def reset_state(layers: Iterable[Any]) -> None:
 def at_rest(layers: Iterable[Any]) -> Iterator[None]:
     """Within it every state begins from zero; afterwards each is what it was before."""
     found = [layer for _, layer in leaves(layers) if hasattr(layer, "reset_state")]
-    kept = [(layer, name, getattr(layer, name)) for layer in found for name in _STATE if hasattr(layer, name)]
+    parts = [
+        part for layer in found for part in getattr(layer, "__dict__", {}).values() if hasattr(part, "reset_state")
+    ]
+    kept = [
+        (layer, name, getattr(layer, name)) for layer in [*found, *parts] for name in _STATE if hasattr(layer, name)
+    ]
     reset_state(found)
     try:
         yield

@@ -140,7 +140,7 @@ def fitting(network: Any, data: Samples, of: str = "") -> Samples:
     shape = _output_shape(network.layers, data.x, of)
     if shape is not None:
         check_targets(network.loss_layer, (len(data.x), *shape), data, of)
-    if isinstance(network.loss_layer, layers.SoftmaxWithLoss) or hasattr(network.loss_layer, "ignore_label"):
+    if isinstance(network.loss_layer, layers.SoftmaxWithLoss):
         _check_counts(network.loss_layer, data, of)
     if data.x.dtype.kind != "f":  # integers are smaller as they are, and none is beyond a float
         return data
@@ -202,8 +202,7 @@ def check_targets(loss_layer: Any, shape: Shape, data: Samples, of: str = "") ->
 
 def _check_counts(loss_layer: Any, data: Samples, of: str) -> None:
     """Refuse class weights and ignored labels that leave nothing."""
-    weight = getattr(loss_layer, "weight", None)
-    if weight is not None and not np.any(weight):
+    if loss_layer.weight is not None and not np.any(loss_layer.weight):
         raise ValueError("the loss has a weight of 0 for every class: one must count at least")
     counted = evaluation.counts(loss_layer, data.t, data.weights) if data.t.dtype.kind in "iu" else None
     if counted is not None and not counted.any():

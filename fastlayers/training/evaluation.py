@@ -45,10 +45,6 @@ def counts_of_labels(
 
 def counts(loss_layer: Any, t: Array, weights: Array | None) -> Array | None:
     """How much each sample counts in a mean: by its weight, and by that of its label, if it is not ignored."""
-    ignored = getattr(loss_layer, "ignore_label", None)
-    if ignored is not None and t.ndim == 2 and weights is None:
-        counted = t != ignored  # of each step of a sequence
-        return None if counted.all() else counted.astype(np.float64)
     if not isinstance(loss_layer, SoftmaxWithLoss) or t.ndim != 1:
         return weights
     if loss_layer.weight is None and loss_layer.ignore_index is None:
