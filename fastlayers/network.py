@@ -46,8 +46,9 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
     Notes
     -----
     `forward`, `gradient`, `train_step` and `fit` are training: dropout drops, and batch normalization goes by the batch
-    and moves its running statistics on. `predict`, `loss` and `accuracy` are prediction, which changes nothing: a layer
-    predicts by its ``predict``, or by ``forward(x, train_flg=False)``, or by ``forward(x)``.
+    and moves its running statistics on. `predict`, `loss` and `accuracy` are prediction, which changes nothing but the
+    state of recurrent layers that are ``stateful``: a layer predicts by its ``predict``, or by
+    ``forward(x, train_flg=False)``, or by ``forward(x)``.
 
     A network has the dtype of its parameters: `predict`, `loss`, `gradient` and all that trains cast x to it, once,
     whether x is float64, float16, or the uint8 of images. A finite number that is beyond it is a ValueError. Your own

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from operator import mul
 from typing import Any
 
@@ -12,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from .._core import arguments, targets
 from .._core.types import Array
 from ..layers import SoftmaxWithLoss, TimeSoftmaxWithLoss
-from ..layers._shapes import in_pieces
+from ..layers._shapes import MOST_SAMPLES, in_pieces
+from ..layers._state import at_rest, first_stateful
 
 
 def loss_of(loss_layer: Any, scores: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
@@ -55,6 +57,17 @@ def counts(loss_layer: Any, t: Array, weights: Array | None) -> Array | None:
     return counts_of_labels(loss_layer, t, weights)
 
 
+def counted(weights: Array | None, order: Array | None, batch_size: int, samples: int) -> Iterable[bool]:
+    """Whether anything of each batch has a weight."""
+    if weights is None:
+        return repeat(True)
+    of_samples = np.asarray(weights.reshape(samples, -1).any(axis=1))
+    of_batches: list[bool] = np.logical_or.reduceat(
+        of_samples if order is None else of_samples[order], range(0, samples, batch_size)
+    ).tolist()
+    return of_batches
+
+
 def batch_weights(counts: Array | None, order: Array | None, batch_size: int, samples: int) -> list[float]:
     """How much each batch counts in the epoch's mean: as many as its samples, or as their weights sum to."""
     starts = range(0, samples, batch_size)
@@ -75,16 +88,27 @@ def mean_loss(loss_layer: Any, losses: Sequence[Any], weights: Sequence[float]) 
     return total / count if count else float("nan")
 
 
-def validated(network: Any, x: Array, t: Array, weights: Array | None) -> dict[str, float]:
-    """What the history has of validation data."""
+def scores_of(network: Any, x: Array) -> Array:
+    """What a network predicts for samples, in pieces; or at once, where a state has a row for each."""
+    return in_pieces(network.predict, x, MOST_SAMPLES if first_stateful(network.layers) is None else None)
+
+
+def validated(
+    network: Any, x: Array, t: Array, weights: Array | None, batch_size: int | None = None
+) -> dict[str, float]:
+    """What the history has of validation data; with a `batch_size`, of batches of text that go on from each other.
+
+    Layers with a state begin from zero, and have the state afterwards that they had before.
+    """
     loss_layer = network.loss_layer
-    scores = in_pieces(network.predict, x)
-    loss = loss_of(loss_layer, scores, t, weights)
-    numbers = {
-        "validation_loss": mean_loss(
-            loss_layer, [loss], batch_weights(counts(loss_layer, t, weights), None, len(x), len(x))
-        )
-    }
+    weighed = batch_weights(counts(loss_layer, t, weights), None, batch_size or len(x), len(x))
+    with at_rest(network.layers):
+        if batch_size is not None:
+            cut = [slice(i, i + batch_size) for i in range(0, len(x), batch_size)]
+            losses = [loss_of(loss_layer, network.predict(x[batch]), t[batch], None) for batch in cut]
+            return {"validation_loss": mean_loss(loss_layer, losses, weighed)}
+        scores = scores_of(network, x)
+    numbers = {"validation_loss": mean_loss(loss_layer, [loss_of(loss_layer, scores, t, weights)], weighed)}
     if classifies(loss_layer, scores):
         numbers["validation_accuracy"] = accuracy_of(loss_layer, scores, t)
     return numbers
