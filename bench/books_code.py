@@ -3,8 +3,9 @@
 import ast
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import fastlayers
@@ -77,7 +78,8 @@ def file_of(module: str, *folders: Path) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def imported(path: Path, root: Path, replaced: tuple[str, ...]) -> Iterator[str]:
+@cache
+def imported(path: Path, root: Path, replaced: tuple[str, ...]) -> frozenset[str]:
     """The book's own modules that a file imports, itself or through others: ``common.layers``, ``two_layer_net``."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -85,11 +87,9 @@ def imported(path: Path, root: Path, replaced: tuple[str, ...]) -> Iterator[str]
             names.add(node.module)
         elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-    for name in names:
-        if file := file_of(name, path.parent, root):
-            yield name
-            if name not in replaced:
-                yield from imported(file, root, replaced)
+    files = {name: file for name in names if (file := file_of(name, path.parent, root))}
+    through = (imported(file, root, replaced) for name, file in files.items() if name not in replaced)
+    return frozenset(files).union(*through)
 
 
 def scripts(root: Path, volume: Volume) -> list[str]:
@@ -98,7 +98,7 @@ def scripts(root: Path, volume: Volume) -> list[str]:
     found = [
         path.relative_to(root).as_posix()
         for path in sorted({*root.glob("ch*/*.py"), *root.glob("common/*.py")} - made)
-        if {*imported(path, root, volume.replaced)} & {*volume.replaced}
+        if imported(path, root, volume.replaced) & {*volume.replaced}
     ]
     found += [*volume.also, *volume.variants]
     return sorted(found, key=lambda name: (name not in volume.first, name))
