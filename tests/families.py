@@ -3,7 +3,8 @@
 From these entries the tests of `out`, of layouts, agreement, promotion, hostile input, short memory, leaks, recycling,
 threads, gradients and accuracy, the fuzzer, and those of saving and pickling take every family. A name that the
 package exports and that has no entry here fails ``tests/test_families.py``. What works on images has its entries in
-``image_families.py``, and what takes indices in ``word_families.py``, which are among these.
+``image_families.py``, what takes indices in ``word_families.py`` and sequences in ``time_families.py``,
+which are among these.
 """
 
 import arbitrary
@@ -13,6 +14,7 @@ import kit
 import normalization
 import numpy as np
 import points
+import time_families
 import word_families
 from exact import mp
 from family import Arrays, Function, Layer, Update, backward, choosing, forward, loss, one_of
@@ -189,6 +191,7 @@ ENTRIES = (
     ),
     *image_families.ENTRIES,
     *word_families.ENTRIES,
+    *time_families.ENTRIES,
     Function(
         "softmax",
         ("y",),

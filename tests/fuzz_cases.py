@@ -113,7 +113,7 @@ def call_layer(caller, r, name, owner):
         caller.attempt(f"{prefix}.{attribute}", getattr, layer, attribute)
     if name == "SigmoidWithLoss":
         caller.attempt(f"{prefix}.accuracy", layer.accuracy, *calls[0].args[:2])
-    if name == "Affine":
+    if hasattr(layer, "put_gradients_in"):
         buffers = [numbers(r, np.shape(param), r.choice(kit.FAST)) for param in (layer.W, layer.b)]
         buffers = [place(r, caller.arena, a) if chance(r, 80) else anything(r) for a in buffers]
         caller.attempt(f"{prefix}.put_gradients_in", layer.put_gradients_in, *buffers)

@@ -2,6 +2,7 @@
 
 The header has the format's name and version, the dtype, each layer's kind, parameters and options, the loss, and a
 SHA-256 over all of that and the arrays. An array is named by the place of its layer: ``0.W``, ``0.b``, ``2.W``.
+Of parameters that are one array, or its transpose, the file has each, and ``tied`` in the header says which are one.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from .._core.files import open_regular
 from .._core.types import Array
 from ..layers._shapes import shapes_through
 from ..layers._stack import Stack, leaves
-from . import ModelFileError, kinds
+from ..layers._tied import tie
+from . import ModelFileError, kinds, tied
 
 T = TypeVar("T")
 
@@ -67,6 +69,9 @@ def describe(stack: Sequence[Any], loss: Any) -> tuple[str, dict[str, Array]]:
         "layers": [_describe(layer) for layer in stack],
         **_describe_loss(loss),
     }
+    ties = tied.written(stack)
+    if ties:
+        header["tied"] = ties
     arrays = {
         f"{place}.{name}": np.asarray(getattr(layer, name))
         for place, layer in leaves(stack)
@@ -200,6 +205,7 @@ def rebuild(text: str | bytes, arrays: Mapping[str, Array], make: Callable[[list
     try:
         made = _layers(header["layers"], arrays, header["dtype"], make)
         loss = _loss(header, header["dtype"], "its")
+        tie(made, tied.read(header.get("tied", {}), arrays))
         _check_losses(made, header, header["dtype"])
     except (TypeError, ValueError) as error:
         raise ModelFileError(str(error)) from error
@@ -215,8 +221,8 @@ def _array_names(described: Sequence[Mapping[str, Any]], of: str = "") -> Iterat
 def _check_form(header: Mapping[str, Any], owner: str = "its header", of: str = "", **types: type) -> None:
     """ValueError unless a header and its layers have what `describe` gives them, of the types that it gives."""
     loss = {} if header.get("loss", "") is None else {"loss": str}
-    types = types or {"dtype": str}
-    _check_entries(owner, {"loss_options": {}, **header}, **types, layers=list, **loss, loss_options=dict)
+    types = types or {"dtype": str, "tied": dict}
+    _check_entries(owner, {"loss_options": {}, "tied": {}, **header}, **types, layers=list, **loss, loss_options=dict)
     for i, layer in enumerate(header["layers"]):
         name = f"layer {of}{i}"
         if not isinstance(layer, dict):

@@ -1,7 +1,8 @@
 """What becomes of each kind of layer in an ONNX graph.
 
-An affine layer is a Gemm, an embedding a Gather, batch normalization goes by its running statistics, activations are
-the operators of their names, and dropout is left out, since a prediction drops nothing.
+An affine layer is a Gemm, one of each step MatMul and Add, an embedding a Gather, batch normalization goes by its
+running statistics, activations are the operators of their names, and dropout is left out, since a prediction drops
+nothing.
 """
 
 from __future__ import annotations
@@ -34,6 +35,14 @@ def _operator(name: str) -> Callable[..., None]:
     return lambda graph, node: graph.add(name, node.place)
 
 
+def _left_out(graph: Any, node: Node) -> None:
+    """Nothing: what gives its input back in prediction."""
+
+
+def _rows_of_a_table(graph: Any, node: Node) -> None:
+    graph.add("Gather", node.place, node.own, arrays_first=True)
+
+
 def _product(name: str) -> Callable[..., None]:
     """An operator that takes rows, and parameters."""
 
@@ -43,6 +52,13 @@ def _product(name: str) -> Callable[..., None]:
         graph.add(name, node.place, node.own)
 
     return add
+
+
+def _affine_of_steps(graph: Any, node: Node) -> None:
+    """A product along the last axis, whatever comes before it: Gemm takes rows alone."""
+    graph.add("MatMul", f"{node.place}.product", {"W": node.own["W"]})
+    if "b" in node.own:
+        graph.add("Add", node.place, {"b": node.own["b"]})
 
 
 def _leaky_relu(graph: Any, node: Node) -> None:
@@ -117,9 +133,9 @@ OPERATORS: Mapping[str, Callable[[Any, Node], None]] = {
     "AveragePooling": images.average_pooling,
     "BatchNormalization": _batch_normalization,
     "Convolution": images.convolution,
-    "Dropout": lambda graph, node: None,
+    "Dropout": _left_out,
     "Elu": _elu,
-    "Embedding": lambda graph, node: graph.add("Gather", node.place, node.own, arrays_first=True),
+    "Embedding": _rows_of_a_table,
     "Flatten": _operator("Flatten"),
     "Gelu": _gelu,
     "GlobalAveragePooling": images.global_average_pooling,
@@ -131,4 +147,7 @@ OPERATORS: Mapping[str, Callable[[Any, Node], None]] = {
     "Silu": lambda graph, node: graph.add_steps(node.place, _SILU),
     "Softmax": lambda graph, node: graph.add("Softmax", node.place, axis=-1),
     "Tanh": _operator("Tanh"),
+    "TimeAffine": _affine_of_steps,
+    "TimeDropout": _left_out,
+    "TimeEmbedding": _rows_of_a_table,
 }

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core import arguments
+from .._core.ties import ties_of
 from .._core.types import Array
 from ..layers import Affine, BatchNormalization, Convolution, Embedding
 from ..layers._declaration import buffers_of, has_params, put_buffers
@@ -55,6 +56,7 @@ def load(layers: Sequence[Any], arrays: Mapping[str, ArrayLike]) -> None:
             "layers with parameters"
         )
     copies: list[tuple[Array, Array]] = []
+    copied: list[str] = []
     buffers: list[tuple[Any, str, Array]] = []
     for (i, layer, names), keys in zip(there, modules.values(), strict=True):
         _check_same_kind(i, layer, names, keys)
@@ -70,9 +72,19 @@ def load(layers: Sequence[Any], arrays: Mapping[str, ArrayLike]) -> None:
                     buffers.append((layer, own, copy))
                 else:
                     copies.append((like, copy))
+                    copied.append(key)
+    _check_ties(copies, copied)
     for param, array in copies:
         np.copyto(param, array)
     put_buffers(buffers)
+
+
+def _check_ties(copies: Sequence[tuple[Array, Array]], names: Sequence[str]) -> None:
+    """ValueError where two arrays go to parameters that are one, and differ."""
+    for i, (first, is_turned) in enumerate(ties_of([param for param, _ in copies]) or ()):
+        array = copies[first][1]
+        if not np.array_equal(copies[i][1], array.T if is_turned else array, equal_nan=True):
+            raise ValueError(f"{names[i]} differs from {names[first]}, but the network has one array for both")
 
 
 def _check_same_kind(i: str, layer: Any, names: Mapping[str, str], keys: Mapping[str, str]) -> None:

@@ -17,23 +17,30 @@ from .average_pooling import AveragePooling, GlobalAveragePooling
 from .batch_normalization import BatchNormalization
 from .convolution import Convolution
 from .cross_entropy import SoftmaxWithLoss
-from .dropout import Dropout
+from .dropout import Dropout, TimeDropout
 from .elu import Elu
-from .embedding import Embedding
+from .embedding import Embedding, TimeEmbedding
 from .flatten import Flatten
 from .gelu import Gelu
+from .gru import GRU, TimeGRU
 from .leaky_relu import LeakyRelu
+from .lstm import LSTM, TimeBiLSTM, TimeLSTM
 from .max_pooling import Pooling
 from .mean_squared_error import MeanSquaredError
 from .nodes import AddLayer, MulLayer
 from .relu import Relu
+from .rnn import RNN, TimeRNN
 from .sigmoid import Sigmoid
 from .sigmoid_cross_entropy import SigmoidWithLoss
 from .silu import Silu
 from .softmax import Softmax
 from .tanh import Tanh
+from .time_affine import TimeAffine
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AddLayer",
     "Affine",
     "AveragePooling",
@@ -57,13 +64,20 @@ __all__ = [
     "Softmax",
     "SoftmaxWithLoss",
     "Tanh",
+    "TimeAffine",
+    "TimeBiLSTM",
+    "TimeDropout",
+    "TimeEmbedding",
+    "TimeGRU",
+    "TimeLSTM",
+    "TimeRNN",
 ]
 
 # The activations of hidden layers by the names of their families: relu, leaky_relu and so on.
 ACTIVATIONS: dict[str, type[Elementwise]] = {
     kind._family(): kind
     for name in __all__
-    if issubclass(kind := globals()[name], Elementwise) and kind not in (Dropout, Softmax)
+    if issubclass(kind := globals()[name], Elementwise) and not issubclass(kind, (Dropout, Softmax))
 }
 
 if not TYPE_CHECKING:

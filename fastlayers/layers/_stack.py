@@ -21,6 +21,7 @@ from ._input import as_input, takes_indices
 from ._nested import Nested, leaves
 from ._program import NOT_MADE, Declining, program_of
 from ._shapes import in_pieces, piece_of
+from ._tied import tie, ties_among
 
 __all__ = ["OWN", "Stack", "as_input", "leaves", "prediction", "takes_indices"]
 
@@ -50,8 +51,15 @@ class Stack(Nested):
             check_declared(layer, f"layer {place}")
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a pickle or a copy has: all but what the layers can be asked for again."""
-        return {name: value for name, value in vars(self).items() if name not in _MADE_ANEW}
+        """What a pickle or a copy has: all but what the layers can be asked for again; and which parameters are one."""
+        state = {name: value for name, value in vars(self).items() if name not in _MADE_ANEW}
+        ties = ties_among(getattr(self, "layers", ()))
+        return {**state, "_ties": ties} if ties else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what `__getstate__` gave."""
+        vars(self).update(state)
+        tie(vars(self).get("layers", ()), vars(self).pop("_ties", ()))
 
     def __setattr__(self, name: str, value: Any) -> None:
         """As for any object; a method of its own is no part of a program."""

@@ -71,7 +71,7 @@ class Affine(LayerBase):
 
     param_names: ClassVar[tuple[str, ...]] = ("W", "b")
     _can_leave_out_dx: ClassVar[bool] = True
-    _keeps = "affine"
+    _keeps: ClassVar[str | None] = "affine"
     _forward = staticmethod(affine_forward)
     _backward: ClassVar[Callable[..., tuple[Array | None, Array, Array]]] = staticmethod(affine_backward)
     _memory: Any = None  # of y

@@ -1,4 +1,4 @@
-"""The dropout layer."""
+"""The dropout layer, and the one of sequences, which has its mode as an attribute."""
 
 from __future__ import annotations
 
@@ -105,3 +105,64 @@ class Dropout(KeepsMaskAndOption):
     def _flops(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
         """None: it predicts what it is given."""
         return 0
+
+
+class TimeDropout(Dropout):
+    r"""`Dropout` that goes by its attribute `train_flg`, as volume 2's layer for sequences does.
+
+    Parameters
+    ----------
+    dropout_ratio : float, default 0.5
+        The probability p, in [0, 1]; it may be set anew before a forward.
+    rng : int, numpy.random.Generator or other seed, optional
+        As for `Dropout`.
+    p : float, optional
+        Another name of `dropout_ratio`, as argument and attribute.
+
+    Attributes
+    ----------
+    train_flg : bool, default True
+        Whether forward drops; where it does not, it gives x itself, and backward dout.
+    dropout_ratio, p, rng
+        As given.
+    mask : ndarray of bool or None
+        Of the last forward that dropped, True where a value was kept.
+
+    See Also
+    --------
+    fastlayers.dropout_forward, fastlayers.dropout_backward : the functions behind it.
+
+    Notes
+    -----
+    Forward, with the mask m of what is kept: :math:`y = m x / (1 - p)`, as in the book. Backward, with
+    :math:`dout = \partial L / \partial y`: :math:`\partial L / \partial x = m \, dout / (1 - p)`.
+
+    Each step of a sequence drops values of its own. In a network ``predict`` drops nothing, whatever `train_flg` says;
+    training drops while it is True. Saitoh, *Deep Learning from Scratch 2*, section 6.5.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = TimeDropout(0.5, rng=0)
+    >>> layer.forward(np.ones((2, 2, 1))).ravel()
+    array([2., 2., 2., 0.])
+    >>> layer.backward(np.ones((2, 2, 1))).ravel()
+    array([2., 2., 2., 0.])
+    >>> layer.train_flg = False
+    >>> layer.forward(np.ones((2, 2, 1))).ravel()
+    array([1., 1., 1., 1.])
+    """
+
+    train_flg: bool = True
+    _dropped: bool = True  # the last forward
+
+    def forward(self, x: ArrayLike, train_flg: bool = True) -> Array:
+        """y, of x's shape; x itself where the attribute `train_flg` is False, or the argument."""
+        drops = bool(train_flg and self.train_flg)
+        y = super().forward(x, drops)
+        self._dropped = drops
+        return y
+
+    def backward(self, dout: ArrayLike) -> Array:
+        """dx, of dout's shape; dout itself where the last forward dropped nothing. RuntimeError before forward."""
+        return super().backward(dout) if self._dropped else arguments.real("dout", dout)

@@ -1,4 +1,4 @@
-"""The embedding layer."""
+"""The embedding layer, and by its name the one of sequences."""
 
 from __future__ import annotations
 
@@ -113,3 +113,50 @@ class Embedding(LayerBase):
     def _flops(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
         """None: it moves numbers."""
         return 0
+
+
+class TimeEmbedding(Embedding):
+    r"""`Embedding` of a word for each step of each sequence: indices ``(N, T)`` give rows ``(N, T, D)``.
+
+    `Embedding` takes indices of any shape, and so does this: it is here by the name that the book has for it.
+
+    Parameters
+    ----------
+    W : ndarray
+        The table ``(V, D)``, as for `Embedding`.
+
+    Attributes
+    ----------
+    W, idx, dW
+        As `Embedding` has them.
+
+    Raises
+    ------
+    ValueError
+        If W is not 2-d.
+
+    See Also
+    --------
+    fastlayers.embedding_forward, fastlayers.embedding_backward : the functions behind it.
+
+    Notes
+    -----
+    Forward: :math:`y_{nt} = W_{idx_{nt}}`. Backward: :math:`\partial L / \partial W_v` is the sum of all
+    :math:`dout_{nt}` with :math:`idx_{nt} = v`, over all steps at once.
+    Saitoh, *Deep Learning from Scratch 2*, section 5.4.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = TimeEmbedding(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    >>> layer.forward(np.array([[2, 0]]))
+    array([[[5., 6.],
+            [1., 2.]]])
+    >>> layer.backward(np.array([[[1.0, 2.0], [3.0, 4.0]]]))
+    >>> layer.dW
+    array([[3., 4.],
+           [0., 0.],
+           [1., 2.]])
+    >>> layer
+    TimeEmbedding(W=float64[3,2])
+    """

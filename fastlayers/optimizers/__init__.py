@@ -12,6 +12,10 @@ vector, is larger, before any decay, as PyTorch's ``clip_grad_norm_`` does: by `
 where a gradient has nan, all gradients count as nan; and where one has infinity, they count as 0 but for the infinite
 ones themselves, which count as nan. The norm is taken in float64, and the gradients are never written to.
 
+An array that is given several times, or with its transpose ``W.T``, as where layers share weights, has one step by the
+sum of its gradients, whose norm counts once; its state is that of the first. Arrays that share memory otherwise, as a
+part of an array with the whole, are a ValueError.
+
 >>> import numpy as np
 >>> W, b = np.ones((1, 2)), np.ones(2)
 >>> optimizer = SGD(lr=0.1, weight_decay=0.5, clip_norm=1.0)

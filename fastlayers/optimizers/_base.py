@@ -11,6 +11,7 @@ import numpy as np
 
 from .._core import arguments, backend
 from .._core.described import Described
+from .._core.ties import ties_of
 from .._core.types import Array
 
 Arrays: TypeAlias = Sequence[Array] | Mapping[Any, Array]
@@ -91,6 +92,7 @@ class Optimizer(Described):
             _check(keys, params, grads)
             # From here on as plain arrays: a subclass may multiply otherwise, and need not update in place.
             params, grads = [np.asarray(param) for param in params], [np.asarray(grad) for grad in grads]
+            keys, params, grads = _each_once(keys, params, grads)
             arrays = [_state(state, keys, params) for state in states]
             if compiled is None or compiled(params, grads, *arrays, *numbers) is NotImplemented:
                 rule(params, grads, *arrays, *numbers)
@@ -124,6 +126,29 @@ def _aligned(params: Arrays, grads: Arrays) -> tuple[Sequence[Any], list[Array],
     if len(params) != len(grads):
         raise ValueError(f"params has {len(params)} arrays but grads has {len(grads)}")
     return range(len(params)), list(params), list(grads)
+
+
+def _each_once(
+    keys: Sequence[Any], params: list[Array], grads: list[Array]
+) -> tuple[Sequence[Any], list[Array], list[Array]]:
+    """Each parameter once, with the sum of the gradients of all that are the same array, or its transpose.
+
+    A compiled rule declines what shares memory, so no step pays for the question where nothing does.
+    """
+    ties = ties_of(params, lambda i: f"parameter {keys[i]!r}")
+    if ties is None:
+        return keys, params, grads
+    sums: dict[int, Array] = {}
+    for grad, param, (first, is_turned) in zip(grads, params, ties, strict=True):
+        if is_turned:
+            grad = grad.T
+        if first not in sums:
+            sums[first] = grad
+        else:
+            dtype = np.result_type(sums[first], grad, param)
+            out = np.empty_like(params[first], dtype)  # its layout is the one that a compiled rule takes
+            sums[first] = np.add(sums[first], grad, out=out, dtype=dtype)
+    return [keys[i] for i in sums], [params[i] for i in sums], [*sums.values()]
 
 
 def _state(state: dict[Any, Array], keys: Sequence[Any], params: list[Array]) -> list[Array]:

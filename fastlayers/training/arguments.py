@@ -125,6 +125,9 @@ def _output_shape(stack: list[Any], x: Array, of: str) -> Shape | None:
             if shape is not None:
                 arguments.as_samples(_stand_in(x, (len(x), *shape)), layer.W, name)
             shape, name = layer.W.shape[1:], f"what layer {i + 1} is given,"
+        elif forward is layers.TimeAffine.forward and shape is not None and layer.W.ndim > 1:
+            layer._rows(_stand_in(x, (len(x), *shape)), name)
+            shape, name = (*shape[:-1], layer.W.shape[1]), f"what layer {i + 1} is given,"
         elif forward is layers.Embedding.forward and shape is not None:
             if not i:
                 arguments.check_within(name, arguments.integers(name, x), len(layer.W))

@@ -1,0 +1,291 @@
+"""The long short-term memory: a step, all steps, and all steps both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._core.options import SWITCH, Option
+from .._core.types import Array, Shape
+from ..functional.recurrent import LSTM as GATES
+from ._base import LayerBase, no_forward
+from ._recurrent import Cell, TimeRecurrent
+
+
+class LSTM(Cell):
+    r"""Long short-term memory: one step.
+
+    Parameters
+    ----------
+    Wx : ndarray
+        Weights of x, ``(D, 4 H)``: those of f, g, i and o. The array itself is kept, so that an optimizer can update it
+        in place, as the others.
+    Wh : ndarray
+        Weights of h, ``(H, 4 H)``, in the same order.
+    b : ndarray
+        Biases ``(4 H,)``.
+
+    Attributes
+    ----------
+    Wx, Wh, b
+        As given.
+    dWx, dWh, db : ndarray or None
+        Gradients of the last backward.
+    cache : tuple of ndarray or None
+        ``(x, h_prev, c_prev, i, f, g, o, c_next)`` of the last forward.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit: here, and in forward and backward; the message has them.
+
+    See Also
+    --------
+    TimeLSTM : all steps in one call, which is much faster.
+
+    Notes
+    -----
+    With the logistic sigmoid :math:`\sigma` and the four parts of :math:`a = x_t W_x + h_{t-1} W_h + b`:
+    :math:`f = \sigma(a_f)`, :math:`g = \tanh(a_g)`, :math:`i = \sigma(a_i)`, :math:`o = \sigma(a_o)`,
+    :math:`c_t = f \odot c_{t-1} + g \odot i` and :math:`h_t = o \odot \tanh(c_t)`. Backward, with
+    :math:`s = dc_t + dh_t \odot o \odot (1 - \tanh^2 c_t)`: :math:`da_f = s \odot c_{t-1} \odot f (1 - f)`,
+    :math:`da_g = s \odot i \odot (1 - g^2)`, :math:`da_i = s \odot g \odot i (1 - i)`,
+    :math:`da_o = dh_t \odot \tanh(c_t) \odot o (1 - o)`, :math:`dc_{t-1} = s \odot f`, and from da all others as of an
+    affine layer. PyTorch has the gates in the order i, f, g, o.
+    Saitoh, *Deep Learning from Scratch 2*, section 6.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cell = LSTM(np.ones((1, 4)), np.ones((1, 4)), np.zeros(4))
+    >>> h, c = cell.forward(np.array([[1.0]]), np.array([[0.0]]), np.array([[0.0]]))
+    >>> h.round(4), c.round(4)
+    (array([[0.3696]]), array([[0.5568]]))
+    """
+
+    _gates: ClassVar[int] = GATES
+
+    def forward(self, x: ArrayLike, h_prev: ArrayLike, c_prev: ArrayLike) -> tuple[Array, Array]:  # type: ignore[override]
+        """``(h_next, c_next)``, each ``(N, H)``, of x ``(N, D)`` and what the last step gave; all are kept."""
+        return self._run_forward(self._samples(x), np.asanyarray(h_prev), np.asanyarray(c_prev))  # type: ignore[return-value]
+
+    def backward(self, dh_next: ArrayLike, dc_next: ArrayLike) -> tuple[Array, Array, Array]:  # type: ignore[override]
+        """``(dx, dh_prev, dc_prev)``; sets dWx, dWh and db. RuntimeError before forward."""
+        return self._run_backward(dh_next, dc_next, True)  # type: ignore[return-value]
+
+    @property
+    def cache(self) -> tuple[Array, ...] | None:
+        """What the last forward was given, its gates, and c."""
+        if self._kept is None:
+            return None
+        f, g, i, o = np.split(self._kept[5], 4, axis=1)
+        return (*self._kept[:3], i, f, g, o, self._kept[4])
+
+
+class TimeLSTM(TimeRecurrent):
+    r"""Long short-term memory over time: `LSTM` at each step of a batch of sequences, in one call.
+
+    Parameters
+    ----------
+    Wx : ndarray
+        Weights of x, ``(D, 4 H)``: those of f, g, i and o. The array itself is kept, so that an optimizer can update it
+        in place, as the others.
+    Wh : ndarray
+        Weights of h, ``(H, 4 H)``, in the same order.
+    b : ndarray
+        Biases ``(4 H,)``.
+    stateful : bool, default False
+        Whether a forward begins with the h and c that the last one has left; else it begins with 0.
+
+    Attributes
+    ----------
+    Wx, Wh, b, stateful
+        As given.
+    h, c : ndarray or None
+        ``(N, H)``, h and c of the last step; None before the first forward and after `reset_state`.
+    dh, dc : ndarray or None
+        The gradients of the h and c that the last forward began with.
+    dWx, dWh, db : ndarray or None
+        Gradients of the last backward.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit: here, and in forward and backward, also where h is the state of another number of
+        sequences; the message has them.
+
+    Notes
+    -----
+    As `TimeRNN` has it of sequences of no step and of `predict`. Saitoh, *Deep Learning from Scratch 2*, section 6.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = TimeLSTM(np.ones((1, 4)), np.ones((1, 4)), np.zeros(4))
+    >>> layer.forward(np.array([[[1.0], [0.0]]])).round(4)
+    array([[[0.3696],
+            [0.3003]]])
+    """
+
+    _gates: ClassVar[int] = GATES
+    _flops_of_a_unit: ClassVar[int] = 9  # five functions, and four that mix
+    c: Array | None = None
+    dc: Array | None = None
+
+    def set_state(self, h: ArrayLike | None, c: ArrayLike | None = None) -> None:
+        """Have the next forward begin with h and c ``(N, H)``, a c of None being 0, where the layer is `stateful`."""
+        super().set_state(h)
+        self.c = None if c is None else np.asanyarray(c)
+
+    def reset_state(self) -> None:
+        """Have the next forward begin with 0."""
+        self.h = self.c = None
+
+    def _given(self, xs: ArrayLike) -> tuple[Any, ...]:
+        given, h = super()._given(xs)
+        return given, h, self._first("c", given)
+
+    def _leave(self, hs: Array, cs: Array | None, h: Array, c: Array | None = None) -> None:
+        super()._leave(hs, cs, h)
+        self.c = c if cs is None or not cs.shape[1] else cs[:, -1].copy()
+
+
+def _of(layer: str, name: str, *others: str) -> Any:
+    """An attribute that is one of a layer's own layers, and set in others too."""
+
+    def put(self: Any, value: Any) -> None:
+        for each in (layer, *others):
+            setattr(getattr(self, each), name, value)
+
+    return property(lambda self: getattr(getattr(self, layer), name), put)
+
+
+class TimeBiLSTM(LayerBase):
+    r"""Two `TimeLSTM`, of which one goes through the steps from the last to the first; their h side by side.
+
+    Parameters
+    ----------
+    Wx1, Wh1, b1 : ndarray
+        Parameters of the one that goes forward, as `TimeLSTM` has them.
+    Wx2, Wh2, b2 : ndarray
+        Of the one that goes back, of as many numbers.
+    stateful : bool, default False
+        As `TimeLSTM` has it, of both.
+
+    Attributes
+    ----------
+    Wx1, Wh1, b1, Wx2, Wh2, b2, stateful
+        As given.
+    forward_lstm, backward_lstm : TimeLSTM
+        The two.
+    dWx1, dWh1, db1, dWx2, dWh2, db2 : ndarray or None
+        Gradients of the last backward.
+
+    Raises
+    ------
+    ValueError
+        As `TimeLSTM` does.
+
+    Notes
+    -----
+    :math:`hs_t = (\overrightarrow{h}_t, \overleftarrow{h}_t)`, ``(N, T, 2 H)``. Only a whole sequence can be gone
+    through from its end: of running text, the state that is carried on backwards is that of the last text's beginning.
+    Saitoh, *Deep Learning from Scratch 2*, section 8.3.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one = np.ones((1, 4)), np.ones((1, 4)), np.zeros(4)
+    >>> TimeBiLSTM(*one, *one).forward(np.array([[[1.0], [0.0]]])).round(4)
+    array([[[0.3696, 0.3696],
+            [0.3003, 0.    ]]])
+    """
+
+    param_names: ClassVar[tuple[str, ...]] = ("Wx1", "Wh1", "b1", "Wx2", "Wh2", "b2")
+    options: ClassVar[Mapping[str, Option]] = {"stateful": SWITCH}
+    _can_leave_out_dx: ClassVar[bool] = True
+    _lstm: ClassVar[type[TimeLSTM]] = TimeLSTM
+
+    def __init__(
+        self,
+        Wx1: ArrayLike,
+        Wh1: ArrayLike,
+        b1: ArrayLike,
+        Wx2: ArrayLike,
+        Wh2: ArrayLike,
+        b2: ArrayLike,
+        stateful: bool = False,
+    ) -> None:
+        self.forward_lstm = self._lstm(Wx1, Wh1, b1, stateful)
+        self.backward_lstm = self._lstm(Wx2, Wh2, b2, stateful)
+        shapes = self.forward_lstm.Wx.shape, self.backward_lstm.Wx.shape
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"Wx1 of shape {shapes[0]} does not fit Wx2 of shape {shapes[1]}: they must be alike")
+
+    stateful = _of("forward_lstm", "stateful", "backward_lstm")
+
+    def forward(self, xs: ArrayLike) -> Array:
+        """Hs ``(N, T, 2 H)`` of xs ``(N, T, D)``."""
+        xs = self._sequences(xs)
+        return _beside(self.forward_lstm.forward(xs), self.backward_lstm.forward(_reversed(xs)))
+
+    def predict(self, xs: ArrayLike) -> Array:
+        """Hs, and nothing is kept but, where it is `stateful`, the states."""
+        xs = self._sequences(xs)
+        return _beside(self.forward_lstm.predict(xs), self.backward_lstm.predict(_reversed(xs)))
+
+    def backward(self, dhs: ArrayLike, *, need_dx: bool = True) -> Array | None:  # type: ignore[override]
+        """Dxs ``(N, T, D)``, or None without `need_dx`; sets all gradients. RuntimeError before forward."""
+        one, other = self.forward_lstm, self.backward_lstm
+        if one._kept is None:
+            raise no_forward(self)
+        dhs, (N, T, H) = np.asanyarray(dhs), one._kept[3].shape
+        if dhs.shape != (N, T, 2 * H):
+            raise ValueError(f"dhs of shape {dhs.shape} does not fit the output of shape {(N, T, 2 * H)}")
+        dxs = one.backward(dhs[:, :, :H], need_dx=need_dx)
+        reverse = other.backward(_reversed(dhs[:, :, H:]), need_dx=need_dx)
+        self._set_gradients(
+            **{f"{name}1": getattr(one, f"d{name}") for name in one.param_names},
+            **{f"{name}2": getattr(other, f"d{name}") for name in other.param_names},
+        )
+        return None if dxs is None or reverse is None else dxs + reverse[:, ::-1]
+
+    def reset_state(self) -> None:
+        """Have the next forward begin with 0."""
+        self.forward_lstm.reset_state()
+        self.backward_lstm.reset_state()
+
+    def _sequences(self, xs: ArrayLike) -> Array:
+        xs = np.asanyarray(xs)
+        if xs.ndim != 3:
+            raise ValueError(f"xs must have shape (N, T, {len(self.forward_lstm.Wx)}), not {xs.shape}")
+        return xs
+
+    def _output_shape(self, shape: Shape) -> Shape:
+        """``(T, 2 H)``, as `TimeLSTM` has it."""
+        steps, units = self.forward_lstm._output_shape(shape)  # type: ignore[misc]
+        other = self.backward_lstm._output_shape(shape)[1]  # type: ignore[index]
+        return (steps, units + other)  # type: ignore[operator]
+
+    def _flops(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
+        """Those of the two."""
+        one, other = self.forward_lstm, self.backward_lstm
+        return sum(lstm._flops(inputs, (outputs[0], len(lstm.Wh))) for lstm in (one, other))
+
+
+for _name in TimeLSTM.param_names:
+    for _number, _layer in ("1", "forward_lstm"), ("2", "backward_lstm"):
+        setattr(TimeBiLSTM, f"{_name}{_number}", _of(_layer, _name))
+        setattr(TimeBiLSTM, f"d{_name}{_number}", _of(_layer, f"d{_name}"))
+
+
+def _beside(one: Array, other: Array) -> Array:
+    """What one layer gives, and what the other gives from the end."""
+    return np.concatenate((one, other[:, ::-1]), axis=2)
+
+
+def _reversed(xs: Array) -> Array:
+    return np.ascontiguousarray(xs[:, ::-1])
