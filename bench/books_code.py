@@ -12,6 +12,7 @@ import fastlayers
 
 VARIABLE = "FASTLAYERS_BOOKS"
 Fill = Callable[[Path], None]  # writes data into a folder ``dataset``
+OPTIMIZERS = "common.optimizer"
 # Imported by scripts that use no layer too: what it has of ours is replaced, and no script is chosen for it.
 HELPERS = "common.util"
 UNUSED = ("Simple_TimeSoftmaxWithLoss", "Simple_TimeAffine")  # volume 2's slower forms, which nothing imports
@@ -31,11 +32,11 @@ class Volume:
 
 
 VOLUMES = {
-    1: Volume(("common.layers", "common.optimizer"), ("ch07/train_convnet.py", "ch08/train_deepnet.py")),
+    1: Volume(("common.layers", OPTIMIZERS), ("ch07/train_convnet.py", "ch08/train_deepnet.py")),
     2: Volume(
         (
             "common.layers",
-            "common.optimizer",
+            OPTIMIZERS,
             "common.time_layers",
             "ch04.negative_sampling_layer",
             "ch08.attention_layer",
@@ -144,10 +145,12 @@ def copy_of(root: Path, folder: Path, volume: Volume, fill: Fill, epochs: int | 
     return folder
 
 
-def replace(folder: Path, volume: Volume) -> list[str]:
+def replace(folder: Path, volume: Volume, *, layers_alone: bool = False) -> list[str]:
     """Ours in place of the book's layers and optimizers; the classes that are not there."""
     missing = []
     for module in (*volume.replaced, HELPERS):
+        if layers_alone and module == OPTIMIZERS:
+            continue
         path = folder.joinpath(*module.split(".")).with_suffix(".py")
         text, left = with_ours(path)
         path.write_text(text, encoding="utf-8")

@@ -73,6 +73,7 @@ def test_numbers_are_compared_and_times_are_not() -> None:
     assert books.apart("loss 2.50 | time 3[s]", "loss 2.50 | time 1[s]") == 0
     assert books.apart("[-0.5  12]", "[ -0.50 15 ]") == 0.25
     assert books.apart("the year 1", "the car 1") is None
+    assert books.apart("12", "1 2") is None
 
 
 def test_what_is_replaced_is_ours(trees: Trees) -> None:
