@@ -18,7 +18,7 @@ SECONDS = 4.0  # a script that is still at it by then has met all that it uses
 IMAGES, WORDS, QUESTIONS, EPOCHS = 100, 1000, 150, 1
 MANY_POINTS = "ch01/train_custom_loop.py"  # what it learns is what ch01/train.py learns, and its picture takes seconds
 # What these print with the book's layers they print with ours.
-COMPARED = ("ch03/train_skip_gram.py", "ch05/train.py", "ch07/train_peeky_seq2seq.py")
+COMPARED = ("ch03/train_skip_gram.py", "ch05/train.py", "ch06/train_rnnlm.py")
 Trees = dict[int, dict[str, Path]]
 
 pytestmark = [
