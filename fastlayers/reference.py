@@ -42,13 +42,22 @@ def _pure(function: Callable[..., Any]) -> Callable[..., Any]:
     return pure
 
 
+@functools.cache
 def _pure_class(base: type) -> type:
-    """A class with what its functions are on the pure path; one that calls none is itself on it."""
-    found = ((name, inspect.getattr_static(base, name)) for name in dir(base))
+    """A class with what its functions are on the pure path; one that calls none is itself on it.
+
+    So are the classes that it has as attributes, of which it makes its parts.
+    """
+    found = [(name, inspect.getattr_static(base, name)) for name in dir(base)]
     bound: dict[str, Any] = {
         name: staticmethod(_pure(static.__func__))
         for name, static in found
         if isinstance(static, staticmethod) and static.__func__.__module__.startswith(functional.__name__)
+    }
+    bound |= {
+        name: _pure_class(static)
+        for name, static in found
+        if isinstance(static, type) and static.__module__.startswith(layers.__name__)
     }
     if issubclass(base, optimizers.Optimizer):
         bound["_pure"] = True

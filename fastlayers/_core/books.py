@@ -11,11 +11,6 @@ import sys
 
 # Names that are still to come: by volume and chapter, and by the book's file which has them.
 NOT_YET = {
-    ("volume 2, chapter 4", "ch04/negative_sampling_layer.py"): (
-        "EmbeddingDot",
-        "NegativeSamplingLoss",
-        "UnigramSampler",
-    ),
     ("volume 2, chapter 5", "common/time_layers.py"): (
         "RNN",
         "TimeAffine",

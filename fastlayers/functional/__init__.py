@@ -37,6 +37,7 @@ from .im2col import col2im, im2col
 from .leaky_relu import leaky_relu_backward, leaky_relu_forward
 from .max_pooling import max_pooling_backward, max_pooling_forward
 from .mean_squared_error import mean_squared_error
+from .negative_sampling import negative_samples as negative_samples  # what the layer calls
 from .relu import relu, relu_backward, relu_forward
 from .sigmoid import sigmoid_backward, sigmoid_forward
 from .sigmoid_cross_entropy import sigmoid_cross_entropy

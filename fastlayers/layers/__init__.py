@@ -20,11 +20,13 @@ from .cross_entropy import SoftmaxWithLoss
 from .dropout import Dropout
 from .elu import Elu
 from .embedding import Embedding
+from .embedding_dot import EmbeddingDot
 from .flatten import Flatten
 from .gelu import Gelu
 from .leaky_relu import LeakyRelu
 from .max_pooling import Pooling
 from .mean_squared_error import MeanSquaredError
+from .negative_sampling import NegativeSamplingLoss
 from .nodes import AddLayer, MulLayer
 from .relu import Relu
 from .sigmoid import Sigmoid
@@ -32,6 +34,7 @@ from .sigmoid_cross_entropy import SigmoidWithLoss
 from .silu import Silu
 from .softmax import Softmax
 from .tanh import Tanh
+from .unigram_sampler import UnigramSampler
 
 __all__ = [
     "AddLayer",
@@ -42,6 +45,7 @@ __all__ = [
     "Dropout",
     "Elu",
     "Embedding",
+    "EmbeddingDot",
     "Flatten",
     "Gelu",
     "GlobalAveragePooling",
@@ -49,6 +53,7 @@ __all__ = [
     "MatMul",
     "MeanSquaredError",
     "MulLayer",
+    "NegativeSamplingLoss",
     "Pooling",
     "Relu",
     "Sigmoid",
@@ -57,6 +62,7 @@ __all__ = [
     "Softmax",
     "SoftmaxWithLoss",
     "Tanh",
+    "UnigramSampler",
 ]
 
 # The activations of hidden layers by the names of their families: relu, leaky_relu and so on.
