@@ -86,20 +86,26 @@ def negative_samples(target: Array, table: Array, word_p: Array, sample_size: in
     A word that is the target, or was drawn for it before, is drawn again. So the next one has the probability that it
     has among all others, which is what drawing without putting back is. Source: Saitoh, volume 2, section 4.2.6.
     """
-    flat, key = target.reshape(-1), key_of(draw)
-    place = np.arange(len(flat), dtype=np.uint64) << HALF
-    chosen = np.zeros((len(flat), sample_size), np.int32)
+    place = np.arange(target.size, dtype=np.uint64) << HALF
+    return samples_at(target.reshape(-1), table, word_p, sample_size, key_of(draw), place).reshape(
+        *target.shape, sample_size
+    )
+
+
+def samples_at(target: Array, table: Array, word_p: Array, sample_size: int, key: Array, place: Array) -> Array:
+    """The same of one row of targets, by the random numbers from their places on, which move along."""
+    chosen = np.zeros((len(target), sample_size), np.int32)
     for k in range(sample_size):
-        left = np.arange(len(flat))
+        left = np.arange(len(target))
         for _ in range(TRIES):
             word = words_at(table, key, place[left])
             place[left] += np.uint64(1)
-            again = (word == flat[left]) | (chosen[left, :k] == word[:, np.newaxis]).any(axis=1)
+            again = (word == target[left]) | (chosen[left, :k] == word[:, np.newaxis]).any(axis=1)
             chosen[left[~again], k] = word[~again]
             left = left[again]
             if not len(left):
                 break
         for row in left:
-            chosen[row, k] = word_left(word_p, key, place[row : row + 1], np.append(chosen[row, :k], flat[row]))
+            chosen[row, k] = word_left(word_p, key, place[row : row + 1], np.append(chosen[row, :k], target[row]))
             place[row] += np.uint64(1)
-    return chosen.reshape(*target.shape, sample_size)
+    return chosen

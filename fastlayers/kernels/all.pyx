@@ -58,6 +58,7 @@ include "im2col.pyx"
 include "small_network.pyx"
 include "embedding.pyx"
 include "negative_sampling.pyx"
+include "word2vec.pyx"
 
 # A network as one call asks a level's kernels, and is of no level itself.
 from fastlayers.kernels._program import LossStep, Program, Step, UpdateStep  # no-cython-lint

@@ -43,16 +43,22 @@ cdef inline uint64_t key_of(double draw) noexcept nogil:
     return mixed(<uint64_t> (draw * 9007199254740992.0) + GOLDEN)
 
 
+cdef inline uint64_t number_at_place(uint64_t key, uint64_t place) noexcept nogil:
+    """The random number of a place."""
+    return mixed(key + place * GOLDEN)
+
+
 cdef inline double fraction_of(uint64_t number) noexcept nogil:
     return <double> (number >> 11) * 1.1102230246251565e-16
 
 
 cdef inline Py_ssize_t word_at(const Sampler *sampler, uint64_t place) noexcept nogil:
     """The word of a place; an entry that no table of ours has does not lead out of it."""
-    cdef uint64_t number = mixed(sampler.key + place * GOLDEN), low = <uint32_t> number
+    cdef uint64_t number = number_at_place(sampler.key, place), low = <uint32_t> number
     cdef uint64_t where = (number >> 32) * sampler.words + ((low * sampler.words) >> 32)
     cdef uint64_t column = where >> 32, entry = sampler.table[column], alias = <uint32_t> entry
-    return <Py_ssize_t> (alias if <uint32_t> where >= entry >> 32 and alias < sampler.words else column)
+    cdef uint64_t is_alias = <uint64_t> 0 - (<uint64_t> (<uint32_t> where >= entry >> 32))  # a branch would be missed
+    return <Py_ssize_t> (column ^ ((column ^ min(alias, sampler.words - 1)) & is_alias))
 
 
 cdef Py_ssize_t word_left(const Sampler *sampler, uint64_t place) noexcept nogil:
@@ -62,7 +68,7 @@ cdef Py_ssize_t word_left(const Sampler *sampler, uint64_t place) noexcept nogil
     for i in range(words):
         if not sampler.taken[i]:
             total += sampler.p[i]
-    below = fraction_of(mixed(sampler.key + place * GOLDEN)) * total
+    below = fraction_of(number_at_place(sampler.key, place)) * total
     for i in range(words):
         if not sampler.taken[i] and (found < 0 or sampler.p[i] > 0):
             found = i
@@ -72,10 +78,10 @@ cdef Py_ssize_t word_left(const Sampler *sampler, uint64_t place) noexcept nogil
     return found
 
 
-cdef void draw_row(
+cdef uint64_t draw_row(
     const Sampler *sampler, uint64_t place, Py_ssize_t target, int32_t *row, Py_ssize_t size
 ) noexcept nogil:
-    """So many words that are not the target, none of them twice; fewer than there are."""
+    """So many words that are not the target, none of them twice; fewer than there are. Returns the place that is next."""
     cdef Py_ssize_t k, word
     cdef int _tries
     sampler.taken[target] = True
@@ -94,6 +100,7 @@ cdef void draw_row(
     for k in range(size):
         sampler.taken[row[k]] = False
     sampler.taken[target] = False
+    return place
 
 
 cdef void samples_task(const void *of, Py_ssize_t _start, Py_ssize_t _stop) noexcept nogil:

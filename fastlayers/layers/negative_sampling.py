@@ -59,13 +59,13 @@ class NegativeSamplingLoss(Declared):
 
     Notes
     -----
-    With the scores :math:`s_{nk} = h_n \cdot W_{idx_{nk}}`, of which the first is the target's, the loss is
+    Forward, with the scores :math:`s_{nk} = h_n \cdot W_{idx_{nk}}`, of which the first is the target's:
+    :math:`L = -\frac{1}{N} \sum_n (\log \sigma(s_{n0}) + \sum_{k > 0} \log \sigma(-s_{nk}))`. Backward:
+    :math:`\partial L / \partial s_{nk} = (\sigma(s_{nk}) - [k = 0]) / N`, and from there as `EmbeddingDot`.
 
-    .. math:: L = -\frac{1}{N} \sum_n \Big(\log \sigma(s_{n0}) + \sum_{k > 0} \log \sigma(-s_{nk})\Big),
-
-    and :math:`\partial L / \partial s_{nk} = (\sigma(s_{nk}) - [k = 0]) / N`. The book adds up as many losses, each of
-    a layer of its own, whose gradients its trainer adds up; here all are one product of a batch, and `params` has W
-    once, with the sum. The words that are drawn for a target are distinct and never the target itself.
+    The book adds up as many losses, each of a layer of its own, and its trainer their gradients; here all are one
+    product of a batch, and `params` has W once, with the sum. The words that are drawn for a target are distinct and
+    never the target itself.
     Saitoh, *Deep Learning from Scratch*, volume 2, section 4.2.7.
 
     Examples
