@@ -99,8 +99,8 @@ def any_layer(r, arena, name, *, comparable=False):
     entry = families.LAYER[name]
     arrays = [any_form(r, arena, a) for a in entry.arbitrary(r, comparable=comparable)]
     has_params = entry.kind in ("affine", "convolution", "indices", "normalization", "sequence")
-    made = [*arrays[1:], *entry.made(r)] if has_params else entry.made(r)
-    arrays = arrays[:1] if has_params else arrays
+    taken = 1 if has_params else 2 if entry.kind == "table" else len(arrays)
+    arrays, made = arrays[:taken], [*arrays[taken:], *entry.made(r)]
     if len(arrays) == 2 and chance(r, 20):
         arrays[r.randint(0, 1)] = anything(r)
     forward = Call("forward", arrays)

@@ -258,6 +258,7 @@ RESULTS = {name: FUNCTION[name].results for name in FUNCTIONS}
 EVERY_ARGUMENT = [(name, i) for name in PUBLIC for i in range(len(FUNCTION[name].arguments(Arrays())))]
 ARGUMENTS = [(name, i) for name, i in EVERY_ARGUMENT if name in FUNCTIONS]
 LAYERS = tuple(LAYER)
+NO_LAYERS = ("UnigramSampler",)  # though they are among them
 ACTIVATIONS = tuple(name for name, entry in LAYER.items() if entry.kind == "activation")
 LOSSES = tuple(name for name, entry in LAYER.items() if entry.kind == "loss")
 NODES = tuple(name for name, entry in LAYER.items() if entry.kind == "node")

@@ -8,7 +8,7 @@ import fastlayers as fl
 
 ARRAYS = Arrays(np.float32, (40, 30), seed=5)
 X, LABELS = ARRAYS.x, ARRAYS.labels
-LAYERS = tuple(name for name, entry in families.LAYER.items() if entry.kind != "node")
+LAYERS = tuple(name for name, entry in families.LAYER.items() if entry.in_network)
 SQUARE = np.random.default_rng(5).standard_normal((30, 30)).astype(np.float32)  # its output has the input's shape
 
 

@@ -21,7 +21,11 @@ PUBLIC = [*functional.__all__, *layers.__all__, *optimizers.__all__]
 
 @pytest.mark.parametrize(
     ("package", "entries"),
-    [(functional, families.PUBLIC), (layers, families.LAYERS), (optimizers, families.OPTIMIZERS)],
+    [
+        (functional, families.PUBLIC),
+        (layers, (*families.LAYERS, *families.NO_LAYERS)),
+        (optimizers, families.OPTIMIZERS),
+    ],
     ids=["functional", "layers", "optimizers"],
 )
 def test_every_public_name_has_an_entry(package, entries):
@@ -102,7 +106,7 @@ def network(entry, **options):
 SAVED = [
     pytest.param(entry, options, id=f"{entry.name}{options or ''}")
     for entry in families.LAYER.values()
-    if entry.kind != "node"
+    if entry.in_network
     for options in ([{}, entry.options] if entry.options else [{}])
 ]
 WAYS = {

@@ -21,6 +21,7 @@ from .cross_entropy import SoftmaxWithLoss
 from .dropout import Dropout, TimeDropout
 from .elu import Elu
 from .embedding import Embedding, TimeEmbedding
+from .embedding_dot import EmbeddingDot
 from .flatten import Flatten
 from .gelu import Gelu
 from .gru import GRU, TimeGRU
@@ -28,6 +29,7 @@ from .leaky_relu import LeakyRelu
 from .lstm import LSTM, TimeBiLSTM, TimeLSTM
 from .max_pooling import Pooling
 from .mean_squared_error import MeanSquaredError
+from .negative_sampling import NegativeSamplingLoss
 from .nodes import AddLayer, MulLayer
 from .relu import Relu
 from .rnn import RNN, TimeRNN
@@ -38,6 +40,7 @@ from .softmax import Softmax
 from .tanh import Tanh
 from .time_affine import TimeAffine
 from .time_losses import TimeSigmoidWithLoss, TimeSoftmaxWithLoss
+from .unigram_sampler import UnigramSampler
 
 __all__ = [
     "GRU",
@@ -53,6 +56,7 @@ __all__ = [
     "Dropout",
     "Elu",
     "Embedding",
+    "EmbeddingDot",
     "Flatten",
     "Gelu",
     "GlobalAveragePooling",
@@ -60,6 +64,7 @@ __all__ = [
     "MatMul",
     "MeanSquaredError",
     "MulLayer",
+    "NegativeSamplingLoss",
     "Pooling",
     "Relu",
     "Sigmoid",
@@ -78,6 +83,7 @@ __all__ = [
     "TimeRNN",
     "TimeSigmoidWithLoss",
     "TimeSoftmaxWithLoss",
+    "UnigramSampler",
     "WeightSum",
 ]
 
