@@ -154,15 +154,18 @@ class Portable:
 
         Its input is named ``x``, of shape ``(batch, *input_shape)``, and its output ``y``, ``(batch, M)``; both have
         the parameters' dtype, but what an `Embedding` is given is of int64. It is of opset 17, and `Dropout` has no
-        part in it.
+        part in it. Sequences may have any number of steps, unless an affine layer takes those of one together. A
+        `stateful` layer in place 1 begins with 0, or with the inputs ``1.h`` and, of a `TimeLSTM`, ``1.c``, which may
+        be left out; what to give them at the next call are the outputs ``1.h.next`` and ``1.c.next``.
 
         Parameters
         ----------
         path : str or path-like
             The file's name, taken exactly as given.
         input_shape : sequence of int, optional
-            The shape of one sample, as ``(1, 28, 28)``; by default ``(D,)``; ``()`` for one index. What begins with a
-            `BatchNormalization` of channels takes it as it is, and the first affine layer flattens it.
+            The shape of one sample, as ``(1, 28, 28)``, or ``(T, D)`` of sequences; by default ``(D,)``; ``()`` for one
+            index. What begins with a `BatchNormalization` of channels takes it as it is, and the first affine layer
+            flattens it.
         probabilities : bool
             Give what the loss makes of the scores: softmax for `SoftmaxWithLoss`, sigmoid for `SigmoidWithLoss`;
             by default ``y`` is what `predict` gives. Softmax is computed in float64, which the runtime has to know,
