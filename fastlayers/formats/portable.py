@@ -197,13 +197,16 @@ class Portable:
             ``"0.weight"``, that is W transposed, ``(M, D)``, and ``"0.bias"``, for the affine layer in place 0, or
             the first alone for a `MatMul`; ``"1.weight"``, ``"1.bias"``, ``"1.running_mean"`` and ``"1.running_var"``,
             the running ones where there are any, for the `BatchNormalization` in place 1; ``"0.weight"`` alone,
-            ``(V, D)`` as W is, for an `Embedding`. With ``torch.from_numpy`` of each, ``load_state_dict`` of a PyTorch
-            module takes them. Its ``BatchNorm1d`` or ``2d`` needs the same ``eps``, and as ``momentum`` 1 less ours.
+            ``(V, D)`` as W is, for an `Embedding`; ``"0.weight_ih_l0"``, ``"0.weight_hh_l0"`` and, as PyTorch adds two
+            biases, ``"0.bias_ih_l0"`` with b and ``"0.bias_hh_l0"`` with 0 for a `TimeRNN` or `TimeLSTM`, gates in
+            PyTorch's order, and with ``"_reverse"`` too for a `TimeBiLSTM`. With ``torch.from_numpy`` of each,
+            ``load_state_dict`` of a PyTorch module takes them. Its ``BatchNorm1d`` or ``2d`` needs the same ``eps``,
+            and as ``momentum`` 1 less ours.
 
         Raises
         ------
         TypeError
-            If a layer of another kind has parameters.
+            If a layer of another kind has parameters; a `TimeGRU` too, whose reset PyTorch's GRU applies elsewhere.
         """
         from . import state_dict
 
@@ -220,7 +223,8 @@ class Portable:
         arrays : mapping of str to array_like
             ``NAME.weight``, ``(M, D)``, and ``NAME.bias``, ``(M,)``; of an embedding the weight alone, ``(V, D)``; of a
             batch normalization all ``(D,)``, with ``NAME.running_mean`` and ``NAME.running_var``;
-            ``NAME.num_batches_tracked`` is of no use here. They are PyTorch's ``state_dict()``, as
+            ``NAME.num_batches_tracked`` is of no use here; of an LSTM, or an RNN of tanh, what `state_dict` names, for
+            each of its layers one of ours, b being the sum of its biases. They are PyTorch's ``state_dict()``, as
             ``{name: tensor.numpy() for name, tensor in module.state_dict().items()}``, what
             ``safetensors.numpy.load_file`` reads, or what `state_dict` gave. Each is cast to its parameter's dtype.
 
