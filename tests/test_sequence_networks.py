@@ -8,6 +8,7 @@ import pytest
 from ranks import results_on_ranks
 
 import fastlayers as fl
+from fastlayers.graph import Graph
 from fastlayers.mpi import DataParallel
 
 N, STEPS, V = 7, 4, 9
@@ -105,3 +106,25 @@ def test_a_summary():
     assert rows[4].flops == STEPS * (2 * (3 * 4 + 4 * 4) + 4)
     with pytest.raises(ValueError, match="input_shape is needed: layer 0, TimeLSTM, takes samples of more than one"):
         fl.Sequential(words().layers[1:]).summary()
+
+
+def test_a_graph_of_a_network_and_of_cells():
+    net = words()
+    graph = Graph.of_network(net, X[0], T[0])
+    assert "TimeBiLSTM" in graph.to_dot()
+    assert "Wx23" in graph.to_dot()  # of the third layer with parameters
+    x, params = kit.numbers((2, 2, 3), np.float32), parameters(4, 3, 5, 10)
+    graph, cells = Graph(), [fl.LSTM(*params), fl.LSTM(*params)]
+    h, c = first = graph.input(np.zeros((2, 5), np.float32), "h"), graph.input(np.ones((2, 5), np.float32), "c")
+    for t, cell in enumerate(cells):
+        h, c = graph.apply(cell, graph.input(x[:, t], f"x{t}"), h, c, name=f"h{t}")
+    graph.backward(np.ones_like(h.value))
+    whole = fl.TimeLSTM(*params, stateful=True)
+    whole.set_state(first[0].value, first[1].value)
+    np.testing.assert_allclose(whole.forward(x)[:, 1], h.value, rtol=1e-6)
+    whole.backward(np.stack([np.zeros((2, 5)), np.ones((2, 5))], 1).astype(np.float32))
+    for edge, gradient in zip(first, (whole.dh, whole.dc), strict=True):
+        np.testing.assert_allclose(edge.grad, gradient, rtol=1e-5)
+    dot = graph.to_dot()
+    assert dot.count("LSTM") == 2
+    assert "h1" in dot
