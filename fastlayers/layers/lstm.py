@@ -153,16 +153,6 @@ class TimeLSTM(TimeRecurrent):
         self.c = c if cs is None or not cs.shape[1] else cs[:, -1].copy()
 
 
-def _of(layer: str, name: str, *others: str) -> Any:
-    """An attribute that is one of a layer's own layers, and set in others too."""
-
-    def put(self: Any, value: Any) -> None:
-        for each in (layer, *others):
-            setattr(getattr(self, each), name, value)
-
-    return property(lambda self: getattr(getattr(self, layer), name), put)
-
-
 class TimeBiLSTM(LayerBase):
     r"""Two `TimeLSTM`, of which one goes through the steps from the last to the first; their h side by side.
 
@@ -221,25 +211,43 @@ class TimeBiLSTM(LayerBase):
     ) -> None:
         self.forward_lstm = self._lstm(Wx1, Wh1, b1, stateful)
         self.backward_lstm = self._lstm(Wx2, Wh2, b2, stateful)
-        shapes = self.forward_lstm.Wx.shape, self.backward_lstm.Wx.shape
-        if shapes[0] != shapes[1]:
-            raise ValueError(f"Wx1 of shape {shapes[0]} does not fit Wx2 of shape {shapes[1]}: they must be alike")
+        self.Wx1, self.Wh1, self.b1 = self.forward_lstm.params
+        self.Wx2, self.Wh2, self.b2 = self.backward_lstm.params
+        self.dWx1 = self.dWh1 = self.db1 = self.dWx2 = self.dWh2 = self.db2 = None
+        if self.Wx1.shape != self.Wx2.shape:
+            raise ValueError(
+                f"Wx1 of shape {self.Wx1.shape} does not fit Wx2 of shape {self.Wx2.shape}: they must be alike"
+            )
 
-    stateful = _of("forward_lstm", "stateful", "backward_lstm")
+    @property
+    def stateful(self) -> bool:
+        """Whether a forward of the two begins with what the last one has left."""
+        return self.forward_lstm.stateful
+
+    @stateful.setter
+    def stateful(self, value: bool) -> None:
+        self.forward_lstm.stateful = self.backward_lstm.stateful = value
+
+    def _both(self) -> tuple[TimeLSTM, TimeLSTM]:
+        """The two, with the parameters that this layer has now."""
+        for number, lstm in ("1", self.forward_lstm), ("2", self.backward_lstm):
+            for name in lstm.param_names:
+                setattr(lstm, name, getattr(self, f"{name}{number}"))
+        return self.forward_lstm, self.backward_lstm
 
     def forward(self, xs: ArrayLike) -> Array:
         """Hs ``(N, T, 2 H)`` of xs ``(N, T, D)``."""
-        xs = self._sequences(xs)
-        return _beside(self.forward_lstm.forward(xs), self.backward_lstm.forward(_reversed(xs)))
+        xs, (one, other) = self._sequences(xs), self._both()
+        return _beside(one.forward(xs), other.forward(_reversed(xs)))
 
     def predict(self, xs: ArrayLike) -> Array:
         """Hs, and nothing is kept but, where it is `stateful`, the states."""
-        xs = self._sequences(xs)
-        return _beside(self.forward_lstm.predict(xs), self.backward_lstm.predict(_reversed(xs)))
+        xs, (one, other) = self._sequences(xs), self._both()
+        return _beside(one.predict(xs), other.predict(_reversed(xs)))
 
     def backward(self, dhs: ArrayLike, *, need_dx: bool = True) -> Array | None:  # type: ignore[override]
         """Dxs ``(N, T, D)``, or None without `need_dx`; sets all gradients. RuntimeError before forward."""
-        one, other = self.forward_lstm, self.backward_lstm
+        one, other = self._both()
         if one._kept is None:
             raise no_forward(self)
         dhs, (N, T, H) = np.asanyarray(dhs), one._kept[3].shape
@@ -261,25 +269,18 @@ class TimeBiLSTM(LayerBase):
     def _sequences(self, xs: ArrayLike) -> Array:
         xs = np.asanyarray(xs)
         if xs.ndim != 3:
-            raise ValueError(f"xs must have shape (N, T, {len(self.forward_lstm.Wx)}), not {xs.shape}")
+            raise ValueError(f"xs must have shape (N, T, {len(self.Wx1)}), not {xs.shape}")
         return xs
 
     def _output_shape(self, shape: Shape) -> Shape:
         """``(T, 2 H)``, as `TimeLSTM` has it."""
-        steps, units = self.forward_lstm._output_shape(shape)  # type: ignore[misc]
-        other = self.backward_lstm._output_shape(shape)[1]  # type: ignore[index]
-        return (steps, units + other)  # type: ignore[operator]
+        one, other = self._both()
+        steps, units = one._output_shape(shape)  # type: ignore[misc]
+        return (steps, units + other._output_shape(shape)[1])  # type: ignore[index, operator]
 
     def _flops(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
         """Those of the two."""
-        one, other = self.forward_lstm, self.backward_lstm
-        return sum(lstm._flops(inputs, (outputs[0], len(lstm.Wh))) for lstm in (one, other))
-
-
-for _name in TimeLSTM.param_names:
-    for _number, _layer in ("1", "forward_lstm"), ("2", "backward_lstm"):
-        setattr(TimeBiLSTM, f"{_name}{_number}", _of(_layer, _name))
-        setattr(TimeBiLSTM, f"d{_name}{_number}", _of(_layer, f"d{_name}"))
+        return sum(lstm._flops(inputs, (outputs[0], len(lstm.Wh))) for lstm in self._both())
 
 
 def _beside(one: Array, other: Array) -> Array:
