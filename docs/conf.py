@@ -74,7 +74,7 @@ WIDE = [
     f"tutorial/{page}"
     for page in (
         *("activations", "affine", "softmax", "convolution", "pooling", "batch_normalization", "optimizers"),
-        *("embedding", "recurrent"),
+        *("embedding", "recurrent", "lstm"),
     )
 ]
 html_theme = "pydata_sphinx_theme"
