@@ -17,7 +17,6 @@ import tempfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 
 import books_code
 import books_data
@@ -52,7 +51,7 @@ CLOCK = re.compile(r"time \d+\[s\]")
 class Outcome:
     """What a script did."""
 
-    seconds: float
+    seconds: float  # of the processor, since both ways have one thread
     status: int
     output: str
 
@@ -65,16 +64,23 @@ class Outcome:
 
 def apart(book: str, ours: str) -> float | None:
     """How far numbers that were printed both ways are apart, relative above 1; None where anything else differs."""
-    book, ours = (CLOCK.sub("", text) for text in (book, ours))
-    if NUMBER.sub(" ", book).split() != NUMBER.sub(" ", ours).split():  # the spaces between numbers are NumPy's
+    texts = [CLOCK.sub("", text) for text in (book, ours)]
+    words = [NUMBER.sub(" # ", text).split() for text in texts]  # the spaces between numbers are NumPy's
+    if words[0] != words[1]:
         return None
-    pairs = zip(map(float, NUMBER.findall(book)), map(float, NUMBER.findall(ours)), strict=True)
-    return max((abs(a - b) / max(1.0, abs(a)) for a, b in pairs), default=0.0)
+    numbers = [map(float, NUMBER.findall(text)) for text in texts]
+    return max((abs(a - b) / max(1.0, abs(a)) for a, b in zip(*numbers, strict=True)), default=0.0)
+
+
+def used() -> float:
+    """The seconds of the processor that scripts have had, up to now."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def run(tree: Path, name: str, timeout: float = 3600) -> Outcome:
     """Run a script as its reader does, from its own folder, in a process of its own."""
-    start = perf_counter()
+    start = used()
     try:
         done = subprocess.run(
             [sys.executable, "-c", RUN, Path(name).name],
@@ -88,14 +94,14 @@ def run(tree: Path, name: str, timeout: float = 3600) -> Outcome:
         )
     except subprocess.TimeoutExpired:
         return Outcome(timeout, TIMED_OUT, f"not done after {timeout:g} s")
-    return Outcome(perf_counter() - start, done.returncode, done.stdout)
+    return Outcome(used() - start, done.returncode, done.stdout)
 
 
 def table(root: Path, volume: books_code.Volume, fill: books_code.Fill, args: argparse.Namespace) -> int:
     """Print what the scripts of a volume do both ways; how many fail with ours, or have layers that are not."""
     with tempfile.TemporaryDirectory() as work:
         trees = {way: books_code.copy_of(root, Path(work, way), volume, fill, args.epochs) for way in ("book", "ours")}
-        missing = books_code.replace(trees["ours"], volume)
+        missing = books_code.replace(trees["ours"], volume, layers_alone=args.layers_alone)
         chosen = [name for name in books_code.scripts(root, volume) if args.only in name]
         failed = len(missing)
         for name in missing:
@@ -126,6 +132,7 @@ def main() -> int:
     options.add_argument("--words", type=int, default=20_000, help="so many of it to train on (%(default)s)")
     options.add_argument("--questions", type=int, default=1000, help="so many for the seq2seq networks (%(default)s)")
     options.add_argument("--epochs", type=int, help="so many at most for each training, where a script has more")
+    options.add_argument("--layers-alone", action="store_true", help="with the book's optimizers both ways")
     options.add_argument("--timeout", type=float, default=3600, help="seconds for a script (%(default)g)")
     args = options.parse_args()
     if books_code.VARIABLE not in os.environ:

@@ -3,14 +3,16 @@
 import ast
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import fastlayers
 
 VARIABLE = "FASTLAYERS_BOOKS"
 Fill = Callable[[Path], None]  # writes data into a folder ``dataset``
+OPTIMIZERS = "common.optimizer"
 # Imported by scripts that use no layer too: what it has of ours is replaced, and no script is chosen for it.
 HELPERS = "common.util"
 UNUSED = ("Simple_TimeSoftmaxWithLoss", "Simple_TimeAffine")  # volume 2's slower forms, which nothing imports
@@ -30,11 +32,11 @@ class Volume:
 
 
 VOLUMES = {
-    1: Volume(("common.layers", "common.optimizer"), ("ch07/train_convnet.py", "ch08/train_deepnet.py")),
+    1: Volume(("common.layers", OPTIMIZERS), ("ch07/train_convnet.py", "ch08/train_deepnet.py")),
     2: Volume(
         (
             "common.layers",
-            "common.optimizer",
+            OPTIMIZERS,
             "common.time_layers",
             "ch04.negative_sampling_layer",
             "ch08.attention_layer",
@@ -77,7 +79,8 @@ def file_of(module: str, *folders: Path) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def imported(path: Path, root: Path, replaced: tuple[str, ...]) -> Iterator[str]:
+@cache
+def imported(path: Path, root: Path, replaced: tuple[str, ...]) -> frozenset[str]:
     """The book's own modules that a file imports, itself or through others: ``common.layers``, ``two_layer_net``."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -85,11 +88,9 @@ def imported(path: Path, root: Path, replaced: tuple[str, ...]) -> Iterator[str]
             names.add(node.module)
         elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-    for name in names:
-        if file := file_of(name, path.parent, root):
-            yield name
-            if name not in replaced:
-                yield from imported(file, root, replaced)
+    files = {name: file for name in names if (file := file_of(name, path.parent, root))}
+    through = (imported(file, root, replaced) for name, file in files.items() if name not in replaced)
+    return frozenset(files).union(*through)
 
 
 def scripts(root: Path, volume: Volume) -> list[str]:
@@ -98,7 +99,7 @@ def scripts(root: Path, volume: Volume) -> list[str]:
     found = [
         path.relative_to(root).as_posix()
         for path in sorted({*root.glob("ch*/*.py"), *root.glob("common/*.py")} - made)
-        if {*imported(path, root, volume.replaced)} & {*volume.replaced}
+        if imported(path, root, volume.replaced) & {*volume.replaced}
     ]
     found += [*volume.also, *volume.variants]
     return sorted(found, key=lambda name: (name not in volume.first, name))
@@ -144,10 +145,12 @@ def copy_of(root: Path, folder: Path, volume: Volume, fill: Fill, epochs: int | 
     return folder
 
 
-def replace(folder: Path, volume: Volume) -> list[str]:
+def replace(folder: Path, volume: Volume, *, layers_alone: bool = False) -> list[str]:
     """Ours in place of the book's layers and optimizers; the classes that are not there."""
     missing = []
     for module in (*volume.replaced, HELPERS):
+        if layers_alone and module == OPTIMIZERS:
+            continue
         path = folder.joinpath(*module.split(".")).with_suffix(".py")
         text, left = with_ours(path)
         path.write_text(text, encoding="utf-8")

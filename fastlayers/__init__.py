@@ -9,9 +9,10 @@ array([[1., 0.],
 Layers: `MulLayer`, `AddLayer`, `Affine`, `Dropout`, activations (`Relu`, `Sigmoid`, `Tanh` and more), and the losses
 `SoftmaxWithLoss`, `SigmoidWithLoss`, `MeanSquaredError`; networks: `Sequential`, trained by its ``fit``, which gives a
 `History`, with ``fastlayers.callbacks``; `SGD`, `Momentum`, `Nesterov`, `AdaGrad`, `RMSprop`, `Adam`, `AdamW`,
-``fastlayers.schedules`` of their learning rates, ``fastlayers.initializers`` of weights; the stateless functions behind
-the layers; ``fastlayers.reference``, the same names in pure Python; ``fastlayers.testing``, gradient checks;
-`show_config`, what runs. ``fastlayers.datasets`` and ``fastlayers.graph`` are imported when they are first used.
+``fastlayers.schedules`` of their learning rates, ``fastlayers.initializers`` of weights, ``fastlayers.training``, which
+cuts running text; the stateless functions behind the layers; ``fastlayers.reference``, the same names in pure Python;
+``fastlayers.testing``, gradient checks; `show_config`, what runs. ``fastlayers.datasets`` and ``fastlayers.graph`` are
+imported when they are first used.
 """
 
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ except (KeyboardInterrupt, ValueError, ImportError) as error:
 
     sys.exit(tell(error))
 
-from . import callbacks, functional, initializers, layers, optimizers, reference, schedules, testing
+from . import callbacks, functional, initializers, layers, optimizers, reference, schedules, testing, training
 from ._core.names import asked_for_missing
 from ._core.protocols import Layer
 from ._version import __version__
@@ -67,6 +68,7 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "testing",
+    "training",
     "use_backend",
 ]
 __all__ += functional.__all__

@@ -46,8 +46,9 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
     Notes
     -----
     `forward`, `gradient`, `train_step` and `fit` are training: dropout drops, and batch normalization goes by the batch
-    and moves its running statistics on. `predict`, `loss` and `accuracy` are prediction, which changes nothing: a layer
-    predicts by its ``predict``, or by ``forward(x, train_flg=False)``, or by ``forward(x)``.
+    and moves its running statistics on. `predict`, `loss` and `accuracy` are prediction, which changes nothing but the
+    state of recurrent layers that are ``stateful``: a layer predicts by its ``predict``, or by
+    ``forward(x, train_flg=False)``, or by ``forward(x)``.
 
     A network has the dtype of its parameters: `predict`, `loss`, `gradient` and all that trains cast x to it, once,
     whether x is float64, float16, or the uint8 of images. A finite number that is beyond it is a ValueError. Your own
@@ -109,6 +110,7 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
             ``(N, ...)``, or one sample ``(D,)``.
         t : array_like
             ``(N,)`` labels, or ``(N, C)`` targets, of which the largest counts; one label or ``(C,)`` for one sample.
+            With `TimeSoftmaxWithLoss` ``(N, T)`` labels: each step is one to be right.
         batch_size : int, optional
             So many samples are predicted at a time; by default as `predict` has it.
 

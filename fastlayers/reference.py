@@ -44,14 +44,21 @@ def _pure(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @functools.cache
 def _pure_class(base: type) -> type:
-    """A class with what its functions, and the layers that it is made of, are on the pure path; else itself."""
+    """A class with what its functions are on the pure path; one that calls none is itself on it.
+
+    So are the classes that it has as attributes, of which it makes its parts.
+    """
     found = [(name, inspect.getattr_static(base, name)) for name in dir(base)]
     bound: dict[str, Any] = {
         name: staticmethod(_pure(static.__func__))
         for name, static in found
         if isinstance(static, staticmethod) and static.__func__.__module__.startswith(functional.__name__)
     }
-    bound |= {name: _pure_class(static) for name, static in found if static in _LAYERS}
+    bound |= {
+        name: _pure_class(static)
+        for name, static in found
+        if isinstance(static, type) and static.__module__.startswith(layers.__name__)
+    }
     if issubclass(base, optimizers.Optimizer):
         bound["_pure"] = True
     if not bound:
@@ -59,8 +66,6 @@ def _pure_class(base: type) -> type:
     documented = {"__doc__": f"`fastlayers.{base.__name__}` on the pure-Python path.", "__module__": __name__}
     return type(base.__name__, (base,), bound | documented)
 
-
-_LAYERS = [getattr(layers, name) for name in layers.__all__]
 
 if not TYPE_CHECKING:
     __getattr__ = asked_for_missing(__name__)

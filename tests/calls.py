@@ -98,16 +98,18 @@ def any_layer(r, arena, name, *, comparable=False):
     """What to make a layer with, and a few calls of it: forward, mostly, before backward."""
     entry = families.LAYER[name]
     arrays = [any_form(r, arena, a) for a in entry.arbitrary(r, comparable=comparable)]
-    has_params = entry.kind in ("affine", "convolution", "indices", "normalization")
-    made = [*arrays[1:], *entry.made(r)] if has_params else entry.made(r)
-    arrays = arrays[:1] if has_params else arrays
+    has_params = entry.kind in ("affine", "convolution", "indices", "normalization", "sequence")
+    taken = 1 if has_params else 2 if entry.kind == "table" else len(arrays)
+    arrays, made = arrays[:taken], [*arrays[taken:], *entry.made(r)]
     if len(arrays) == 2 and chance(r, 20):
         arrays[r.randint(0, 1)] = anything(r)
     forward = Call("forward", arrays)
     y = silently(kit.outcome, lambda: forward.of(getattr(fl.reference, name)(*made)))
-    dout = place(r, arena, numbers(r, np.shape(y), any_dtype(r), specials=[np.nan] if comparable else None))
+    # Steps have products, in which BLAS leaves out zeros, whatever they are multiplied with.
+    specials = None if not comparable else [0] if entry.kind == "sequence" else [np.nan]
+    dout = place(r, arena, numbers(r, np.shape(y), any_dtype(r), specials=specials))
     if is_error(y) or chance(r, 15):
-        dout = any_form(r, arena, numbers(r, any_shape(r), any_dtype(r), specials=[np.nan] if comparable else None))
+        dout = any_form(r, arena, numbers(r, any_shape(r), any_dtype(r), specials=specials))
     elif entry.is_loss and chance(r, 70):
         dout = r.choice((1, 0.5, -2, np.float32(3)))
     kwargs = {"need_dx": chance(r, 50)} if has_params and chance(r, 50) else {}

@@ -14,6 +14,7 @@ import kit
 import normalization
 import numpy as np
 import points
+import recurrent_families
 import time_families
 import word_families
 from exact import mp
@@ -191,6 +192,7 @@ ENTRIES = (
     ),
     *image_families.ENTRIES,
     *word_families.ENTRIES,
+    *recurrent_families.ENTRIES,
     *time_families.ENTRIES,
     Function(
         "softmax",
@@ -256,6 +258,7 @@ RESULTS = {name: FUNCTION[name].results for name in FUNCTIONS}
 EVERY_ARGUMENT = [(name, i) for name in PUBLIC for i in range(len(FUNCTION[name].arguments(Arrays())))]
 ARGUMENTS = [(name, i) for name, i in EVERY_ARGUMENT if name in FUNCTIONS]
 LAYERS = tuple(LAYER)
+NO_LAYERS = ("UnigramSampler",)  # though they are among them
 ACTIVATIONS = tuple(name for name, entry in LAYER.items() if entry.kind == "activation")
 LOSSES = tuple(name for name, entry in LAYER.items() if entry.kind == "loss")
 NODES = tuple(name for name, entry in LAYER.items() if entry.kind == "node")

@@ -13,6 +13,7 @@ from calls import any_call, any_layer, any_optimizer
 from fuzz_networks import call_fit, call_network
 from guarded import PagedArena
 from strategies import AskedError, any_form, anything, chance, numbers, place
+from word_families import indices, sampling
 
 import fastlayers as fl
 from fastlayers import initializers, reference, schedules, testing
@@ -42,6 +43,15 @@ def public_names(module=fl, prefix=""):
             if inspect.isclass(value):
                 methods = inspect.getmembers(value, lambda member: callable(member) or isinstance(member, property))
                 yield from (f"{prefix}{name}.{method}" for method, _ in methods if not method.startswith("_"))
+
+
+PROPERTIES = {
+    "Dropout": ("p",),
+    "Convolution": ("col", "col_W"),
+    "Pooling": ("arg_max",),
+    "EmbeddingDot": ("W", "dW"),
+    "NegativeSamplingLoss": ("rng", "sample_size"),
+}
 
 
 class FaultError(Exception):
@@ -109,7 +119,7 @@ def call_layer(caller, r, name, owner):
         caller.attempt(f"{prefix}.grads", lambda: layer.grads)
     for call in calls:
         caller.attempt(f"{prefix}.{call.name}", getattr(layer, call.name), *call.args, **call.kwargs)
-    for attribute in {"Dropout": ("p",), "Convolution": ("col", "col_W"), "Pooling": ("arg_max",)}.get(name, ()):
+    for attribute in PROPERTIES.get(name, ()):
         caller.attempt(f"{prefix}.{attribute}", getattr, layer, attribute)
     if name == "SigmoidWithLoss":
         caller.attempt(f"{prefix}.accuracy", layer.accuracy, *calls[0].args[:2])
@@ -120,6 +130,16 @@ def call_layer(caller, r, name, owner):
         outs = [a for a in buffers if isinstance(a, np.ndarray)]
         for call in calls:
             caller.attempt(f"{prefix}.{call.name}", getattr(layer, call.name), *call.args, outs=outs, **call.kwargs)
+
+
+def call_sampler(caller, r, name, owner):
+    prefix = ("reference." if owner is reference else "") + name
+    sampler = caller.attempt(prefix, getattr(owner, name), *sampling(r))
+    if sampler is not None:
+        for attribute in ("vocab_size", "word_p", "sample_size"):
+            caller.attempt(f"{prefix}.{attribute}", getattr, sampler, attribute)
+        target = anything(r) if chance(r, 10) else any_form(r, caller.arena, indices(r, (5,), sampler.vocab_size))
+        caller.attempt(f"{prefix}.get_negative_sample", sampler.get_negative_sample, target)
 
 
 def call_optimizer(caller, r, name, owner):
@@ -198,6 +218,7 @@ def call_initializer(caller, r, name, owner):
 
 CASES = [(call_function, name, owner) for name in fl.functional.__all__ for owner in (fl, fl, reference)]
 CASES += [(call_layer, name, owner) for name in families.LAYERS for owner in (fl, reference)]
+CASES += [(call_sampler, name, owner) for name in families.NO_LAYERS for owner in (fl, reference)]
 CASES += [(call_optimizer, name, owner) for name in families.OPTIMIZERS for owner in (fl, reference)]
 CASES += [(call_schedule, name, schedules) for name in schedules.__all__]
 CASES += [(call_initializer, name, initializers) for name in initializers.__all__]

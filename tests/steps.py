@@ -8,7 +8,7 @@ import fastlayers as fl
 
 ARRAYS = Arrays(np.float32, (40, 30), seed=5)
 X, LABELS = ARRAYS.x, ARRAYS.labels
-LAYERS = tuple(name for name, entry in families.LAYER.items() if entry.kind != "node")
+LAYERS = tuple(name for name, entry in families.LAYER.items() if entry.in_network)
 SQUARE = np.random.default_rng(5).standard_normal((30, 30)).astype(np.float32)  # its output has the input's shape
 
 
@@ -30,6 +30,8 @@ def inputs(layer, x):
         return (np.abs(100 * x.reshape(len(x), -1)[:, 0]).astype(int) % ROWS,)
     if entry.kind in ("convolution", "images"):
         x = x.reshape(len(x), 1, 5, -1)
+    if entry.kind == "sequence":
+        x = x.reshape(len(x) // 2, 2, -1)
     return (x, *(np.resize(t, (len(x), *t.shape[1:])) for t in targets))
 
 
@@ -51,7 +53,11 @@ def backward(layer, scale=1):
         layer.backward(X * scale)
         return layer.dW
     return layer.backward(
-        scale if entry.is_loss else x if entry.kind != "images" else np.resize(x, layer.predict(x).shape)
+        scale
+        if entry.is_loss
+        else x
+        if entry.kind not in ("images", "sequence")
+        else np.resize(x, layer.predict(x).shape)
     )
 
 

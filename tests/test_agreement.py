@@ -166,9 +166,9 @@ def test_layers(name, r):
     for call in calls:
         (a, our_warnings), (b, true_warnings) = observed(call.of, ours), observed(call.of, true)
         assert our_warnings == true_warnings
-        size = {"affine": 100, "convolution": 1000, "normalization": 1000}.get(families.LAYER[name].kind) or largest(
-            call.args
-        )
+        kind = families.LAYER[name].kind
+        size = {"affine": 100, "convolution": 1000, "normalization": 1000, "sequence": 100}.get(kind)
+        size = 1000 if "Attention" in name else size or largest(call.args)  # which multiplies three numbers
         if families.LAYER[name].is_loss:
             forward = size if call.name == "forward" else forward
             size *= forward if call.name == "backward" else 1

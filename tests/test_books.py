@@ -36,8 +36,7 @@ BOOKS = {
     "volume 2, ch04/negative_sampling_layer.py": "EmbeddingDot NegativeSamplingLoss UnigramSampler",
     "volume 2, ch08/attention_layer.py": "Attention AttentionWeight TimeAttention WeightSum",
 }
-NOT_YET = [name for names in books.NOT_YET.values() for name in names]
-LISTED = [*NOT_YET, *books.INSTEAD, *(name for names in books.NOT_HERE.values() for name in names)]
+LISTED = [*books.INSTEAD, *(name for names in books.NOT_HERE.values() for name in names)]
 
 
 def said(code):
@@ -59,18 +58,12 @@ def test_a_name_that_is_listed_is_absent_and_says_so(module, name):
     if inspect.ismodule(getattr(module, name, None)):
         return  # a family's file has its name
     assert not hasattr(module, name)
-    expected = f"{module.__name__} has no {name}{' yet' if name in NOT_YET else ''}"
+    expected = f"{module.__name__} has no {name}"
     asked = f"fl{module.__name__.removeprefix('fastlayers')}.{name}"
     for code, kind in ((f"from {module.__name__} import {name}", ImportError), (asked, AttributeError)):
         raised, message = said(code)
         assert raised is kind
         assert re.match(rf"{re.escape(expected)}(:| \()", message), message
-
-
-def test_what_is_not_there_yet_says_where_to_take_it_from():
-    assert said("from fastlayers import TimeAttention")[1] == (
-        "fastlayers has no TimeAttention yet (volume 2, chapter 8): keep the book's own from ch08/attention_layer.py"
-    )
 
 
 def test_other_names_are_answered_as_python_does():
@@ -83,18 +76,16 @@ def test_other_names_are_answered_as_python_does():
     assert said("import fastlayers.Embedding")[0] is ModuleNotFoundError
 
 
-def test_the_readme_has_each_name_that_is_not_there_yet_in_its_table():
-    rows = [line.split("|") for line in README.read_text("utf-8").splitlines() if line.startswith("|")]
-    columns = {row[3].strip(): i for i, row in enumerate(rows) if len(row) == 5}
-    table = rows[columns["there is not yet"] + 2 :]
-    table = table[: next(i for i, row in enumerate(table) if len(row) != 5)]
-    assert sorted(re.findall(r"`([A-Z]\w+)`", " ".join(row[3] for row in table))) == sorted(NOT_YET)
-    there = re.findall(r"`([A-Za-z]\w+)`", " ".join(row[2] for row in table))
+def test_the_readme_has_each_layer_of_the_books_in_its_table():
+    table = README.read_text("utf-8").partition("| of the books | there is |")[2].partition("\n\n")[0]
+    there = re.findall(r"`([A-Za-z]\w+)`", table)
     assert [name for name in there if not hasattr(fl, name) and name not in books.INSTEAD] == [
         "params",
         "grads",
         "clip_norm",
     ]
+    layers_of_books = {name for names in BOOKS.values() for name in names.split() if name in layers.__all__}
+    assert layers_of_books <= set(there)
 
 
 def test_nesterovs_momentum_takes_the_books_steps():

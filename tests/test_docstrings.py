@@ -34,7 +34,7 @@ def test_the_functions_have_examples():
         assert any(test.examples for test in finder.find(getattr(fastlayers, name))), name
 
 
-@pytest.mark.parametrize("name", fastlayers.layers.__all__)
+@pytest.mark.parametrize("name", families.LAYERS)
 def test_the_layers_have_an_example_and_the_formulas_of_forward_and_backward(name):
     layer = getattr(fastlayers, name)
     (test,) = doctest.DocTestFinder(recurse=False).find(layer)

@@ -21,7 +21,11 @@ PUBLIC = [*functional.__all__, *layers.__all__, *optimizers.__all__]
 
 @pytest.mark.parametrize(
     ("package", "entries"),
-    [(functional, families.PUBLIC), (layers, families.LAYERS), (optimizers, families.OPTIMIZERS)],
+    [
+        (functional, families.PUBLIC),
+        (layers, (*families.LAYERS, *families.NO_LAYERS)),
+        (optimizers, families.OPTIMIZERS),
+    ],
     ids=["functional", "layers", "optimizers"],
 )
 def test_every_public_name_has_an_entry(package, entries):
@@ -84,6 +88,11 @@ def network(entry, **options):
         ), arrays.images
     if entry.kind == "indices":
         return fl.Sequential([entry.make(arrays=arrays), affine, last], fl.SoftmaxWithLoss()), arrays.indices
+    if entry.kind == "sequence":
+        layer = getattr(fl, entry.name)(*entry.arguments(arrays), **options)
+        width = layer.predict(*entry.inputs(arrays))[0].size
+        last = fl.Affine(kit.numbers((width, 3), np.float32))
+        return fl.Sequential([layer, fl.Flatten(), last], fl.SoftmaxWithLoss()), *entry.inputs(arrays)
     if entry.is_loss:
         return fl.Sequential([affine], getattr(fl, entry.name)(**options)), arrays.x
     fitting = Arrays(np.float32, (6, 3))
@@ -97,7 +106,7 @@ def network(entry, **options):
 SAVED = [
     pytest.param(entry, options, id=f"{entry.name}{options or ''}")
     for entry in families.LAYER.values()
-    if entry.kind != "node"
+    if entry.in_network
     for options in ([{}, entry.options] if entry.options else [{}])
 ]
 WAYS = {
@@ -114,6 +123,8 @@ def test_every_layer_comes_back_from_a_file(entry, options, tmp_path):
         if way == "safetensors" and not importlib.util.find_spec("safetensors"):
             continue
         again = there_and_back(net, tmp_path / way)
+        if options.get("stateful"):
+            net.layers[0].reset_state()
         np.testing.assert_array_equal(again.predict(x), net.predict(x))
         assert [*map(repr, again.layers), repr(again.loss_layer)] == [*map(repr, net.layers), repr(net.loss_layer)]
         for name, value in options.items():

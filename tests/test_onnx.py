@@ -142,16 +142,20 @@ def test_the_batch_has_a_name(tmp_path: Path) -> None:
 LOSSES = [
     (fl.SoftmaxWithLoss, lambda scores: fl.softmax(scores)),
     (fl.SigmoidWithLoss, lambda scores: fl.sigmoid_forward(scores)),
+    (fl.TimeSoftmaxWithLoss, lambda scores: fl.softmax(scores)),
+    (fl.TimeSigmoidWithLoss, lambda scores: fl.sigmoid_forward(scores)),
 ]
 
 
 @pytest.mark.parametrize("dtype", kit.FLOATS[:3])
-@pytest.mark.parametrize(("loss", "of"), LOSSES, ids=["softmax", "sigmoid"])
+@pytest.mark.parametrize(("loss", "of"), LOSSES, ids=[loss.__name__ for loss, _ in LOSSES])
 def test_probabilities(tmp_path: Path, dtype: type, loss: Any, of: Any) -> None:
-    network = tiny(np.dtype(dtype).name)
+    network, x = tiny(np.dtype(dtype).name), X.astype(dtype)
+    if loss.__name__.startswith("Time"):  # three steps a sample
+        network.layers = [fl.TimeAffine(layer.W) if type(layer) is fl.Affine else layer for layer in network.layers]
+        x = np.stack([x, 2 * x, -x], axis=1)
     network.loss_layer = loss()
-    network.to_onnx(tmp_path / "m", probabilities=True)
-    x = X.astype(dtype)
+    network.to_onnx(tmp_path / "m", input_shape=x.shape[1:], probabilities=True)
     tolerance = TOLERANCE[np.dtype(dtype).name]
     np.testing.assert_allclose(run(tmp_path / "m", x), of(network.predict(x)), rtol=tolerance, atol=tolerance)
 
@@ -204,7 +208,9 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"an ONNX file holds Affine, .*, not test_onnx\.Softsign"):
         stack(fl.Affine(W), Softsign()).to_onnx(path)
     for loss in (Squares(), fl.MeanSquaredError()):
-        with pytest.raises(TypeError, match=rf"holds SoftmaxWithLoss, SigmoidWithLoss, not .*\.{type(loss).__name__}$"):
+        with pytest.raises(
+            TypeError, match=rf"holds SoftmaxWithLoss, SigmoidWithLoss, .*, not .*\.{type(loss).__name__}$"
+        ):
             stack(fl.Affine(W), loss=loss).to_onnx(path, probabilities=True)
     with pytest.raises(TypeError, match="int64"):
         stack(fl.Affine(W.astype(np.int64))).to_onnx(path)

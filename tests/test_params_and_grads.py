@@ -68,7 +68,7 @@ def test_a_parameter_that_is_assigned_is_seen_and_one_of_another_shape_has_other
     assert not before[0].any()
 
 
-@pytest.mark.parametrize("name", fl.layers.__all__)
+@pytest.mark.parametrize("name", families.LAYERS)
 def test_every_layer_has_both_lists(name):
     layer = families.LAYER[name].make()
     assert [len(layer.params), len(layer.grads)] == [len(layer.param_names)] * 2

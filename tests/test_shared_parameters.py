@@ -115,6 +115,10 @@ COPIES = {
 }
 
 
+def test_a_summary_counts_it_once():
+    assert [layer.parameters for layer in tied().summary(()).layers] == [V * D, D * D + D, 0]
+
+
 @pytest.mark.parametrize("how", COPIES)
 def test_a_copy_shares_what_its_original_shares(tmp_path, how):
     net = tied()

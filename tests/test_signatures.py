@@ -84,7 +84,7 @@ def test_kernels_have_the_functions_parameters(level, name):
 @pytest.mark.parametrize("name", [*NAMES, *families.UPDATES])
 def test_kernels_refuse_calls_of_another_form(level, name):
     """A wrong number of arguments is a TypeError, as for any function."""
-    for args in ((), (np.ones(3),) * 13):
+    for args in ((), (np.ones(3),) * 14):
         with pytest.raises(TypeError):
             getattr(level, name)(*args)
 

@@ -48,6 +48,19 @@ def terms(dout, idx, rows, out=None):
     return (fl.reference.embedding_backward(np.abs(np.asarray(dout, float)), idx, rows),)
 
 
+def with_vectors(r, *, comparable=False):
+    """A vector for each index, the indices, and the table."""
+    idx, W = forward(r)
+    specials = (np.nan, np.inf, -np.inf) if comparable else None
+    return [numbers(r, (*idx.shape, W.shape[-1] if W.ndim else 3), any_dtype(r), specials=specials), idx, W]
+
+
+def sampling(r):
+    """A corpus, what its counts are raised to, how many words are drawn, and a seed."""
+    corpus = np.arange(r.choice((ROWS, 1, 2))) if chance(r, 90) else anything(r)
+    return [corpus, r.choice((0.75, 0, -1, np.float32(2))), r.choice((0, 1, 1, 6, anything(r))), r.randint(0, 9)]
+
+
 ENTRIES = (
     Function(
         "embedding_forward",
@@ -75,5 +88,21 @@ ENTRIES = (
         arguments=lambda a: (a.table,),
         arbitrary=forward,
         kind="indices",
+    ),
+    Layer(
+        "EmbeddingDot",
+        lambda a: (a.x, a.indices),
+        arguments=lambda a: (a.table,),
+        arbitrary=with_vectors,
+        kind="table",
+    ),
+    Layer(
+        "NegativeSamplingLoss",
+        lambda a: (a.x, a.indices),
+        arguments=lambda a: (a.table, np.arange(ROWS), 0.75, 3),
+        arbitrary=with_vectors,
+        made=sampling,
+        kind="table",
+        random=True,
     ),
 )

@@ -9,32 +9,13 @@ from __future__ import annotations
 import opcode
 import sys
 
-# Names that are still to come: by volume and chapter, and by the book's file which has them.
-NOT_YET = {
-    ("volume 2, chapter 4", "ch04/negative_sampling_layer.py"): (
-        "EmbeddingDot",
-        "NegativeSamplingLoss",
-        "UnigramSampler",
-    ),
-    ("volume 2, chapter 5", "common/time_layers.py"): ("TimeSoftmaxWithLoss",),
-    ("volume 2, chapter 8", "ch08/attention_layer.py"): (
-        "Attention",
-        "AttentionWeight",
-        "TimeAttention",
-        "WeightSum",
-    ),
-    ("volume 2", "common/time_layers.py"): (
-        "Simple_TimeSoftmaxWithLoss",
-        "TimeSigmoidWithLoss",
-    ),
-}
-
 # What is here under another name.
 INSTEAD = {
     "BaseModel": "Sequential, with save and load",
     "MultiLayerNet": "Sequential",
     "MultiLayerNetExtend": "Sequential",
     "Simple_TimeAffine": "TimeAffine",
+    "Simple_TimeSoftmaxWithLoss": "TimeSoftmaxWithLoss",
     "Trainer": "Sequential.fit",
     "clip_grads": "the optimizers' clip_norm",
     "numerical_gradient": "it in fastlayers.testing",
@@ -98,9 +79,6 @@ def absent(module: str, name: str) -> AttributeError | ImportError:
 
 def _advice(module: str, name: str) -> str | None:
     """What to do about a name of the books; None for any other."""
-    for (chapter, file), names in NOT_YET.items():
-        if name in names:
-            return f"{module} has no {name} yet ({chapter}): keep the book's own from {file}"
     if name in INSTEAD:
         return f"{module} has no {name}: fastlayers has {INSTEAD[name]}"
     for file, names in NOT_HERE.items():

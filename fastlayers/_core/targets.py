@@ -36,6 +36,22 @@ def labels_shape(x: Array) -> tuple[int, ...]:
     return (*x.shape[:1], *x.shape[2:]) if x.ndim > 1 else ()
 
 
+def labels_of_steps(name: str, x: Array, t: Array, ignored: int, of: str = "") -> Array:
+    """Labels of all but the last axis of scores x, or one-hot rows of x's shape, as `checked_labels`."""
+    if t.shape == x.shape:
+        ones = t == 1
+        wrong = np.argwhere((ones.sum(axis=-1) != 1) | (np.count_nonzero(t, axis=-1) != 1))
+        if len(wrong):
+            raise ValueError(f"{of}t of shape {t.shape} is not one-hot at {place_of(tuple(wrong[0].tolist()))}")
+        t = np.nonzero(ones)[-1].reshape(t.shape[:-1])
+    elif t.shape != x.shape[:-1]:
+        raise ValueError(
+            f"t of shape {t.shape} does not fit {name} of shape {x.shape}: "
+            f"t must be labels of shape {x.shape[:-1]}, or one-hot of shape {x.shape}"
+        )
+    return checked_labels(t, x.shape[-1], ignored, of)
+
+
 def scores_and_targets(name: str, x: Array, t: ArrayLike) -> tuple[Array, Array]:
     """Floating `x` as ``(N, C)`` and `t` as ``(N,)`` labels of dtype intp or ``(N, C)`` targets of x's dtype."""
     t = real("t", t)

@@ -27,8 +27,9 @@ from .onnx_operators import OPERATORS, SOFTMAX, SOFTMAX_ARRAYS
 # Of versions that every runtime of the last years reads.
 _OPSET, _IR_VERSION = 17, 8
 _LARGEST = 2**31 - 2**20  # bytes of parameters: protobuf ends at 2 GiB, and the rest of the graph is small
-_ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {"ReduceMax": {"axes": [1]}, "Gather": {"axis": 1}}  # of steps
-_PROBABILITIES = ("SoftmaxWithLoss", "SigmoidWithLoss")  # the losses that make any
+_ATTRIBUTES: dict[str, Mapping[str, Any]] = {"Gather": {"axis": 1}}  # of steps
+# The losses that make probabilities.
+_PROBABILITIES = ("SoftmaxWithLoss", "SigmoidWithLoss", "TimeSoftmaxWithLoss", "TimeSigmoidWithLoss")
 
 
 def save(
@@ -71,13 +72,16 @@ def model(
     for i, (name, layer, own, shape) in enumerate(zip(names, stack, parameters, [sample, *outputs], strict=False)):
         OPERATORS[name](graph, Node(f"{i}", layer, own, dtype, shape))
     if probabilities:
-        if kinds.name_of(loss, _PROBABILITIES, "an ONNX file with probabilities") == "SigmoidWithLoss":
+        name = kinds.name_of(loss, _PROBABILITIES, "an ONNX file with probabilities")
+        axis = -1 if name == "TimeSoftmaxWithLoss" else 1
+        if "Sigmoid" in name:
             graph.add("Sigmoid", "probabilities")
         elif dtype == "float64":
-            graph.add_steps("probabilities", SOFTMAX, SOFTMAX_ARRAYS)
+            arrays_of_softmax = {**SOFTMAX_ARRAYS, "axis": np.array([axis])}
+            graph.add_steps("probabilities", SOFTMAX, arrays_of_softmax, ReduceMax={"axes": [axis]})
         else:  # what the operator loses in float64 is nothing to a float32
             graph.add("Cast", "scores", to=graph.element("float64"))
-            graph.add("Softmax", "softmax", axis=1)
+            graph.add("Softmax", "softmax", axis=axis)
             graph.add("Cast", "probabilities", to=graph.element(dtype))
     return graph.model("int64" if takes_indices(stack) else dtype, sample, dtype, outputs[-1] or ())
 
@@ -105,11 +109,13 @@ class _Graph:
         self._add(operator, name, inputs, f"{name}.y", **attributes)
         self._hold(named)
 
-    def add_steps(self, name: str, steps: Steps, arrays: Mapping[str, Array] | None = None) -> None:
+    def add_steps(
+        self, name: str, steps: Steps, arrays: Mapping[str, Array] | None = None, **of_operators: Mapping[str, Any]
+    ) -> None:
         """Several nodes, each a name, an operator, and what it takes: arrays, earlier ones, or x, what comes in."""
         x = self._last
         for result, operator, operands in steps:
-            attributes = _ATTRIBUTES.get(operator, {})
+            attributes = (_ATTRIBUTES | of_operators).get(operator, {})
             inputs = [x if operand == "x" else f"{name}.{operand}" for operand in operands]
             self._add(operator, f"{name}.{result}", inputs, f"{name}.{result}", **attributes)
         self._hold({f"{name}.{of}": array for of, array in (arrays or {}).items()})

@@ -27,7 +27,7 @@ SOFTMAX = steps(
     "rest = Sub e multiple; multiples = ReduceSum multiple axis; rests = ReduceSum rest axis; "
     "total = Add multiples rests; y = Div e total"
 )
-SOFTMAX_ARRAYS = {"zero": np.array(0.0), "axis": np.array([1]), "rounding": np.array(1.5 * 2.0**26)}
+SOFTMAX_ARRAYS = {"zero": np.array(0.0), "rounding": np.array(1.5 * 2.0**26)}
 
 
 def _operator(name: str) -> Callable[..., None]:

@@ -164,9 +164,9 @@ class Portable:
             The shape of one sample, as ``(1, 28, 28)``; by default ``(D,)``; ``()`` for one index. What begins with a
             `BatchNormalization` of channels takes it as it is, and the first affine layer flattens it.
         probabilities : bool
-            Give what the loss makes of the scores: softmax for `SoftmaxWithLoss`, sigmoid for `SigmoidWithLoss`;
-            by default ``y`` is what `predict` gives. Softmax is computed in float64, which the runtime has to know,
-            and keeps in ONNX Runtime what `fastlayers.softmax` promises.
+            Give what the loss makes of the scores: softmax for `SoftmaxWithLoss` and `TimeSoftmaxWithLoss`, sigmoid for
+            `SigmoidWithLoss` and `TimeSigmoidWithLoss`; by default ``y`` is what `predict` gives. Softmax is computed
+            in float64, which the runtime has to know, and keeps in ONNX Runtime what `fastlayers.softmax` promises.
 
         Raises
         ------

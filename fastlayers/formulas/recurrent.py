@@ -18,7 +18,7 @@ RNN, GRU, LSTM = 1, 3, 4  # how many gates each has
 
 
 def recurrent_forward(
-    gates: int, x: Array, Wx: Array, Wh: Array, b: Array, h: Array, c: Array | None
+    x: Array, Wx: Array, Wh: Array, b: Array, h: Array, c: Array | None, gates: int
 ) -> tuple[Array, Array | None, Array | None]:
     """H of every step, c of every step (an LSTM's), and the gates of every step (not an RNN's, which is h).
 
@@ -26,7 +26,7 @@ def recurrent_forward(
     results are ``(N, T, ...)``. An x of one step may be ``(N, D)``, and its results ``(N, ...)``.
     """
     if x.ndim == 2:
-        hs, cs, kept = recurrent_forward(gates, x[:, None], Wx, Wh, b, h, c)
+        hs, cs, kept = recurrent_forward(x[:, None], Wx, Wh, b, h, c, gates)
         return hs[:, 0], None if cs is None else cs[:, 0], None if kept is None else kept[:, 0]
     (N, T, D), H = x.shape, len(Wh)
     sums = affine_forward(x.reshape(N * T, D), Wx, b).reshape(N, T, gates * H)
@@ -76,7 +76,6 @@ def gru_step(of_x: Array, h: Array, Wh: Array) -> tuple[Array, Array]:
 
 
 def recurrent_backward(
-    gates: int,
     dhs: Array,
     dc: Array | None,
     x: Array,
@@ -88,6 +87,7 @@ def recurrent_backward(
     cs: Array | None,
     kept: Array | None,
     need_dx: bool,
+    gates: int,
 ) -> tuple[Array | None, Array, Array, Array, Array, Array | None]:
     """dx, dWx, dWh, db, and the gradients of the h and c from before the first step, by going back through all steps.
 
@@ -95,7 +95,7 @@ def recurrent_backward(
     """
     if x.ndim == 2:
         hs, cs, kept = (None if a is None else a[:, None] for a in (hs, cs, kept))  # type: ignore[assignment]
-        dx, *others = recurrent_backward(gates, dhs[:, None], dc, x[:, None], Wx, Wh, h, c, hs, cs, kept, need_dx)
+        dx, *others = recurrent_backward(dhs[:, None], dc, x[:, None], Wx, Wh, h, c, hs, cs, kept, need_dx, gates)
         return None if dx is None else dx[:, 0], *others  # type: ignore[return-value]
     (N, T, D), H = x.shape, len(Wh)
     sums = np.empty((N, T, gates * H), hs.dtype)  # the gradient of the gates' sums

@@ -37,6 +37,7 @@ from .im2col import col2im, im2col
 from .leaky_relu import leaky_relu_backward, leaky_relu_forward
 from .max_pooling import max_pooling_backward, max_pooling_forward
 from .mean_squared_error import mean_squared_error
+from .negative_sampling import negative_samples as negative_samples  # what the layer calls
 from .recurrent import recurrent_backward as recurrent_backward  # what the layers call
 from .recurrent import recurrent_forward as recurrent_forward  # what the layers call
 from .relu import relu, relu_backward, relu_forward

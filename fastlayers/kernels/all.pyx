@@ -59,6 +59,8 @@ include "small_network.pyx"
 include "embedding.pyx"
 include "common/recurrent_units.pyx"
 include "recurrent.pyx"
+include "negative_sampling.pyx"
+include "word2vec.pyx"
 
 # A network as one call asks a level's kernels, and is of no level itself.
 from fastlayers.kernels._program import LossStep, Program, Step, UpdateStep  # no-cython-lint

@@ -34,15 +34,15 @@ cdef struct Table:
     Py_ssize_t *first  # going back, of each row where its first index stands, or -1
 
 
-cdef bint read_indices(const Table *work, int idx_type, Py_ssize_t rows) noexcept nogil:
+cdef bint read_indices(Py_ssize_t *places, const Argument *idx, int idx_type, Py_ssize_t rows) noexcept nogil:
     """Read all indices, once, since another thread may write to them; False where one is outside the table."""
     cdef Py_ssize_t i
     cdef long long row
-    for i in range(work.idx.size):
-        row = label_at(work.idx.data, idx_type, i)
+    for i in range(idx.size):
+        row = label_at(idx.data, idx_type, i)
         if not 0 <= row < rows:
             return False
-        work.places[i] = <Py_ssize_t> row
+        places[i] = <Py_ssize_t> row
     return True
 
 
@@ -152,7 +152,9 @@ cdef object run_table(object idx, object given, Py_ssize_t rows, object out, bin
     numbers = work.rows.size // max(rows, 1)  # of a row
     work.nbytes = numbers * PyArray_ITEMSIZE(<ndarray> given)
     # Their shapes may be others than before there was memory for the result.
-    if work.idx.size != n or work.samples.size != n * numbers or not read_indices(&work, idx_type, rows):
+    if work.idx.size != n or work.samples.size != n * numbers:
+        return NotImplemented
+    if not read_indices(work.places, &work.idx, idx_type, rows):
         return NotImplemented
     if not back:
         run(take_rows_task, &work, &call, n, work.nbytes // BYTES_OF_COST + 1)

@@ -234,11 +234,13 @@ cdef bint describe(Recurrence *work, object gates, object x, object Wh) noexcept
     work.typenum = floating_type(x)
     if work.typenum < 0 or floating_type(Wh) != work.typenum or PyArray_NDIM(<ndarray> Wh) != 2:
         return False
-    ndim = PyArray_NDIM(<ndarray> x)
-    work.gates, work.units = <int> whole(gates, 1), PyArray_DIM(<ndarray> Wh, 0)
-    if not 2 <= ndim <= 3 or work.gates not in (RNN, GRU, LSTM) or not 0 < work.units < MOST_UNITS:
+    ndim, work.units = PyArray_NDIM(<ndarray> x), PyArray_DIM(<ndarray> Wh, 0)
+    if not 2 <= ndim <= 3 or not 0 < work.units < MOST_UNITS:
         return False
-    if PyArray_DIM(<ndarray> Wh, 1) != work.gates * work.units:
+    work.gates = <int> min(PyArray_DIM(<ndarray> Wh, 1) // work.units, LSTM + 1)
+    if work.gates not in (RNN, GRU, LSTM) or PyArray_DIM(<ndarray> Wh, 1) != work.gates * work.units:
+        return False
+    if gates is not None and whole(gates, 1) != work.gates:
         return False
     work.samples = PyArray_DIM(<ndarray> x, 0)
     work.steps = PyArray_DIM(<ndarray> x, 1) if ndim == 3 else 1
@@ -262,8 +264,8 @@ cdef inline object flattened(object a, const Recurrence *work):
     return a.reshape(work.samples * work.steps, PyArray_DIM(<ndarray> a, 2))
 
 
-def recurrent_forward(gates, x, Wx, Wh, b, h, c=None, memory=None):
-    """(hs, cs, kept) of plain arrays: an LSTM has 4 gates, a GRU 3, an RNN 1; what it lacks of these is None."""
+def recurrent_forward(x, Wx, Wh, b, h, c=None, gates=None, out=None):
+    """(hs, cs, kept) of plain arrays; `out` None or a tuple of three for out. What a cell lacks of these is None."""
     cdef npy_intp[3] of_hs
     cdef npy_intp[3] of_kept
     cdef npy_intp[2] of_h
@@ -272,18 +274,18 @@ def recurrent_forward(gates, x, Wx, Wh, b, h, c=None, memory=None):
     cdef bytes scratch = None
     cdef Call call
     cdef Recurrence work
-    if not describe(&work, gates, x, Wh) or not are_outs(memory, 3) or (c is not None) != (work.gates == LSTM):
+    if not describe(&work, gates, x, Wh) or not are_outs(out, 3) or (c is not None) != (work.gates == LSTM):
         return NotImplemented
     ndim = PyArray_NDIM(<ndarray> x)
     of_hs[0] = of_kept[0] = of_h[0] = work.samples
     of_hs[1] = of_kept[1] = work.steps
     of_h[1] = of_hs[ndim - 1] = work.units
     of_kept[ndim - 1] = work.gates * work.units
-    hs = new_array(out_at(memory, 0), ndim, of_hs, work.typenum, False)
+    hs = new_array(out_at(out, 0), ndim, of_hs, work.typenum, False)
     if work.gates == LSTM:
-        cs = new_array(out_at(memory, 1), ndim, of_hs, work.typenum, False)
+        cs = new_array(out_at(out, 1), ndim, of_hs, work.typenum, False)
     if work.gates != RNN:
-        kept = new_array(out_at(memory, 2), ndim, of_kept, work.typenum, False)
+        kept = new_array(out_at(out, 2), ndim, of_kept, work.typenum, False)
     if affine_forward(flattened(x, &work), Wx, b, flattened(hs if kept is None else kept, &work)) is NotImplemented:
         return NotImplemented
     if work.gates == GRU:
@@ -304,8 +306,8 @@ def recurrent_forward(gates, x, Wx, Wh, b, h, c=None, memory=None):
     return hs, cs, kept
 
 
-def recurrent_backward(gates, dhs, dc, x, Wx, Wh, h, c, hs, cs, kept, need_dx=True, memory=None):
-    """(dx, dWx, dWh, db, dh, dc) of plain arrays, with what forward gave; dc is the gradient of the last c, or None."""
+def recurrent_backward(dhs, dc, x, Wx, Wh, h, c, hs, cs, kept, need_dx=True, gates=None, out=None):
+    """(dx, dWx, dWh, db, dh, dc) of plain arrays, with what forward gave; `out` None or a tuple of these and dgates."""
     cdef npy_intp[3] of_hs
     cdef npy_intp[3] of_kept
     cdef npy_intp[2] of_h
@@ -319,18 +321,18 @@ def recurrent_backward(gates, dhs, dc, x, Wx, Wh, h, c, hs, cs, kept, need_dx=Tr
     cdef list _pinned
     cdef Call call
     cdef Recurrence work
-    if not describe(&work, gates, x, Wh) or not are_outs(memory, 8):
+    if not describe(&work, gates, x, Wh) or not are_outs(out, 7):
         return NotImplemented
     ndim, size = PyArray_NDIM(<ndarray> x), PyArray_ITEMSIZE(<ndarray> x)
     of_hs[0] = of_kept[0] = of_h[0] = work.samples
     of_hs[1] = of_kept[1] = work.steps
     of_h[1] = of_hs[ndim - 1] = of_Wh[0] = work.units
     of_kept[ndim - 1] = of_Wh[1] = work.gates * work.units
-    dWh = new_array(out_at(memory, 2), 2, of_Wh, work.typenum, False)
-    dh = new_array(out_at(memory, 4), 2, of_h, work.typenum, False)
+    dWh = new_array(out_at(out, 2), 2, of_Wh, work.typenum, False)
+    dh = new_array(out_at(out, 4), 2, of_h, work.typenum, False)
     if work.gates == LSTM:
-        dc_before = new_array(out_at(memory, 5), 2, of_h, work.typenum, False)
-    dgates = new_array(out_at(memory, 6), ndim, of_kept, work.typenum, False)
+        dc_before = new_array(out_at(out, 5), 2, of_h, work.typenum, False)
+    dgates = new_array(out_at(out, 6), ndim, of_kept, work.typenum, False)
     numbers = work.samples * work.steps * work.units
     scratch = new_scratch(
         (work.gates * work.units * work.units + (2 if work.gates == GRU else 1) * numbers + work.samples * work.units)
@@ -386,7 +388,7 @@ def recurrent_backward(gates, dhs, dc, x, Wx, Wh, h, c, hs, cs, kept, need_dx=Tr
         sum_over_steps(&work, work.before, 0, of_Wh[1], of_dWh.data)
     gradients = affine_backward(
         flattened(dgates, &work), flattened(x, &work), Wx, need_dx,
-        (out_at(memory, 0) if need_dx else None, out_at(memory, 1), out_at(memory, 3)),
+        (out_at(out, 0) if need_dx else None, out_at(out, 1), out_at(out, 3)),
     )
     if gradients is NotImplemented:
         return NotImplemented

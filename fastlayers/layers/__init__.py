@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from .._core.names import asked_for_missing
 from ._activation import Elementwise
 from .affine import Affine, MatMul
+from .attention import Attention, AttentionWeight, TimeAttention, WeightSum
 from .average_pooling import AveragePooling, GlobalAveragePooling
 from .batch_normalization import BatchNormalization
 from .convolution import Convolution
@@ -20,6 +21,7 @@ from .cross_entropy import SoftmaxWithLoss
 from .dropout import Dropout, TimeDropout
 from .elu import Elu
 from .embedding import Embedding, TimeEmbedding
+from .embedding_dot import EmbeddingDot
 from .flatten import Flatten
 from .gelu import Gelu
 from .gru import GRU, TimeGRU
@@ -27,6 +29,7 @@ from .leaky_relu import LeakyRelu
 from .lstm import LSTM, TimeBiLSTM, TimeLSTM
 from .max_pooling import Pooling
 from .mean_squared_error import MeanSquaredError
+from .negative_sampling import NegativeSamplingLoss
 from .nodes import AddLayer, MulLayer
 from .relu import Relu
 from .rnn import RNN, TimeRNN
@@ -36,6 +39,8 @@ from .silu import Silu
 from .softmax import Softmax
 from .tanh import Tanh
 from .time_affine import TimeAffine
+from .time_losses import TimeSigmoidWithLoss, TimeSoftmaxWithLoss
+from .unigram_sampler import UnigramSampler
 
 __all__ = [
     "GRU",
@@ -43,12 +48,15 @@ __all__ = [
     "RNN",
     "AddLayer",
     "Affine",
+    "Attention",
+    "AttentionWeight",
     "AveragePooling",
     "BatchNormalization",
     "Convolution",
     "Dropout",
     "Elu",
     "Embedding",
+    "EmbeddingDot",
     "Flatten",
     "Gelu",
     "GlobalAveragePooling",
@@ -56,6 +64,7 @@ __all__ = [
     "MatMul",
     "MeanSquaredError",
     "MulLayer",
+    "NegativeSamplingLoss",
     "Pooling",
     "Relu",
     "Sigmoid",
@@ -65,12 +74,17 @@ __all__ = [
     "SoftmaxWithLoss",
     "Tanh",
     "TimeAffine",
+    "TimeAttention",
     "TimeBiLSTM",
     "TimeDropout",
     "TimeEmbedding",
     "TimeGRU",
     "TimeLSTM",
     "TimeRNN",
+    "TimeSigmoidWithLoss",
+    "TimeSoftmaxWithLoss",
+    "UnigramSampler",
+    "WeightSum",
 ]
 
 # The activations of hidden layers by the names of their families: relu, leaky_relu and so on.

@@ -34,7 +34,7 @@ class Recurrent(Declared):
         self.dWh: Array | None = None
         self.db: Array | None = None
         self._check_shapes()
-        self._memory = tuple(recycler() for _ in range(3)), tuple(recycler() for _ in range(8))
+        self._memory = tuple(recycler() for _ in range(3)), tuple(recycler() for _ in range(7))
 
     def _check_shapes(self) -> None:
         """ValueError unless Wx is ``(D, G H)``, Wh ``(H, G H)`` and b ``(G H,)``."""
@@ -48,9 +48,13 @@ class Recurrent(Declared):
 
     def _run_forward(self, x: Any, h: Any, c: Any = None) -> tuple[Array, Array | None]:
         """The results, which are kept with all that they came of."""
-        results = self._forward(self._gates, x, self.Wx, self.Wh, self.b, h, c, self._memory[0])
+        results = self._pass(x, h, c, self._memory[0])
         self._kept = x, h, c, *results
         return results[:2]
+
+    def _pass(self, x: Any, h: Any, c: Any = None, memory: Any = None) -> tuple[Array, Array | None, Array | None]:
+        """H of all steps, c of all steps and the gates."""
+        return self._forward(x, self.Wx, self.Wh, self.b, h, c, self._gates, memory)
 
     def _run_backward(self, dhs: ArrayLike, dc: ArrayLike | None, need_dx: bool) -> tuple[Any, Array, Array | None]:
         """dx, and the gradients of the first h and c; those of the parameters are set."""
@@ -58,7 +62,7 @@ class Recurrent(Declared):
             raise no_forward(self)
         x, h, c, hs, cs, kept = self._kept
         dx, dWx, dWh, db, dh, dc = self._backward(
-            self._gates, dhs, dc, x, self.Wx, self.Wh, h, c, hs, cs, kept, need_dx, self._memory[1]
+            dhs, dc, x, self.Wx, self.Wh, h, c, hs, cs, kept, need_dx, self._gates, self._memory[1]
         )
         self._set_gradients(Wx=dWx, Wh=dWh, b=db)
         return dx, dh, dc  # type: ignore[return-value]
@@ -107,7 +111,7 @@ class TimeRecurrent(Recurrent, LayerBase):
     def predict(self, xs: ArrayLike) -> Array:
         """Hs, and nothing is kept but, where it is `stateful`, h."""
         xs, *state = self._given(xs)
-        hs, cs, _ = self._forward(self._gates, xs, self.Wx, self.Wh, self.b, *state)
+        hs, cs, _ = self._pass(xs, *state)
         if self.stateful:
             self._leave(hs, cs, *state)
         return hs

@@ -10,6 +10,7 @@ import numpy as np
 from .._core import arguments
 from .._core.types import Array, Shape
 from ._base import OWN, LayerBase, size_of
+from ._state import first_stateful
 
 __all__ = ["MOST_SAMPLES", "in_pieces", "piece_of", "shapes_through"]
 
@@ -69,11 +70,15 @@ def piece_of(
     """How many samples of x are to pass through layers, which come with their places, at a time; None for all.
 
     A sample has one axis or more, but may be a single index where x is `of_indices`.
-    A layer of a user's own may look at all of them, so that they pass at once unless `batch_size` says otherwise.
+    A layer of a user's own may look at all of them, so that they pass at once unless `batch_size` says otherwise; and
+    the state of a stateful layer has a row for each, so that they always do.
     """
-    if batch_size is not None:
-        return arguments.count("batch_size", batch_size)
     found = [*layers]
+    size = None if batch_size is None else arguments.count("batch_size", batch_size)
+    if first_stateful(layer for _, layer in found) is not None:
+        return None
+    if size is not None:
+        return size
     if np.ndim(x) < (1 if of_indices else 2) or not all(type(layer) in OWN for _, layer in found):
         return None
     try:

@@ -21,6 +21,7 @@ from ._input import as_input, takes_indices
 from ._nested import Nested, leaves
 from ._program import NOT_MADE, Declining, program_of
 from ._shapes import in_pieces, piece_of
+from ._state import reset_state
 from ._tied import tie, ties_among
 
 __all__ = ["OWN", "Stack", "as_input", "leaves", "prediction", "takes_indices"]
@@ -78,7 +79,10 @@ class Stack(Nested):
         return y  # type: ignore[no-any-return]  # a user's layer may give anything
 
     def predict(self, x: ArrayLike, batch_size: int | None = None) -> Array:
-        """The last layer's output, where nothing is to be learned: no layer of the package keeps anything.
+        """The last layer's output, where nothing is to be learned: none of the package's keeps more than its state.
+
+        Where a recurrent layer is ``stateful``, this call goes on from the state that the last one left, of training or
+        of prediction, and leaves its own; where it is not, each call begins from zero and leaves nothing.
 
         Parameters
         ----------
@@ -86,7 +90,8 @@ class Stack(Nested):
             ``(N, ...)``, or one sample ``(D,)``.
         batch_size : int, optional
             So many samples at a time pass through the layers. By default all at once, if a layer is your own; else as
-            many as keep what lies between the layers small, and at most 1,024.
+            many as keep what lies between the layers small, and at most 1,024. Where a layer is ``stateful``, whose
+            state has a row for each sample, they pass at once whatever this says.
 
         Returns
         -------
@@ -103,6 +108,10 @@ class Stack(Nested):
         if y is None or y is NotImplemented:
             y = in_pieces(self._predict_whole, x, self._piece_of(x, batch_size))
         return y if type(y) is np.ndarray else np.asarray(y)
+
+    def reset_state(self) -> None:
+        """Have the next call begin from a zero state: every layer's that keeps one, of networks within this one too."""
+        reset_state(self.layers)
 
     def _piece_of(self, x: Any, batch_size: int | None) -> int | None:
         """How many samples of x are to pass at a time; a program keeps what was found of one, to ask no more."""

@@ -11,9 +11,10 @@ import numpy as np
 from .._core import arguments
 from .._core.types import Shape
 from ._base import LayerBase
-from ._declaration import params_of
+from ._declaration import named_params, params_of
 from ._shapes import shapes_through
 from ._stack import Stack, leaves, takes_indices
+from ._tied import ties_among
 
 __all__ = ["LayerSummary", "Summary", "sample_shape", "summary_of"]
 
@@ -60,7 +61,7 @@ class LayerSummary:
     output_shape : tuple of (int or None) or None
         Of one sample, without the batch; None where it is not known, as of a layer of one's own.
     parameters : int
-        How many numbers are trained.
+        How many numbers are trained, but those that an earlier layer has as well.
     flops : int or None
         Floating-point operations of a prediction of one sample; None where they are not known.
     """
@@ -122,13 +123,15 @@ def summary_of(stack: Stack, input_shape: Sequence[int] | None) -> Summary:
     found = [*leaves(stack.layers)]
     shape = sample_shape(stack.layers, input_shape)
     inputs: list[Shape] = [shape, *shapes_through(found, shape)]
+    tied = {name for name, *_ in ties_among(stack.layers)}
     rows = []
     for (place, layer), into, out in zip(found, inputs, inputs[1:], strict=False):
         sizes, results = _known(into), _known(out)
         flops = None
         if isinstance(layer, LayerBase) and sizes is not None and results is not None:
             flops = layer._flops(sizes, results)
-        parameters = sum(int(np.size(param)) for param in params_of(layer))
+        own = [param for name, param in named_params(layer) if f"{place}.{name}" not in tied]
+        parameters = sum(int(np.size(param)) for param in own)
         rows.append(LayerSummary(place, type(layer).__name__, out, parameters, flops))
     return Summary(shape, tuple(rows))
 

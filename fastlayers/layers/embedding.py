@@ -14,6 +14,13 @@ from ..functional.embedding import embedding_backward, embedding_forward
 from ._base import LayerBase, fits, no_forward
 
 
+def gradient_memory(layer: Any, dout: ArrayLike) -> Any:
+    """Where the gradient of a layer's table goes: what was handed out, since to copy it would take as long again."""
+    kept = layer._handed_out.get("W")
+    fitting = kept is not None and fits(kept, layer.W) and kept.dtype == getattr(dout, "dtype", None)
+    return kept if fitting else layer._gradients
+
+
 class Embedding(LayerBase):
     r"""Embedding layer: for each index its row of a table.
 
@@ -98,11 +105,7 @@ class Embedding(LayerBase):
         """None whatever `need_dx` is, since indices have no gradient; sets dW. RuntimeError before forward."""
         if self.idx is None:
             raise no_forward(self)
-        out = self._gradients
-        kept = self._handed_out.get("W")
-        if kept is not None and fits(kept, self.W) and kept.dtype == getattr(dout, "dtype", None):
-            out = kept  # a copy of a large table would take as long as the gradient
-        self._set_gradients(W=self._backward(dout, self.idx, len(self.W), out=out))
+        self._set_gradients(W=self._backward(dout, self.idx, len(self.W), out=gradient_memory(self, dout)))
 
     def _output_shape(self, shape: Shape) -> Shape:
         """``(*shape, D)``; ValueError unless W is ``(V, D)``."""

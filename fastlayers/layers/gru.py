@@ -112,7 +112,7 @@ class TimeGRU(TimeRecurrent):
     >>> layer = TimeGRU(np.ones((1, 3)), np.ones((1, 3)), np.zeros(3))
     >>> layer.forward(np.array([[[1.0], [0.0]]])).round(4)
     array([[[0.5568],
-            [0.453 ]]])
+            [0.4189]]])
     """
 
     _gates: ClassVar[int] = GATES

@@ -109,6 +109,10 @@ class DataParallel(Fitted):
         """`Sequential.accuracy`, on this rank alone."""
         return self.network.accuracy(x, t)
 
+    def reset_state(self) -> None:
+        """`Sequential.reset_state`, on this rank alone."""
+        self.network.reset_state()
+
     @property
     def params(self) -> list[Array]:
         """The network's own arrays, the same on every rank."""

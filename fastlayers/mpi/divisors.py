@@ -17,7 +17,7 @@ from .._core import arguments, targets
 from .._core.types import Array
 from ..training.evaluation import counts_of_labels
 
-OURS = layers.SoftmaxWithLoss, layers.SigmoidWithLoss, layers.MeanSquaredError
+OURS = layers.SoftmaxWithLoss, layers.TimeSoftmaxWithLoss, layers.SigmoidWithLoss, layers.MeanSquaredError
 
 
 def is_ours(loss: Any) -> bool:
@@ -47,6 +47,8 @@ def divisor(loss: Any, samples: int, t: ArrayLike, sample_weight: ArrayLike | No
     """
     if isinstance(loss, layers.SoftmaxWithLoss) and is_ours(loss):
         return _of_softmax(loss, np.asarray(t), sample_weight)
+    if isinstance(loss, layers.TimeSoftmaxWithLoss) and is_ours(loss):
+        return _of_steps(loss, np.asarray(t), sample_weight)
     counted = samples if sample_weight is None else float(np.sum(sample_weight, dtype=np.float64))
     y: Any = loss.y if is_ours(loss) else None
     elements = samples if y is None else y.size
@@ -71,3 +73,11 @@ def _of_softmax(loss: layers.SoftmaxWithLoss, t: Array, sample_weight: ArrayLike
     if sample_weight is None:
         return float(math.prod(targets.labels_shape(y)))
     return float(np.asarray(sample_weight, y.dtype).sum(dtype=np.float64))
+
+
+def _of_steps(loss: layers.TimeSoftmaxWithLoss, t: Array, sample_weight: ArrayLike | None) -> float:
+    y = loss.y
+    assert y is not None  # it has gone forward
+    counted = targets.labels_of_steps("x", y, t, loss.ignore_label) >= 0
+    weights = np.ones(len(counted)) if sample_weight is None else np.asarray(sample_weight, y.dtype)
+    return float(weights.reshape(-1)[counted].sum(dtype=np.float64))

@@ -13,8 +13,10 @@ from .._core import arguments, pairs, targets
 from .._core.types import Array
 from ..layers._activation import Elementwise
 from ..layers._stack import as_input, leaves
+from ..layers._state import at_rest, first_stateful
 from . import evaluation
 from .callback import kind
+from .text import RunningText
 
 Shape = tuple[int, ...]
 
@@ -51,10 +53,42 @@ def samples(x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None, 
     return data
 
 
+def training_samples(
+    x: Any, t: Any, sample_weight: ArrayLike | None, batch_size: int, shuffle: bool
+) -> tuple[Samples, int, bool]:
+    """The samples, how many are a batch, and whether they are shuffled: of running text, those of its first epoch."""
+    if not isinstance(x, RunningText):
+        if t is None:
+            raise TypeError("t is missing: x of running_text alone comes with labels of its own")
+        data = samples(x, t, sample_weight)
+        return data, min(arguments.count("batch_size", batch_size), len(data.x)), arguments.switch("shuffle", shuffle)
+    if t is not None or sample_weight is not None:
+        raise TypeError("running text has labels of its own, and no weights: t and sample_weight must be left out")
+    return Samples(*x.epoch(), None), x.batch_size, False
+
+
+def check_order(network: Any, samples: int, batch_size: int, shuffle: bool) -> None:
+    """Refuse batches that do not follow each other, or are of several sizes, where a layer's state goes on."""
+    stateful = first_stateful(network.layers)
+    if stateful is None:
+        return
+    if shuffle:
+        raise ValueError(
+            f"{stateful} is stateful, but the samples are shuffled: shuffle must be False, or the layer's stateful"
+        )
+    if samples % batch_size:
+        raise ValueError(
+            f"{stateful} is stateful, which takes batches of one size: {samples} samples must be whole batches of "
+            f"{batch_size}"
+        )
+
+
 def validation_samples(data: Any) -> Samples | None:
     """What ``validation_data`` holds, if there is any."""
     if data is None:
         return None
+    if isinstance(data, RunningText):
+        return Samples(*data.epoch(), None)
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
         given = f"{len(data)} of them" if isinstance(data, tuple | list) else kind(data)
         raise TypeError(f"validation_data must be (x, t) or (x, t, sample_weight), not {given}")
@@ -106,7 +140,7 @@ def fitting(network: Any, data: Samples, of: str = "") -> Samples:
     shape = _output_shape(network.layers, data.x, of)
     if shape is not None:
         check_targets(network.loss_layer, (len(data.x), *shape), data, of)
-    if isinstance(network.loss_layer, layers.SoftmaxWithLoss):
+    if isinstance(network.loss_layer, layers.SoftmaxWithLoss | layers.TimeSoftmaxWithLoss):
         _check_counts(network.loss_layer, data, of)
     if data.x.dtype.kind != "f":  # integers are smaller as they are, and none is beyond a float
         return data
@@ -151,6 +185,10 @@ def check_targets(loss_layer: Any, shape: Shape, data: Samples, of: str = "") ->
         weighed = (shape[0], *shape[2:])
         if targets.are_labels(name, _stand_in(t, shape), t):
             targets.checked_labels(t, shape[1], loss_layer.ignore_index, of)
+    elif forward is layers.TimeSoftmaxWithLoss.forward:
+        t = arguments.real(f"{of}t", t)
+        weighed = shape[:-1]
+        targets.labels_of_steps(name, _stand_in(t, shape), t, loss_layer.ignore_label, of)
     elif forward in (layers.MeanSquaredError.forward, layers.SigmoidWithLoss.forward):
         t = arguments.real(f"{of}t", t)
         weighed = shape[:1]
@@ -168,7 +206,7 @@ def check_targets(loss_layer: Any, shape: Shape, data: Samples, of: str = "") ->
 
 def _check_counts(loss_layer: Any, data: Samples, of: str) -> None:
     """Refuse class weights and ignored labels that leave nothing."""
-    if loss_layer.weight is not None and not np.any(loss_layer.weight):
+    if getattr(loss_layer, "weight", None) is not None and not np.any(loss_layer.weight):
         raise ValueError("the loss has a weight of 0 for every class: one must count at least")
     counted = evaluation.counts(loss_layer, data.t, data.weights) if data.t.dtype.kind in "iu" else None
     if counted is not None and not counted.any():
@@ -182,7 +220,8 @@ def retell(error: Exception, network: Any, data: Samples, x: Array, rows: Array)
     if not isinstance(error, TypeError | ValueError | IndexError) or not len(x):
         return
     try:
-        outputs = np.shape(network.predict(x))
+        with at_rest(network.layers):
+            outputs = np.shape(network.predict(x))
     except Exception:  # so it is no matter of t, and what is wrong is being told already
         outputs = ()
     if outputs[:1] == x.shape[:1]:

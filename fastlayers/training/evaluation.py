@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from operator import mul
 from typing import Any
 
@@ -11,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._core import arguments, targets
 from .._core.types import Array
-from ..layers import SoftmaxWithLoss
-from ..layers._shapes import in_pieces
+from ..layers import SoftmaxWithLoss, TimeSoftmaxWithLoss
+from ..layers._shapes import MOST_SAMPLES, in_pieces
+from ..layers._state import at_rest, first_stateful
 
 
 def loss_of(loss_layer: Any, scores: Any, t: ArrayLike, sample_weight: ArrayLike | None) -> float:
@@ -26,7 +28,10 @@ def loss_of(loss_layer: Any, scores: Any, t: ArrayLike, sample_weight: ArrayLike
 
 
 def counts_of_labels(
-    loss_layer: SoftmaxWithLoss, t: Array, sample_weight: ArrayLike | None, dtype: Any = np.float64
+    loss_layer: SoftmaxWithLoss | TimeSoftmaxWithLoss,
+    t: Array,
+    sample_weight: ArrayLike | None,
+    dtype: Any = np.float64,
 ) -> Array:
     """How much each label counts in the mean loss: the weight of its sample times that of its class; ignored, nothing.
 
@@ -34,7 +39,7 @@ def counts_of_labels(
     """
     counts = np.ones(t.shape) if sample_weight is None else np.asarray(sample_weight, dtype).astype(np.float64)
     ignored = np.zeros(t.shape, bool) if loss_layer.ignore_index is None else np.asarray(t == loss_layer.ignore_index)
-    if loss_layer.weight is not None:
+    if isinstance(loss_layer, SoftmaxWithLoss) and loss_layer.weight is not None:
         weight = np.asarray(arguments.real("weight", loss_layer.weight), dtype)
         counts[~ignored] *= np.take(weight, t[~ignored], mode="clip")
     counts[ignored] = 0
@@ -43,11 +48,24 @@ def counts_of_labels(
 
 def counts(loss_layer: Any, t: Array, weights: Array | None) -> Array | None:
     """How much each sample counts in a mean: by its weight, and by that of its label, if it is not ignored."""
+    if isinstance(loss_layer, TimeSoftmaxWithLoss):
+        return counts_of_labels(loss_layer, t.argmax(axis=2) if t.ndim == 3 and t.size else t, weights)
     if not isinstance(loss_layer, SoftmaxWithLoss) or t.ndim != 1:
         return weights
     if loss_layer.weight is None and loss_layer.ignore_index is None:
         return weights
     return counts_of_labels(loss_layer, t, weights)
+
+
+def counted(weights: Array | None, order: Array | None, batch_size: int, samples: int) -> Iterable[bool]:
+    """Whether anything of each batch has a weight."""
+    if weights is None:
+        return repeat(True)
+    of_samples = np.asarray(weights.reshape(samples, -1).any(axis=1))
+    of_batches: list[bool] = np.logical_or.reduceat(
+        of_samples if order is None else of_samples[order], range(0, samples, batch_size)
+    ).tolist()
+    return of_batches
 
 
 def batch_weights(counts: Array | None, order: Array | None, batch_size: int, samples: int) -> list[float]:
@@ -70,16 +88,27 @@ def mean_loss(loss_layer: Any, losses: Sequence[Any], weights: Sequence[float]) 
     return total / count if count else float("nan")
 
 
-def validated(network: Any, x: Array, t: Array, weights: Array | None) -> dict[str, float]:
-    """What the history has of validation data."""
+def scores_of(network: Any, x: Array) -> Array:
+    """What a network predicts for samples, in pieces; or at once, where a state has a row for each."""
+    return in_pieces(network.predict, x, MOST_SAMPLES if first_stateful(network.layers) is None else None)
+
+
+def validated(
+    network: Any, x: Array, t: Array, weights: Array | None, batch_size: int | None = None
+) -> dict[str, float]:
+    """What the history has of validation data; with a `batch_size`, of batches of text that go on from each other.
+
+    Layers with a state begin from zero, and have the state afterwards that they had before.
+    """
     loss_layer = network.loss_layer
-    scores = in_pieces(network.predict, x)
-    loss = loss_of(loss_layer, scores, t, weights)
-    numbers = {
-        "validation_loss": mean_loss(
-            loss_layer, [loss], batch_weights(counts(loss_layer, t, weights), None, len(x), len(x))
-        )
-    }
+    weighed = batch_weights(counts(loss_layer, t, weights), None, batch_size or len(x), len(x))
+    with at_rest(network.layers):
+        if batch_size is not None:
+            cut = [slice(i, i + batch_size) for i in range(0, len(x), batch_size)]
+            losses = [loss_of(loss_layer, network.predict(x[batch]), t[batch], None) for batch in cut]
+            return {"validation_loss": mean_loss(loss_layer, losses, weighed)}
+        scores = scores_of(network, x)
+    numbers = {"validation_loss": mean_loss(loss_layer, [loss_of(loss_layer, scores, t, weights)], weighed)}
     if classifies(loss_layer, scores):
         numbers["validation_accuracy"] = accuracy_of(loss_layer, scores, t)
     return numbers
@@ -94,7 +123,9 @@ def classes_of(scores: Array) -> NDArray[np.intp]:
 
 def classifies(loss_layer: Any, scores: Array) -> bool:
     """Whether `accuracy_of` has a meaning for these."""
-    return hasattr(loss_layer, "accuracy") or (isinstance(loss_layer, SoftmaxWithLoss) and scores.ndim == 2)
+    if isinstance(loss_layer, TimeSoftmaxWithLoss) or hasattr(loss_layer, "accuracy"):
+        return True
+    return isinstance(loss_layer, SoftmaxWithLoss) and scores.ndim == 2
 
 
 def accuracy_of(loss_layer: Any, scores: Array, t: ArrayLike) -> float:
@@ -105,6 +136,10 @@ def accuracy_of(loss_layer: Any, scores: Array, t: ArrayLike) -> float:
     if hasattr(loss_layer, "accuracy"):
         return float(loss_layer.accuracy(scores, t))
     ignored = getattr(loss_layer, "ignore_index", None)
+    if isinstance(loss_layer, TimeSoftmaxWithLoss):
+        scores = arguments.floating("scores", scores)
+        t = targets.labels_of_steps("scores", scores, arguments.real("t", t), loss_layer.ignore_label)
+        scores, ignored = scores.reshape(len(t), scores.shape[-1]), -1
     if ignored is not None and np.shape(t) == scores.shape[:1]:
         counted = np.asarray(t) != ignored
         scores, t = scores[counted], np.asarray(t)[counted]

@@ -13,6 +13,7 @@ from .._core.types import Array
 from . import loop
 from .guard import Ranks
 from .history import History
+from .text import RunningText
 
 __all__ = ["Fitted"]
 
@@ -27,13 +28,13 @@ class Fitted:
 
     def fit(
         self,
-        x: ArrayLike,
-        t: ArrayLike,
+        x: ArrayLike | RunningText,
+        t: ArrayLike | None = None,
         epochs: int = 10,
         batch_size: int = 32,
         *,
         optimizer: Optimizer | None = None,
-        validation_data: tuple[ArrayLike, ...] | None = None,
+        validation_data: tuple[ArrayLike, ...] | RunningText | None = None,
         callbacks: Iterable[Any] = (),
         rng: Any = None,
         sample_weight: ArrayLike | None = None,
@@ -46,7 +47,8 @@ class Fitted:
         Parameters
         ----------
         x, t : array_like
-            Inputs, and their labels or targets; an entry of each for every sample.
+            Inputs, and their labels or targets; an entry of each for every sample. Or x is of `training.running_text`,
+            which has its own labels, batches and order, and goes on through the epochs.
         epochs : int, default 10
             How often each sample has its turn.
         batch_size : int, default 32
@@ -54,14 +56,15 @@ class Fitted:
         optimizer : object, optional
             A new `Adam` by default.
         validation_data : tuple, optional
-            ``(x, t)`` or ``(x, t, sample_weight)``, evaluated after each epoch; and once before, to see that it fits.
+            ``(x, t)`` or ``(x, t, sample_weight)``, or running text, evaluated after each epoch; and once before, to
+            see that it fits.
         callbacks : iterable, optional
             Of `fastlayers.callbacks`, or functions that are given the `Training` at the end of each epoch.
         rng : int or Generator, optional
             Anything that ``numpy.random.default_rng`` takes: the order of the samples is drawn from it.
         sample_weight : array_like, optional
             ``(N,)``, how much each sample counts, for a loss that takes it: finite, 0 or more, and not all 0. Batches
-            of weight 0 alone are passed over.
+            of weight 0 alone are passed over. With `TimeSoftmaxWithLoss` ``(N, T)``, each step's: a mask.
         shuffle : bool, default True
             Whether each epoch has an order of its own, or all have that of x.
         progress : bool, optional
@@ -94,6 +97,10 @@ class Fitted:
         -----
         A ``train_step`` or ``gradient`` that a subclass overrides is what takes the steps; where it is ``train_step``,
         its loss is seen after the step, and the beginning of an epoch is what is put back.
+
+        Layers that keep a state begin each epoch from zero; but running text goes on, and so does the state. With a
+        layer that is ``stateful`` the state goes on from batch to batch: so these must not be shuffled, and must be of
+        one size. Validation begins from zero, and leaves the state as it was.
 
         Examples
         --------

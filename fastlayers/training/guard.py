@@ -18,8 +18,8 @@ import numpy as np
 
 from .._core.types import Array
 from ..layers._declaration import copy_buffers, put_buffers
-from ..layers._shapes import in_pieces
 from ..layers._stack import leaves
+from ..layers._state import at_rest
 from . import evaluation, finiteness
 from .arguments import Samples
 from .snapshot import Snapshot
@@ -187,8 +187,8 @@ class Guard:
         if not len(samples.x):
             return [], 0
         network, bad, counted = self._network, [], 0
-        with np.errstate(all="ignore"):
-            scores = in_pieces(network.predict, samples.x)
+        with np.errstate(all="ignore"), at_rest(network.layers):
+            scores = evaluation.scores_of(network, samples.x)
             for i, row in enumerate(rows.tolist()):
                 if counts is not None and not np.any(counts[row]):
                     continue  # the mean of nothing is nan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, field, fields
 
 __all__ = ["History"]
@@ -50,6 +51,16 @@ class History:
         return len(self.loss)
 
     @property
+    def perplexity(self) -> list[float]:
+        """Of `loss` its exponential: what a language model with the mean loss of a word hesitates between."""
+        return [_exp(loss) for loss in self.loss]
+
+    @property
+    def validation_perplexity(self) -> list[float]:
+        """Of `validation_loss` its exponential."""
+        return [_exp(loss) for loss in self.validation_loss]
+
+    @property
     def best_epoch(self) -> int | None:
         """The first epoch of the lowest validation loss, or loss without validation; None where none is a number."""
         losses = self.validation_loss or self.loss
@@ -70,3 +81,8 @@ class History:
     def __repr__(self) -> str:
         last = [f"{name}={values[-1]:.4g}" for name, values in self.as_dict().items()]
         return f"History({', '.join([f'epochs={self.epochs}', f'best_epoch={self.best_epoch}', *last])})"
+
+
+def _exp(loss: float) -> float:
+    """The exponential; infinity where it is beyond a float."""
+    return math.exp(loss) if not loss > math.log(sys.float_info.max) else math.inf

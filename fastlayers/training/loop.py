@@ -8,17 +8,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import repeat
 from math import isfinite
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core import arguments
 from .._core.progress import Progress
 from .._core.protocols import Optimizer
 from .._core.types import Array
+from ..layers._state import reset_state
 from ..optimizers import Adam
 from . import arguments as fit_arguments
 from . import evaluation
@@ -28,6 +27,7 @@ from .callback import HOOKS, Hook, Training, hooks, listeners
 from .finiteness import is_finite_loss
 from .guard import Alone, Guard, Ranks
 from .history import History
+from .text import RunningText
 
 # Of a batch, its loss and the gradient.
 Gradient = Callable[[Array, Array, Array | None], tuple[Any, list[Array]]]
@@ -48,12 +48,14 @@ class Plan:
     shuffle: bool
     progress: bool | None
     on_nonfinite: str
+    text: RunningText | None = None  # of which each epoch has its own part
+    validation_batch: int | None = None  # of running text
 
 
 def prepare(
     network: Any,
-    x: ArrayLike,
-    t: ArrayLike,
+    x: ArrayLike | RunningText,
+    t: ArrayLike | None,
     epochs: int,
     batch_size: int,
     *,
@@ -66,21 +68,24 @@ def prepare(
     on_nonfinite: str,
 ) -> Plan:
     """What `Sequential.fit` is given, once it is seen to go together, and the validation data to fit the network."""
-    data = fit_arguments.samples(x, t, sample_weight)
+    data, batch_size, shuffle = fit_arguments.training_samples(x, t, sample_weight, batch_size, shuffle)
     validation = fit_arguments.validation_samples(validation_data)
     plan = Plan(
         network,
         data,
         validation,
         arguments.count("epochs", epochs),
-        min(arguments.count("batch_size", batch_size), len(data.x)),
+        batch_size,
         Adam() if optimizer is None else optimizer,
         {},
         frozenset(),
-        arguments.switch("shuffle", shuffle),
+        shuffle,
         fit_arguments.switch_or_none("progress", progress),
         arguments.choice("on_nonfinite", on_nonfinite, fit_arguments.ON_NONFINITE),
+        x if isinstance(x, RunningText) else None,
+        validation_data.batch_size if isinstance(validation_data, RunningText) else None,
     )
+    fit_arguments.check_order(network, len(data.x), plan.batch_size, plan.shuffle)
     fit_arguments.check_optimizer(plan.optimizer)
     listening = listeners(callbacks)
     plan.called = {name: hooks(listening, name) for name in HOOKS}
@@ -88,7 +93,7 @@ def prepare(
     recorded = {"loss", "seconds"} | ({"lr"} if getattr(plan.optimizer, "lr", None) is not None else set())
     if validation is not None:
         plan.validation = fit_arguments.fitting(network, validation, of="validation ")
-        recorded |= evaluation.validated(network, *plan.validation).keys()
+        recorded |= evaluation.validated(network, *plan.validation, plan.validation_batch).keys()
     plan.recorded = frozenset(recorded)
     return plan
 
@@ -151,6 +156,7 @@ class Loop:
             if training.stop:
                 break
             training.epoch, start = epoch, time.perf_counter()
+            self.begin_epoch(epoch)
             numbers = self.epoch()
             numbers["seconds"] = time.perf_counter() - start
             for name in plan.recorded:
@@ -161,13 +167,21 @@ class Loop:
         self.guard.end(training.epoch)
         _call(plan.called["on_fit_end"], training)
 
+    def begin_epoch(self, epoch: int) -> None:
+        """Have the samples of this epoch, and the network at rest unless they go on where the last ones ended."""
+        text = self.plan.text
+        if text is None or epoch == 0:
+            reset_state(self.plan.network.layers)
+        else:
+            self.plan.data = Samples(*text.epoch(epoch), None)
+
     def epoch(self) -> dict[str, float]:
         """Train on each batch; what the history has of it but the time."""
         plan, training = self.plan, self.training
         numbers = {"loss": self.train()}
         self.guard.end_epoch(training.epoch, len(plan.data.x))
         if plan.validation is not None:
-            numbers |= evaluation.validated(plan.network, *plan.validation)
+            numbers |= evaluation.validated(plan.network, *plan.validation, plan.validation_batch)
         if "lr" in plan.recorded:
             numbers["lr"] = _learning_rate(training.optimizer, training.step)
         return numbers
@@ -185,7 +199,7 @@ class Loop:
         is_watched, keeps_buffers = self.guard.active, self.guard.keeps_buffers
         order = None if self.draw is None else self.draw(len(data.x))
         counts = evaluation.counts(network.loss_layer, data.t, data.weights)
-        counted = _counted(counts, order, batch_size, len(data.x))
+        counted = evaluation.counted(counts, order, batch_size, len(data.x))
         cut = batches(data, order, batch_size) if part_of is None else parts(data, order, batch_size, part_of)
         for (x, t, weights), is_counted in zip(cut, counted, strict=False):
             if not is_counted:
@@ -221,17 +235,6 @@ class Loop:
 
     def _rows(self, order: Array | None, batch: int) -> Array:
         return rows_of(batch, order, self.plan.batch_size, len(self.plan.data.x), self.part_of)
-
-
-def _counted(weights: Array | None, order: Array | None, batch_size: int, samples: int) -> Iterable[bool]:
-    """Whether anything of each batch has a weight."""
-    if weights is None:
-        return repeat(True)
-    of_samples = np.asarray(weights.reshape(samples, -1).any(axis=1))
-    of_batches: list[bool] = np.logical_or.reduceat(
-        of_samples if order is None else of_samples[order], range(0, samples, batch_size)
-    ).tolist()
-    return of_batches
 
 
 def _learning_rate(optimizer: Any, step: int) -> float:

@@ -1,0 +1,352 @@
+"""word2vec: a step of negative sampling for each word of a text, or for a batch, on the rows that it touches alone.
+
+The mean of the rows of a few inputs is multiplied with rows of the other table: those of the words that it is to predict,
+and of others that are drawn (`negative_sampling.pyx`). Of each product the sigmoid says how far the rows are to be moved.
+A text is learned word by word, one after another, so it runs on one thread; a batch is seen whole before any row is
+moved. The tables are of float32.
+"""
+
+cdef extern from "rows.h" nogil:
+    void fl_ask_for_rows(const float *W, const int32_t *rows, Py_ssize_t n, Py_ssize_t columns)
+    void fl_combine_rows(
+        const float *W, const int32_t *rows, const float *factors, Py_ssize_t n, Py_ssize_t columns, float *y
+    )
+    void fl_products_with_rows(const float *W, const int32_t *rows, Py_ssize_t n, Py_ssize_t columns, const float *x, float *y)
+    void fl_move_rows(
+        float *W, const int32_t *rows, const float *factors, Py_ssize_t n, Py_ssize_t columns, const float *x
+    )
+
+cdef enum:
+    SCORES = 16  # at a time
+
+# One step's memory: of a word of a text, or of each row of a batch.
+cdef struct WordStep:
+    int32_t *inputs
+    Py_ssize_t n  # of them
+    int32_t *outputs  # each word that they are to predict, and its negatives
+    Py_ssize_t m  # of all these
+    float *slopes  # padded to SCORES
+    float *h
+    float *dh
+
+cdef struct Words:
+    Samples drawn
+    Argument words  # the text, or the inputs of a batch
+    Argument targets
+    Argument keep
+    Argument into
+    Argument out
+    Py_ssize_t columns
+    Py_ssize_t each  # a word and its negatives
+    Py_ssize_t window
+    bint shrinks
+    bint skip_gram
+    float rate
+    int32_t *kept  # of a text, the words that are learned, and -1 where a sentence ends
+    int32_t *places
+    Py_ssize_t length
+    WordStep step
+    Py_ssize_t padded  # slopes of a step
+    float *factors
+    double loss
+    double product  # of what it is still to have the logarithm of
+    Py_ssize_t learned
+
+
+cdef void slopes_of(Words *work, float *scores, Py_ssize_t m) noexcept nogil:
+    """The sigmoid of each score, less 1 of a target: its place is taken by the slope of its loss, which is counted.
+
+    -log(sigmoid(s)) is log(1 + exp(-|s|)), and -s more where s < 0. The logarithm is of a product of many.
+    """
+    cdef float[SCORES] e
+    cdef float low, high, minus, tail, bias = exp_bias(<float> 0)
+    cdef Py_ssize_t start = 0, k = 0, n
+    exp_bounds(&low, &high)
+    while k < m:  # so that all are of words that should not be there
+        scores[k] = -scores[k]
+        k += work.each
+    while start < m:
+        n = min(<Py_ssize_t> SCORES, m - start)
+        for k in range(SCORES):
+            minus = -magnitude(scores[start + k])
+            minus = low if minus < low else minus
+            e[k] = exp(minus, bias)
+        for k in range(n):
+            work.product *= 1 + <double> e[k]
+            work.loss += scores[start + k] if scores[start + k] > <float> 0 else <float> 0
+        for k in range(SCORES):
+            tail = <float> 1 / (<float> 1 + e[k])
+            scores[start + k] = tail if scores[start + k] > <float> 0 else e[k] * tail
+        if not work.product < 8192:  # 2**16 more stays below what `log_1p` takes
+            work.loss += log_1p(work.product - 1)
+            work.product = 1
+        start += n
+    k = 0
+    while k < m:
+        scores[k] = -scores[k]
+        k += work.each
+
+
+cdef inline uint64_t draw_for(Words *work, WordStep *step, int32_t target, uint64_t place) noexcept nogil:
+    """One more word that is to be predicted, with its negatives."""
+    cdef int32_t *row = step.outputs + step.m
+    row[0] = target
+    step.m += work.each
+    return draw_row(&work.drawn.sampler, place, target, row + 1, work.each - 1)
+
+
+cdef inline void ask_for(const Words *work, const WordStep *step) noexcept nogil:
+    """Have all rows of a step brought near: they are there when the one before is done."""
+    fl_ask_for_rows(<const float *> work.out.data, step.outputs, step.m, work.columns)
+    fl_ask_for_rows(<const float *> work.into.data, step.inputs, step.n, work.columns)
+
+
+cdef void foresee(Words *work, const WordStep *step) noexcept nogil:
+    """What the inputs predict, and the slopes; nothing is moved."""
+    cdef Py_ssize_t i
+    for i in range(step.n):
+        work.factors[i] = <float> 1 / <float> step.n
+    fl_combine_rows(<const float *> work.into.data, step.inputs, work.factors, step.n, work.columns, step.h)
+    fl_products_with_rows(<const float *> work.out.data, step.outputs, step.m, work.columns, step.h, step.slopes)
+    slopes_of(work, step.slopes, step.m)
+    fl_combine_rows(<const float *> work.out.data, step.outputs, step.slopes, step.m, work.columns, step.dh)
+
+
+cdef void move(Words *work, const WordStep *step) noexcept nogil:
+    """The rows of a step go down their slopes."""
+    cdef Py_ssize_t i
+    for i in range(step.m):
+        step.slopes[i] *= -work.rate
+    fl_move_rows(<float *> work.out.data, step.outputs, step.slopes, step.m, work.columns, step.h)
+    for i in range(step.n):
+        work.factors[i] = -work.rate / <float> step.n
+    fl_move_rows(<float *> work.into.data, step.inputs, work.factors, step.n, work.columns, step.dh)
+
+
+cdef WordStep step_of(const Words *work, Py_ssize_t i) noexcept nogil:
+    """The memory of one step of several."""
+    cdef WordStep step = work.step
+    step.inputs += i * step.n
+    step.outputs += i * step.m
+    step.slopes += i * work.padded
+    step.h += i * work.columns
+    step.dh += i * work.columns
+    return step
+
+
+cdef void begin_step(Words *work, WordStep *step, Py_ssize_t i) noexcept nogil:
+    """What is learned at word i of a text: from its contexts the word, or by the skip-gram from the word its contexts."""
+    cdef uint64_t place = (<uint64_t> work.places[i] << 32) + 1
+    cdef Py_ssize_t j, first = i, last = i, reach = work.window
+    if work.shrinks:
+        reach = 1 + <Py_ssize_t> (((number_at_place(work.drawn.sampler.key, place) >> 32) * <uint64_t> reach) >> 32)
+    place += 1
+    while first > 0 and i - first < reach and work.kept[first - 1] >= 0:
+        first -= 1
+    while last + 1 < work.length and last - i < reach and work.kept[last + 1] >= 0:
+        last += 1
+    step.n = step.m = 0
+    if first == last:
+        return
+    if work.skip_gram:
+        step.inputs[0], step.n = work.kept[i], 1
+    else:
+        draw_for(work, step, work.kept[i], place)
+    for j in range(first, last + 1):
+        if j != i and work.skip_gram:
+            place = draw_for(work, step, work.kept[j], place)
+        elif j != i:
+            step.inputs[step.n] = work.kept[j]
+            step.n += 1
+    ask_for(work, step)
+
+
+cdef void learn_text_task(const void *of, Py_ssize_t _start, Py_ssize_t _stop) noexcept nogil:
+    """All words of a text that are kept, one after another."""
+    cdef Words *work = <Words *> of
+    cdef WordStep step = step_of(work, 0), before = step_of(work, 1)
+    cdef Py_ssize_t i
+    before.n = 0
+    for i in range(work.length + 1):
+        step.n = 0
+        if i < work.length and work.kept[i] >= 0:
+            begin_step(work, &step, i)
+        if before.n > 0:
+            foresee(work, &before)
+            move(work, &before)
+            work.learned += before.m // work.each
+        step, before = before, step
+
+
+cdef void learn_batch_task(const void *of, Py_ssize_t _start, Py_ssize_t _stop) noexcept nogil:
+    """A batch, of which all slopes are seen before a row is moved."""
+    cdef Words *work = <Words *> of
+    cdef WordStep step
+    cdef Py_ssize_t i, j, of_each = work.step.m // work.each
+    cdef uint64_t place
+    for i in range(work.length + 1):
+        if i < work.length:
+            step = step_of(work, i)
+            step.m, place = 0, <uint64_t> i << 32
+            for j in range(of_each):
+                place = draw_for(work, &step, step.outputs[j * work.each], place)
+            ask_for(work, &step)
+        if i > 0:
+            step = step_of(work, i - 1)
+            foresee(work, &step)
+    for i in range(work.length):
+        step = step_of(work, i)
+        move(work, &step)
+
+
+cdef bint keep_words(Words *work) noexcept nogil:
+    """Which words of the text are learned, by chance the rarer the more often they occur; False where one is too large.
+
+    What is left of a sentence moves together. Each word is read once, since another thread may write to it.
+    """
+    cdef Py_ssize_t i
+    cdef int32_t word
+    work.length = 0
+    for i in range(work.words.size):
+        word = (<const volatile int32_t *> work.words.data)[i]
+        if word >= <int32_t> work.drawn.sampler.words:
+            return False
+        if word >= 0 and not fraction_of(
+            number_at_place(work.drawn.sampler.key, <uint64_t> i << 32)
+        ) < (<const double *> work.keep.data)[word]:
+            continue
+        work.kept[work.length], work.places[work.length] = word, <int32_t> i
+        work.length += 1
+    return True
+
+
+cdef bint take_tables(Call *call, Words *work, object into, object out) noexcept:
+    """Take both tables, to be written to."""
+    return (
+        PyArray_CheckExact(into)
+        and PyArray_NDIM(<ndarray> into) == 2
+        and PyArray_DIM(<ndarray> into, 0) == <Py_ssize_t> work.drawn.sampler.words
+        and PyArray_DIM(<ndarray> into, 1) == work.columns
+        and take(call, &work.into, into, NPY_FLOAT, NPY_ARRAY_C_CONTIGUOUS) != 0
+        and is_result(call)
+        and take_like(call, &work.out, out, into, NPY_FLOAT, NPY_ARRAY_C_CONTIGUOUS) != 0
+        and is_result(call)
+    )
+
+
+cdef bytes new_memory(Words *work, Py_ssize_t steps, Py_ssize_t inputs, Py_ssize_t targets, Py_ssize_t words):
+    """What the steps of a call work on, of so many inputs and targets each, and what of the text is kept."""
+    cdef Py_ssize_t taken = (<Py_ssize_t> work.drawn.sampler.words + 63) // 64 * 64, numbers
+    cdef bytes scratch
+    work.step.n, work.step.m = inputs, targets * work.each
+    work.padded = (work.step.m + SCORES - 1) // SCORES * SCORES
+    numbers = steps * (work.padded + 2 * work.columns) + inputs
+    scratch = new_scratch(4 * (numbers + steps * (inputs + work.step.m) + 2 * words) + taken)
+    work.step.slopes = <float *> scratch_of(scratch)
+    memset(work.step.slopes, 0, steps * work.padded * sizeof(float))
+    work.step.h = work.step.slopes + steps * work.padded
+    work.step.dh = work.step.h + steps * work.columns
+    work.factors = work.step.dh + steps * work.columns
+    work.step.inputs = <int32_t *> (work.factors + inputs)
+    work.step.outputs = work.step.inputs + steps * inputs
+    work.kept = work.step.outputs + steps * work.step.m
+    work.places = work.kept + words
+    work.drawn.sampler.taken = <char *> (work.places + words)
+    memset(work.drawn.sampler.taken, 0, taken)
+    work.loss, work.product, work.learned = 0, 1, 0
+    return scratch
+
+
+cdef bint read_sizes(Words *work, object table, object into, object sample_size, object rate) noexcept:
+    """How many words, columns and negatives there are, and how far each step goes; False where that is not plain."""
+    work.each = whole(sample_size, 0) + 1
+    if (
+        not PyArray_CheckExact(table)
+        or not PyArray_CheckExact(into)
+        or PyArray_NDIM(<ndarray> into) != 2
+        or not PyFloat_CheckExact(rate)
+        or not 0 < work.each <= size_of(table)
+    ):
+        return False
+    work.drawn.sampler.words = <uint64_t> size_of(table)
+    work.columns = PyArray_DIM(<ndarray> into, 1)
+    work.rate = <float> PyFloat_AS_DOUBLE(rate)
+    return True
+
+
+cdef bint read_words(const Argument *words, int32_t *to, Py_ssize_t stride, Py_ssize_t limit) noexcept nogil:
+    """Read each word once, since another thread may write to it; False where one is outside the tables."""
+    cdef Py_ssize_t i
+    cdef int32_t word
+    for i in range(words.size):
+        word = (<const volatile int32_t *> words.data)[i]
+        if not 0 <= word < limit:
+            return False
+        to[i * stride] = word
+    return True
+
+
+def word2vec_text(corpus, keep, into, out, table, word_p, sample_size, window, shrinks, skip_gram, rate, draw, /):
+    """(loss, how many targets) of a text of int32 and float32 tables, which are written to."""
+    cdef Call call
+    cdef Words work
+    cdef bytes _scratch
+    cdef Py_ssize_t n, words, span
+    if not read_sizes(&work, table, into, sample_size, rate) or not PyArray_CheckExact(corpus):
+        return NotImplemented
+    n, words = size_of(corpus), <Py_ssize_t> work.drawn.sampler.words
+    work.window, work.shrinks, work.skip_gram = whole(window, 1), shrinks is True, skip_gram is True
+    if work.window < 0 or n > 0x7fffffff:
+        return NotImplemented
+    span = 2 * work.window
+    _scratch = new_memory(&work, 2, 1 if work.skip_gram else span, span if work.skip_gram else 1, n)
+    begin(&call)
+    if (
+        not take_sampler(&call, &work.drawn, table, word_p, draw)
+        or words != <Py_ssize_t> work.drawn.sampler.words
+        or take(&call, &work.words, corpus, NPY_INT32, NPY_ARRAY_C_CONTIGUOUS) == 0
+        or work.words.size != n
+        or take_like(&call, &work.keep, keep, table, NPY_DOUBLE, NPY_ARRAY_C_CONTIGUOUS) == 0
+        or not take_tables(&call, &work, into, out)
+        or not keep_words(&work)
+    ):
+        return NotImplemented
+    run(learn_text_task, &work, &call, 1, (n + 1) * (work.columns + 1))
+    return work.loss + log_1p(work.product - 1), work.learned
+
+
+def word2vec_batch(inputs, outputs, into, out, table, word_p, sample_size, rate, draw, /):
+    """The sum of the losses of a batch of int32 words and float32 tables, which are written to."""
+    cdef Call call
+    cdef Words work
+    cdef bytes _scratch
+    cdef Py_ssize_t n, of_inputs, of_outputs, words
+    if (
+        not read_sizes(&work, table, into, sample_size, rate)
+        or not PyArray_CheckExact(inputs)
+        or not PyArray_CheckExact(outputs)
+        or PyArray_NDIM(<ndarray> inputs) != 2
+        or PyArray_NDIM(<ndarray> outputs) != 2
+    ):
+        return NotImplemented
+    n, of_inputs = PyArray_DIM(<ndarray> inputs, 0), PyArray_DIM(<ndarray> inputs, 1)
+    of_outputs, words = PyArray_DIM(<ndarray> outputs, 1), <Py_ssize_t> work.drawn.sampler.words
+    if not 0 < of_inputs <= LONGEST or not 0 < of_outputs <= LONGEST or n > LONGEST:
+        return NotImplemented
+    _scratch = new_memory(&work, n, of_inputs, of_outputs, 0)
+    work.length = n
+    begin(&call)
+    if (
+        not take_sampler(&call, &work.drawn, table, word_p, draw)
+        or words != <Py_ssize_t> work.drawn.sampler.words
+        or take(&call, &work.words, inputs, NPY_INT32, NPY_ARRAY_C_CONTIGUOUS) == 0
+        or take(&call, &work.targets, outputs, NPY_INT32, NPY_ARRAY_C_CONTIGUOUS) == 0
+        or work.words.size != n * of_inputs
+        or work.targets.size != n * of_outputs
+        or not take_tables(&call, &work, into, out)
+        or not read_words(&work.words, work.step.inputs, 1, words)
+        or not read_words(&work.targets, work.step.outputs, work.each, words)
+    ):
+        return NotImplemented
+    run(learn_batch_task, &work, &call, 1, (n + 1) * work.step.m * (work.columns + 1))
+    return work.loss + log_1p(work.product - 1)
