@@ -72,7 +72,10 @@ doctest_global_setup = pages.imports()
 
 WIDE = [
     f"tutorial/{page}"
-    for page in ("activations", "affine", "softmax", "convolution", "pooling", "batch_normalization", "optimizers")
+    for page in (
+        *("activations", "affine", "softmax", "convolution", "pooling", "batch_normalization", "optimizers"),
+        *("embedding", "recurrent", "lstm"),
+    )
 ]
 html_theme = "pydata_sphinx_theme"
 html_title = f"fastlayers {version}"

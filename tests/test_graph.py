@@ -135,6 +135,18 @@ def test_no_two_boxes_are_on_one_place():
 
 
 @no_matplotlib
+def test_what_goes_into_several_nodes_has_its_texts_side_by_side():
+    """Each arrow has a gradient of its own: 3, 3 and 1 of x x + x."""
+    graph = Graph()
+    x = graph.input(3, "x")
+    graph.apply(fl.AddLayer(), graph.apply(fl.MulLayer(), x, x), x)
+    graph.backward()
+    svg = drawing.draw(picture(graph._nodes), "svg", "matplotlib").decode()
+    places = re.findall(r"<!-- (?:3|1) -->\s*<g [^>]*?translate\(([^)]*)\)", svg)
+    assert len(places) == len(set(places)) == 8
+
+
+@no_matplotlib
 def test_an_empty_graph_is_drawn_too(tmp_path):
     Graph().save(tmp_path / "empty.svg", engine="matplotlib")
     assert "digraph" in Graph().to_dot()

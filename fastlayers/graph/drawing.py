@@ -10,7 +10,8 @@ import io
 import itertools
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .._core import extras
@@ -25,10 +26,10 @@ FILL = {"circle": "#e8f0fe", "box": "#e8f0fe", "text": "none"}
 
 @dataclass(frozen=True)
 class Box:
-    """A node with its text: a circle, a rounded box, or the text alone."""
+    """A node with its text: a circle, a rounded box, or the text alone; or a point, from which an arrow goes on."""
 
     text: str
-    shape: Literal["circle", "box", "text"]
+    shape: Literal["circle", "box", "text", "point"]
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ def _cell(text: str, colour: str) -> str:
 def _by_matplotlib(picture: Picture, kind: str) -> bytes:
     """The same, on a grid: each box one column left of the first that it feeds."""
     figure_module = extras.require("matplotlib.figure", "matplotlib", "Drawing a graph without Graphviz's dot", "demo")
+    picture = _apart(picture)
     places = _grid(picture)
     halves = [_half_width(box) for box in picture.boxes]
     # Inches from column to column, wide enough for a shape between two boxes, and from row to row.
@@ -145,11 +147,14 @@ def _by_matplotlib(picture: Picture, kind: str) -> bytes:
         x0, x1 = x0 + halves[arrow.tail], x1 - halves[arrow.head]
         bend = x0 + 0.25 + 0.07 * max(len(arrow.above), len(arrow.below))  # as far as the texts go
         axes.plot((x0, bend), (y0, y0), color=INK, linewidth=1)
-        line = {"arrowstyle": "-|>", "color": INK, "shrinkA": 0, "shrinkB": 0}
+        style = "-" if picture.boxes[arrow.head].shape == "point" else "-|>"
+        line = {"arrowstyle": style, "color": INK, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", (x1, y1), (bend, y0), arrowprops=line)
         for text, colour, side, off in ((arrow.above, INK, "bottom", -0.03), (arrow.below, BACK, "top", 0.03)):
             axes.text((x0 + bend) / 2, y0 + off, text, color=colour, fontsize=9, ha="center", va=side, parse_math=False)
     for box, centre in zip(picture.boxes, centres, strict=True):
+        if box.shape == "point":
+            continue
         frame = {
             "boxstyle": "circle" if box.shape == "circle" else "round",
             "facecolor": FILL[box.shape],
@@ -163,7 +168,22 @@ def _by_matplotlib(picture: Picture, kind: str) -> bytes:
 
 def _half_width(box: Box) -> float:
     """Half of a box's width in inches, by the number of its letters."""
+    if box.shape == "point":
+        return 0.0
     return 0.16 if box.shape == "circle" else 0.14 + 0.04 * len(box.text)
+
+
+def _apart(picture: Picture) -> Picture:
+    """The same, with a point on the way of each arrow of a box that has several: so their texts are side by side."""
+    several = Counter(arrow.tail for arrow in picture.arrows)
+    boxes, arrows = list(picture.boxes), []
+    for arrow in picture.arrows:
+        if several[arrow.tail] > 1:
+            arrows.append(Arrow(arrow.tail, len(boxes), "", ""))
+            arrow = replace(arrow, tail=len(boxes))
+            boxes.append(Box("", "point"))
+        arrows.append(arrow)
+    return Picture(tuple(boxes), tuple(arrows))
 
 
 def _grid(picture: Picture) -> list[tuple[int, int]]:
