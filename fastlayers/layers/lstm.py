@@ -195,8 +195,8 @@ class TimeBiLSTM(LayerBase):
     -----
     Forward: :math:`hs_t = (\overrightarrow{h}_t, \overleftarrow{h}_t)`, ``(N, T, 2 H)``. Backward: each has its half of
     the gradient, and :math:`\partial L / \partial x_t` is the sum of those of the two. Only a whole sequence can be
-    gone through from its end: of running text, the state that is carried on backwards is that of the last text's beginning.
-    Saitoh, *Deep Learning from Scratch 2*, section 8.3.1.
+    gone through from its end: of running text, the state that is carried on backwards is that of the last text's
+    beginning. Saitoh, *Deep Learning from Scratch 2*, section 8.3.1.
 
     Examples
     --------
