@@ -202,6 +202,9 @@ def of_training(dtype: type = np.float32) -> Iterator[Case]:
         yield Case(f"{name}, bad shape", refused(optimizer.update, params, [grads[0], *grads[:3]]), given)
         yield Case(f"{name}, bad dtype", refused(optimizer.update, params, [g.astype(complex) for g in grads]), given)
         yield Case(f"{name}, bad number", refused(optimizer.update, params, grads[:3]), given)
+    yield Case("clip_grads", lambda: fl.clip_grads(grads, 1e9), given)
+    yield Case("clip_grads, twice the same", lambda: fl.clip_grads([*grads, grads[0]], 1e9), given)
+    yield Case("clip_grads, bad norm", refused(fl.clip_grads, grads, -1), given)
     for name in families.OPTIMIZERS:
         options = {"nesterov": True} if name == "Momentum" else {}
         make = functools.partial(getattr(fl, name), StepDecay(1e-9, 10), weight_decay=1e-9, **options)
