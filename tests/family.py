@@ -178,8 +178,8 @@ class Layer:
     arguments: Callable[[Arrays], Arguments] = lambda a: ()  # what it is made with
     arbitrary: Callable[..., list[Any]] = functools.partial(arbitrary.elementwise, count=1)  # noqa: RUF009
     made: Callable[..., list[Any]] = lambda r: []  # what the fuzzer makes it with, beside `arguments`
-    # Or "affine", "normalization", "convolution", "images", "indices", "rows", "sequence", "loss"; of several inputs, and
-    # so in no network, "node", or "table" with parameters.
+    # Or "affine", "normalization", "convolution", "images", "indices", "rows", "sequence", "loss"; of several inputs,
+    # and so in no network, "node", or "table" with parameters.
     kind: str = "activation"
     options: dict[str, Any] | None = None  # keywords other than the defaults, which files must keep
     random: bool = False  # draws from its `rng`

@@ -7,6 +7,7 @@ import pkgutil
 import re
 from pathlib import Path
 
+import families
 import numpy as np
 import pytest
 
@@ -40,7 +41,7 @@ def test_the_layers_have_an_example_and_the_formulas_of_forward_and_backward(nam
     (test,) = doctest.DocTestFinder(recurse=False).find(layer)
     assert any(".backward(" in example.source for example in test.examples)
     notes = re.search(r"Notes\n-+\n(.*?)\n\n(?:Examples)", inspect.getdoc(layer), flags=re.DOTALL)[1]
-    for way in (r"Forward.*?: :math:`.*", r"Backward.*?:\s+:math:`\\partial L"):
+    for way in (r"Forward.*?:\s+:math:`.*", r"Backward.*?:\s+:math:`\\partial L"):
         assert re.search(way, notes, flags=re.DOTALL), way
     assert re.search(r"(19|20)\d\d|\*Deep Learning from Scratch", notes), "no source"
 

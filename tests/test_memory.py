@@ -62,7 +62,8 @@ def test_pickles_hold_no_spare_memory(layer, step):
     assert len(pickle.dumps(recycler())) < 200
     again = pickle.loads(pickle.dumps(layer))
     np.testing.assert_array_equal(step(again), expected)
-    assert len(pickle.dumps(again)) < size + 8 * X.nbytes
+    kept = {"sequence": 40}.get(families.LAYER[type(layer).__name__].kind, 8)  # of all gates, and larger gradients
+    assert len(pickle.dumps(again)) < size + kept * X.nbytes
 
 
 def test_a_failing_call_leaves_the_layer_as_it_was(layer):

@@ -52,6 +52,7 @@ def test_every_layer_and_loss_is_in_the_tables() -> None:
     table = np.ones((3, 2))
     others = [fl.GlobalAveragePooling(), fl.Softmax()]
     others += [kind(table) for kind in (fl.MatMul, fl.Embedding, fl.TimeAffine, fl.TimeEmbedding)]
+    others += [entry.make() for entry in families.LAYER.values() if entry.kind == "sequence"]
     layers = leaves([*every_kind().layers, *of_images().layers, *others])
     assert {type(layer).__name__ for _, layer in layers} == {*kinds.LAYERS}
     assert {loss.__name__ for loss, _ in LOSSES} == {*kinds.LOSSES}

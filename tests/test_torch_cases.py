@@ -3,36 +3,17 @@
 In float32 too the layers are held to what PyTorch gives in float64.
 """
 
-import functools
-import json
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
+from captured import samples
 
 import fastlayers as fl
-
-ARCHIVE = Path(__file__).parent / "data" / "images.npz"
 
 
 class CannotError(Exception):
     """What a layer has no way to say."""
-
-
-@functools.cache
-def samples():
-    """Of each operator its samples: options, arrays, and the order of x's axes in memory."""
-    with np.load(ARCHIVE) as archive:
-        members = {name: archive[name] for name in archive.files}
-    found = {}
-    for sample in json.loads(str(members["samples"])):
-        arrays = {
-            role: members[kind][start : start + int(np.prod(shape))].reshape(shape)
-            for role, (kind, start, shape) in sample["arrays"].items()
-        }
-        found.setdefault(sample["operator"], []).append((sample["options"], arrays, sample["order"]))
-    return found
 
 
 def pair(value):
@@ -142,7 +123,7 @@ def test_samples_of_an_operator(operator, dtype):
     def dout(y):
         return np.cos(np.arange(y.size)).astype(dtype).reshape(y.shape)
 
-    for options, wanted, order in samples()[operator]:
+    for options, wanted, order in samples("images.npz")[operator]:
         given = {name: a.astype(dtype) if a.dtype == np.float64 else a for name, a in wanted.items()}
         given["x"] = np.ascontiguousarray(given["x"].transpose(order)).transpose(np.argsort(order))
         try:

@@ -1,13 +1,14 @@
 """A trained network as an ONNX graph that predicts: for ONNX Runtime and all else that reads it; by the package onnx.
 
-The input ``x`` and the output ``y`` have the parameters' dtype, but an x of indices int64, and a batch of any length;
-what becomes of each layer is in ``onnx_operators.py``.
+The input ``x`` and the output ``y`` have the parameters' dtype, but an x of indices int64, and a batch of any length,
+and sequences too where the layers take any; what becomes of each layer is in ``onnx_operators.py``.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from .onnx_operators import OPERATORS, SOFTMAX, SOFTMAX_ARRAYS
 # Of versions that every runtime of the last years reads.
 _OPSET, _IR_VERSION = 17, 8
 _LARGEST = 2**31 - 2**20  # bytes of parameters: protobuf ends at 2 GiB, and the rest of the graph is small
-_ATTRIBUTES: dict[str, Mapping[str, Any]] = {"Gather": {"axis": 1}}  # of steps
+_ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {"Gather": {"axis": 1}, "Split": {"axis": 1}}  # of steps
 # The losses that make probabilities.
 _PROBABILITIES = ("SoftmaxWithLoss", "SigmoidWithLoss", "TimeSoftmaxWithLoss", "TimeSigmoidWithLoss")
 
@@ -83,7 +84,21 @@ def model(
             graph.add("Cast", "scores", to=graph.element("float64"))
             graph.add("Softmax", "softmax", axis=axis)
             graph.add("Cast", "probabilities", to=graph.element(dtype))
-    return graph.model("int64" if takes_indices(stack) else dtype, sample, dtype, outputs[-1] or ())
+    shapes: tuple[Sequence[Any], Sequence[Any]] = sample, outputs[-1] or ()
+    if any(name.startswith("Time") for name in names):
+        shapes = _of_any_steps(layers, *shapes)
+    return graph.model("int64" if takes_indices(stack) else dtype, dtype, *shapes)
+
+
+def _of_any_steps(
+    layers: Sequence[Any], sample: Sequence[int], given: Sequence[int | None]
+) -> tuple[Sequence[Any], Sequence[Any]]:
+    """The shapes of a sequence and of what it gives, with a name for its number of steps where that may be another."""
+    free = shapes_through(leaves(layers), (None, *sample[1:]))[-1]
+    if free is None or None not in free:  # an affine layer takes so many steps as one sample
+        return sample, given
+    named = ["steps" if size == sample[0] else None for size in given]
+    return ("steps", *sample[1:]), [size or name for size, name in zip(free, named, strict=True)]
 
 
 class _Graph:
@@ -93,6 +108,8 @@ class _Graph:
         self._onnx = require("onnx", "onnx", "an ONNX file", "onnx")
         self._nodes: list[Any] = []
         self._arrays: list[Any] = []
+        self._inputs: list[Any] = []
+        self._outputs: list[Any] = []
 
     def add(
         self,
@@ -104,44 +121,102 @@ class _Graph:
         **attributes: Any,
     ) -> None:
         """One node more, and the arrays that it takes beside the output of the node before, behind it or first."""
-        named = {f"{name}.{of}": array for of, array in (arrays or {}).items()}
-        inputs = [*named, self._last] if arrays_first else [self._last, *named]
-        self._add(operator, name, inputs, f"{name}.y", **attributes)
-        self._hold(named)
+        last = self.last
+        named = [self.hold(f"{name}.{of}", array) for of, array in (arrays or {}).items()]
+        self.node(operator, [*named, last] if arrays_first else [last, *named], [f"{name}.y"], name, **attributes)
 
     def add_steps(
         self, name: str, steps: Steps, arrays: Mapping[str, Array] | None = None, **of_operators: Mapping[str, Any]
     ) -> None:
-        """Several nodes, each a name, an operator, and what it takes: arrays, earlier ones, or x, what comes in."""
-        x = self._last
-        for result, operator, operands in steps:
-            attributes = (_ATTRIBUTES | of_operators).get(operator, {})
-            inputs = [x if operand == "x" else f"{name}.{operand}" for operand in operands]
-            self._add(operator, f"{name}.{result}", inputs, f"{name}.{result}", **attributes)
-        self._hold({f"{name}.{of}": array for of, array in (arrays or {}).items()})
+        """Several nodes, each its results, an operator, and what it takes: arrays, others' results, or x."""
+        self._nodes += self._made(name, steps, self.last, of_operators)
+        for of, array in (arrays or {}).items():
+            self.hold(f"{name}.{of}", array)
+
+    def body(
+        self, name: str, steps: Steps, inputs: Sequence[str], outputs: Sequence[str], arrays: Mapping[str, Array]
+    ) -> Any:
+        """A graph of steps, which a node runs as often as it likes; the arrays are held outside."""
+        for of, array in arrays.items():
+            self.hold(f"{name}.{of}", array)
+        values = [[self._value(f"{name}.{of}") for of in each] for each in (inputs, outputs)]
+        return self._onnx.helper.make_graph(self._made(name, steps, f"{name}.x"), name, *values)
+
+    def node(
+        self, operator: str, inputs: Sequence[str], outputs: Sequence[str], name: str = "", **attributes: Any
+    ) -> None:
+        """One node more, of inputs and outputs by their names; its own is by default that of the last output."""
+        made = self._onnx.helper.make_node(operator, inputs, outputs, name or outputs[-1], **attributes)
+        self._nodes.append(made)
+
+    def hold(self, name: str, array: Array) -> str:
+        """Have an array in the file, and give its name."""
+        self._arrays.append(self._onnx.numpy_helper.from_array(portable(array), name))
+        return name
+
+    def state(self, name: str, x: str, zero: Array, *, is_input: bool = True) -> str:
+        """Rows of zeros ``(1, H)``, as many as x has samples; but another of the file's inputs, which may be left out.
+
+        What is given of the first axis goes with x's.
+        """
+        self.hold(name, zero)
+        if is_input:
+            self._inputs.append(self._value(name, zero.dtype.name, [None, zero.shape[1]]))
+        self.node("Shape", [x], [f"{name}.samples"], start=0, end=1)
+        self.node(
+            "Concat",
+            [f"{name}.samples", self.hold(f"{name}.width", np.array(zero.shape[1:]))],
+            [f"{name}.size"],
+            axis=0,
+        )
+        self.node("Expand", [name, f"{name}.size"], [f"{name}.first"])
+        return f"{name}.first"
+
+    def next_state(self, name: str, zero: Array) -> str:
+        """What is another of the file's outputs."""
+        self._outputs.append(self._value(f"{name}.next", zero.dtype.name, ["batch", zero.shape[1]]))
+        return f"{name}.next"
 
     @property
-    def _last(self) -> str:
+    def last(self) -> str:
         """What the next node begins with."""
-        return str(self._nodes[-1].output[0]) if self._nodes else "x"
-
-    def _add(self, operator: str, name: str, inputs: Sequence[str], output: str, **attributes: Any) -> None:
-        self._nodes.append(self._onnx.helper.make_node(operator, inputs, [output], name, **attributes))
-
-    def _hold(self, arrays: Mapping[str, Array]) -> None:
-        self._arrays += [self._onnx.numpy_helper.from_array(portable(array), of) for of, array in arrays.items()]
+        return str(self._nodes[-1].output[-1]) if self._nodes else "x"
 
     def element(self, dtype: str) -> Any:
         """ONNX's number of a dtype."""
         return self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
-    def model(self, taken: str, sample: Sequence[int], given: str, outputs: Sequence[int | None]) -> Any:
-        """The whole, from ``x`` to ``y``, each of a dtype and shape, with a name for the length of the batch."""
-        self._nodes[-1].output[0] = "y"
+    def _made(
+        self, name: str, steps: Steps, x: str, of_operators: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    ) -> list[Any]:
+        """Nodes of steps, of which `name` begins all names."""
+        return [
+            self._onnx.helper.make_node(
+                operator,
+                [x if operand == "x" else f"{name}.{operand}" for operand in operands],
+                [f"{name}.{result}" for result in results],
+                f"{name}.{results[0]}",
+                **{**_ATTRIBUTES, **of_operators}.get(operator, {}),
+            )
+            for results, operator, operands in steps
+        ]
+
+    def _value(self, name: str, dtype: str = "", shape: Sequence[Any] | None = None) -> Any:
+        """An input or output; of a body's neither dtype nor shape need be said."""
         helper = self._onnx.helper
-        x = helper.make_tensor_value_info("x", self.element(taken), ["batch", *sample])
-        y = helper.make_tensor_value_info("y", self.element(given), ["batch", *outputs])
-        graph = helper.make_graph(self._nodes, "network", [x], [y], self._arrays)
+        return (
+            helper.make_tensor_value_info(name, self.element(dtype), shape)
+            if dtype
+            else helper.make_empty_tensor_value_info(name)
+        )
+
+    def model(self, taken: str, given: str, sample: Sequence[Any], outputs: Sequence[Any]) -> Any:
+        """The whole, from ``x`` to ``y``, each of a dtype and shape, with a name for the length of the batch."""
+        self._nodes[-1].output[-1] = "y"
+        inputs = [self._value("x", taken, ["batch", *sample]), *self._inputs]
+        results = [self._value("y", given, ["batch", *outputs]), *self._outputs]
+        helper = self._onnx.helper
+        graph = helper.make_graph(self._nodes, "network", inputs, results, self._arrays)
         opset = helper.make_opsetid("", _OPSET)
         return helper.make_model(
             graph,

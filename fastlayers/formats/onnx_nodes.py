@@ -8,13 +8,13 @@ from typing import Any
 
 from .._core.types import Array, Shape
 
-Steps = Sequence[tuple[str, str, Sequence[str]]]
+Steps = Sequence[tuple[Sequence[str], str, Sequence[str]]]
 
 
 def steps(text: str) -> Steps:
-    """Of ``name = operator operands; ...``: a name, an operator, and what it takes, of each."""
-    parts = (step.split() for step in text.split(";"))
-    return [(name, operator, operands) for name, _, operator, *operands in parts]
+    """Of ``names = operator operands; ...``: the names of its results, an operator, and what it takes, of each."""
+    parts = ([side.split() for side in step.split("=")] for step in text.split(";"))
+    return [(names, operator, operands) for names, (operator, *operands) in parts]
 
 
 @dataclass(frozen=True)

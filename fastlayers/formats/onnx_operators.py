@@ -15,6 +15,7 @@ import numpy as np
 
 from . import onnx_images as images
 from .onnx_nodes import Node, steps
+from .onnx_recurrent import recurrent
 
 # Softmax of float64 scores x, as `formulas` has it. The operator Softmax loses 500 ulp far below the largest score, and
 # 40 in the sum of a thousand classes. Here what the subtraction of the largest score loses is kept, and the sum is of
@@ -148,6 +149,10 @@ OPERATORS: Mapping[str, Callable[[Any, Node], None]] = {
     "Softmax": lambda graph, node: graph.add("Softmax", node.place, axis=-1),
     "Tanh": _operator("Tanh"),
     "TimeAffine": _affine_of_steps,
+    "TimeBiLSTM": recurrent("LSTM", "forward_lstm", "backward_lstm"),
     "TimeDropout": _left_out,
     "TimeEmbedding": _rows_of_a_table,
+    "TimeGRU": recurrent("GRU"),
+    "TimeLSTM": recurrent("LSTM"),
+    "TimeRNN": recurrent("RNN"),
 }

@@ -154,15 +154,18 @@ class Portable:
 
         Its input is named ``x``, of shape ``(batch, *input_shape)``, and its output ``y``, ``(batch, M)``; both have
         the parameters' dtype, but what an `Embedding` is given is of int64. It is of opset 17, and `Dropout` has no
-        part in it.
+        part in it. Sequences may have any number of steps, unless an affine layer takes those of one together. A
+        `stateful` layer in place 1 begins with 0, or with the inputs ``1.h`` and, of a `TimeLSTM`, ``1.c``, which may
+        be left out; what to give them at the next call are the outputs ``1.h.next`` and ``1.c.next``.
 
         Parameters
         ----------
         path : str or path-like
             The file's name, taken exactly as given.
         input_shape : sequence of int, optional
-            The shape of one sample, as ``(1, 28, 28)``; by default ``(D,)``; ``()`` for one index. What begins with a
-            `BatchNormalization` of channels takes it as it is, and the first affine layer flattens it.
+            The shape of one sample, as ``(1, 28, 28)``, or ``(T, D)`` of sequences; by default ``(D,)``; ``()`` for one
+            index. What begins with a `BatchNormalization` of channels takes it as it is, and the first affine layer
+            flattens it.
         probabilities : bool
             Give what the loss makes of the scores: softmax for `SoftmaxWithLoss` and `TimeSoftmaxWithLoss`, sigmoid for
             `SigmoidWithLoss` and `TimeSigmoidWithLoss`; by default ``y`` is what `predict` gives. Softmax is computed
@@ -194,13 +197,16 @@ class Portable:
             ``"0.weight"``, that is W transposed, ``(M, D)``, and ``"0.bias"``, for the affine layer in place 0, or
             the first alone for a `MatMul`; ``"1.weight"``, ``"1.bias"``, ``"1.running_mean"`` and ``"1.running_var"``,
             the running ones where there are any, for the `BatchNormalization` in place 1; ``"0.weight"`` alone,
-            ``(V, D)`` as W is, for an `Embedding`. With ``torch.from_numpy`` of each, ``load_state_dict`` of a PyTorch
-            module takes them. Its ``BatchNorm1d`` or ``2d`` needs the same ``eps``, and as ``momentum`` 1 less ours.
+            ``(V, D)`` as W is, for an `Embedding`; ``"0.weight_ih_l0"``, ``"0.weight_hh_l0"`` and, as PyTorch adds two
+            biases, ``"0.bias_ih_l0"`` with b and ``"0.bias_hh_l0"`` with 0 for a `TimeRNN` or `TimeLSTM`, gates in
+            PyTorch's order, and with ``"_reverse"`` too for a `TimeBiLSTM`. With ``torch.from_numpy`` of each,
+            ``load_state_dict`` of a PyTorch module takes them. Its ``BatchNorm1d`` or ``2d`` needs the same ``eps``,
+            and as ``momentum`` 1 less ours.
 
         Raises
         ------
         TypeError
-            If a layer of another kind has parameters.
+            If a layer of another kind has parameters; a `TimeGRU` too, whose reset PyTorch's GRU applies elsewhere.
         """
         from . import state_dict
 
@@ -217,7 +223,8 @@ class Portable:
         arrays : mapping of str to array_like
             ``NAME.weight``, ``(M, D)``, and ``NAME.bias``, ``(M,)``; of an embedding the weight alone, ``(V, D)``; of a
             batch normalization all ``(D,)``, with ``NAME.running_mean`` and ``NAME.running_var``;
-            ``NAME.num_batches_tracked`` is of no use here. They are PyTorch's ``state_dict()``, as
+            ``NAME.num_batches_tracked`` is of no use here; of an LSTM, or an RNN of tanh, what `state_dict` names, for
+            each of its layers one of ours, b being the sum of its biases. They are PyTorch's ``state_dict()``, as
             ``{name: tensor.numpy() for name, tensor in module.state_dict().items()}``, what
             ``safetensors.numpy.load_file`` reads, or what `state_dict` gave. Each is cast to its parameter's dtype.
 

@@ -2,6 +2,8 @@
 
 Of an affine layer these are ``0.weight``, ``(M, D)``, and ``0.bias``; of a convolution both, and of an embedding
 ``0.weight``, as they are here; of a batch normalization both, ``(D,)``, and ``1.running_mean`` and ``1.running_var``.
+A recurrent layer is a module of one layer: ``0.weight_ih_l0``, ``(G H, D)``, ``0.weight_hh_l0`` and two biases, which
+PyTorch adds, of gates in the order i, f, g, o; each layer of a module of several is one here.
 """
 
 from __future__ import annotations
@@ -16,33 +18,52 @@ from numpy.typing import ArrayLike
 from .._core import arguments
 from .._core.ties import ties_of
 from .._core.types import Array
-from ..layers import Affine, BatchNormalization, Convolution, Embedding
+from ..layers import Affine, BatchNormalization, Convolution, Embedding, TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
 from ..layers._declaration import buffers_of, has_params, put_buffers
 from ..layers._stack import leaves
 
-_KEY = re.compile(r"(?:(?P<module>.*)\.)?(?P<name>weight|bias|running_mean|running_var|num_batches_tracked)", re.DOTALL)
-# PyTorch's names of what each kind of layer has.
-_NAMES = {
-    Affine: {"W": "weight", "b": "bias"},
-    Convolution: {"W": "weight", "b": "bias"},
-    Embedding: {"W": "weight"},
+_KEY = re.compile(
+    r"(?:(?P<module>.*)\.)?(?:(?P<name>weight|bias|running_mean|running_var|num_batches_tracked)|"
+    r"(?P<part>(?:weight|bias)_(?:ih|hh|hr))(?:_l(?P<layer>\d+))?(?P<reverse>_reverse)?)",
+    re.DOTALL,
+)
+_RECURRENT = {"Wx": ("weight_ih_l0",), "Wh": ("weight_hh_l0",), "b": ("bias_ih_l0", "bias_hh_l0")}
+# PyTorch's names of what each kind of layer has: of one that it has in several parts, which are added, all.
+_NAMES: Mapping[type, Mapping[str, Sequence[str]]] = {
+    Affine: {"W": ("weight",), "b": ("bias",)},
+    Convolution: {"W": ("weight",), "b": ("bias",)},
+    Embedding: {"W": ("weight",)},
     BatchNormalization: {
-        "gamma": "weight",
-        "beta": "bias",
-        "running_mean": "running_mean",
-        "running_var": "running_var",
+        "gamma": ("weight",),
+        "beta": ("bias",),
+        "running_mean": ("running_mean",),
+        "running_var": ("running_var",),
+    },
+    TimeRNN: _RECURRENT,
+    TimeLSTM: _RECURRENT,
+    TimeBiLSTM: {
+        f"{own}{number}": tuple(f"{name}{end}" for name in names)
+        for number, end in (("1", ""), ("2", "_reverse"))
+        for own, names in _RECURRENT.items()
     },
 }
+_OF_GATES = (TimeLSTM, TimeBiLSTM)
+_RECURRENT_KINDS = (TimeRNN, *_OF_GATES)
+_TO_PYTORCH, _FROM_PYTORCH = (2, 0, 1, 3), (1, 2, 0, 3)  # from f g i o to i f g o, and back
+
+Names = Mapping[str, Sequence[str]]
 
 
 def save(layers: Sequence[Any]) -> dict[str, Array]:
     """Copies of parameters and buffers; `Portable.state_dict` says which."""
     arrays = {}
     for i, layer, names in _with_names(layers):
-        for own, name in names.items():
+        for own, (name, *others) in names.items():
             array = getattr(layer, own)
             if array is not None:
+                array = _in_order(_TO_PYTORCH, layer, array)
                 arrays[f"{i}.{name}"] = _plain(array.T if _is_turned(layer, own) else array)
+                arrays |= {f"{i}.{other}": np.zeros_like(arrays[f"{i}.{name}"]) for other in others}
     return arrays
 
 
@@ -60,19 +81,21 @@ def load(layers: Sequence[Any], arrays: Mapping[str, ArrayLike]) -> None:
     buffers: list[tuple[Any, str, Array]] = []
     for (i, layer, names), keys in zip(there, modules.values(), strict=True):
         _check_same_kind(i, layer, names, keys)
-        for own, name in names.items():
-            if name in keys:
-                is_buffer = own in layer.buffer_names
-                like = layer.gamma if is_buffer else getattr(layer, own)
-                key = keys[name]
-                copy = _copy(
-                    f"{own} of layer {i}", like, key, arrays[key], is_new=is_buffer, transposed=_is_turned(layer, own)
-                )
-                if is_buffer:
-                    buffers.append((layer, own, copy))
-                else:
-                    copies.append((like, copy))
-                    copied.append(key)
+        for own, parts in names.items():
+            is_buffer, turned = own in layer.buffer_names, _is_turned(layer, own)
+            like = layer.gamma if is_buffer else getattr(layer, own)
+            if like is None:
+                continue
+            of = [keys[name] for name in parts if name in keys]
+            found = [
+                _copy(f"{own} of layer {i}", like, key, arrays[key], is_new=is_buffer, transposed=turned) for key in of
+            ]
+            copy = _in_order(_FROM_PYTORCH, layer, sum(found[1:], start=found[0])) if found else np.zeros_like(like)
+            if is_buffer:
+                buffers.append((layer, own, copy))
+            else:
+                copies.append((like, copy))
+                copied.append(of[0] if of else f"{own} of layer {i}")
     _check_ties(copies, copied)
     for param, array in copies:
         np.copyto(param, array)
@@ -87,24 +110,36 @@ def _check_ties(copies: Sequence[tuple[Array, Array]], names: Sequence[str]) -> 
             raise ValueError(f"{names[i]} differs from {names[first]}, but the network has one array for both")
 
 
-def _check_same_kind(i: str, layer: Any, names: Mapping[str, str], keys: Mapping[str, str]) -> None:
+def _check_same_kind(i: str, layer: Any, names: Names, keys: Mapping[str, str]) -> None:
     """ValueError where a module lacks what its layer has, or has what that lacks."""
-    weight = keys["weight"]
-    for own, name in names.items():
-        if own in layer.buffer_names:
-            if name not in keys:
-                raise ValueError(f"{weight} comes without {name}, which layer {i}, {type(layer).__name__}, needs")
-        elif (getattr(layer, own) is None) != (name not in keys):
-            has, lacks = (weight, f"layer {i}") if getattr(layer, own) is None else (f"layer {i}", weight)
-            raise ValueError(f"{has} comes with a {name}, but {lacks} has none")
+    weight = keys.get("weight") or keys["weight_ih_l0"]
+    known = {name for parts in names.values() for name in parts}
     for name, key in keys.items():
-        if name not in names.values() and not (name == "num_batches_tracked" and "running_mean" in names.values()):
+        if name not in known and not (name == "num_batches_tracked" and "running_mean" in known):
             raise ValueError(f"the key {key!r} has no place in layer {i}, {type(layer).__name__}")
+    for own, parts in names.items():
+        lacking = [name for name in parts if name not in keys]
+        if own in layer.buffer_names:
+            if lacking:
+                raise ValueError(f"{weight} comes without {lacking[0]}, which layer {i}, {type(layer).__name__}, needs")
+        elif lacking == [*parts] and own.startswith("b") and isinstance(layer, _RECURRENT_KINDS):
+            continue  # of PyTorch's with bias=False: 0 here
+        elif (getattr(layer, own) is None) != bool(lacking):
+            has, lacks = (weight, f"layer {i}") if getattr(layer, own) is None else (f"layer {i}", weight)
+            raise ValueError(f"{has} comes with a {[*lacking, *parts][0]}, but {lacks} has none")
 
 
 def _is_turned(layer: Any, own: str) -> bool:
-    """Whether PyTorch has the transpose: its weights of a linear layer are (outputs, inputs)."""
-    return own == "W" and isinstance(layer, Affine)
+    """Whether PyTorch has the transpose: its weights of all but a convolution and a table are (outputs, inputs)."""
+    return own.startswith("W") and isinstance(layer, (Affine, *_RECURRENT_KINDS))
+
+
+def _in_order(order: Sequence[int], layer: Any, array: Array) -> Array:
+    """An array of ours, of an LSTM with its gates in another order."""
+    if not isinstance(layer, _OF_GATES):
+        return array
+    gates = np.split(array, len(order), axis=-1)
+    return np.concatenate([gates[i] for i in order], axis=-1)
 
 
 def _plain(array: Array) -> Array:
@@ -112,12 +147,17 @@ def _plain(array: Array) -> Array:
     return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
-def _with_names(layers: Sequence[Any]) -> Iterator[tuple[str, Any, Mapping[str, str]]]:
+def _with_names(layers: Sequence[Any]) -> Iterator[tuple[str, Any, Names]]:
     """The layers that have parameters, with places and PyTorch's names, once no other is seen to have any."""
     for place, layer in leaves(layers):
         names = next((names for kind, names in _NAMES.items() if isinstance(layer, kind)), None)
         if names is not None:
             yield place, layer, names
+        elif isinstance(layer, TimeGRU):
+            raise TypeError(
+                f"layer {place} is a TimeGRU, which resets h before its product with Wh, as ONNX's with "
+                "linear_before_reset=0 does; PyTorch's GRU resets it after, and is another function"
+            )
         elif has_params(layer) or any(array is not None for *_, array in buffers_of([layer])):
             raise TypeError(
                 f"layer {place} is a {type(layer).__name__} with parameters: a state_dict has those of "
@@ -126,36 +166,42 @@ def _with_names(layers: Sequence[Any]) -> Iterator[tuple[str, Any, Mapping[str, 
 
 
 def _modules(arrays: Mapping[Any, object]) -> dict[str, dict[str, str]]:
-    """The keys of each module by the last part of their names, in the order of the modules."""
+    """The keys of each module by the last part of their names, in the order of the modules.
+
+    Of a recurrent module of several layers each is one, with the names that a first layer has.
+    """
     if not isinstance(arrays, Mapping):
         raise TypeError(f"a state_dict is a mapping of names to arrays, not {type(arrays).__name__}")
-    modules: dict[str, dict[str, str]] = {}
+    modules: dict[tuple[str, str], dict[str, str]] = {}
     for key in arrays:
         found = _KEY.fullmatch(key) if isinstance(key, str) else None
         if found is None:
             raise ValueError(
                 f"the key {key!r} is unknown: expected NAME.weight and NAME.bias of linear layers and of batch "
-                "normalization, and its NAME.running_mean and NAME.running_var"
+                "normalization, and its NAME.running_mean and NAME.running_var; or NAME.weight_ih_l0 and so on of "
+                "recurrent layers"
             )
-        modules.setdefault(found["module"] or "", {})[found["name"]] = key
+        name = found["name"] or f"{found['part']}_l0{found['reverse'] or ''}"
+        modules.setdefault((found["module"] or "", found["layer"] or ""), {})[name] = key
     for keys in modules.values():
-        if "weight" not in keys:
+        if "weight" not in keys and "weight_ih_l0" not in keys:
             raise ValueError(f"the key {next(iter(keys.values()))!r} is there without the weight that goes with it")
     # What was read from a file is in the order of its names, 10 before 2. Where only numbers tell modules apart, as in
     # PyTorch's Sequential, they are counted; where it is words, the dict's order is all there is.
-    alike: dict[str, list[str]] = {}
+    alike: dict[str, list[tuple[str, str]]] = {}
     for module in modules:
         alike.setdefault(_words_of(module), []).append(module)
     counted = {words: iter(sorted(names, key=_numbers_of)) for words, names in alike.items()}
-    return {name: modules[name] for name in [next(counted[_words_of(module)]) for module in modules]}
+    in_order = [next(counted[_words_of(module)]) for module in modules]
+    return {f"{name}_l{layer}" if layer else name: modules[name, layer] for name, layer in in_order}
 
 
-def _words_of(module: str) -> str:
-    return re.sub(r"\d+", "#", module)
+def _words_of(module: tuple[str, str]) -> str:
+    return re.sub(r"\d+", "#", module[0])
 
 
-def _numbers_of(module: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", module)]
+def _numbers_of(module: tuple[str, str]) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", " ".join(module))]
 
 
 def _copy(

@@ -48,7 +48,7 @@ def word2vec_text(
 ) -> tuple[float, int]:
     """The sum of the losses of a text, and of how many targets: a step for each word, one after another.
 
-    A word is left out with the probability 1 - keep, and what is left of a sentence, which ends at a -1, moves together.
+    A word is left out with the probability 1 - keep; what is left of a sentence, which ends at a -1, moves together.
     The contexts of a word are up to `window` words on each side of it, or if it shrinks, of each number from 1 to
     `window` with the same probability: so near words count for more. Source: Mikolov et al., "Distributed
     representations of words and phrases and their compositionality", NeurIPS 2013, and its code.

@@ -99,7 +99,7 @@ def _recurrent_backward(
     return result
 
 
-def _checked(gates: int | None, **arrays: ArrayLike | None) -> tuple[int, list[Array | None]]:
+def _checked(gates: int | None, **arrays: Any) -> tuple[int, list[Array | None]]:
     """How many gates there are, and the arrays of one floating dtype, plain and in C order, once all shapes fit."""
     given = {
         name: real(name, a) for name, a in arrays.items() if a is not None or name not in ("c", "cs", "kept", "dc")

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from .._core.files import atomic_write
+from ..layers import LSTM
 from ..layers._declaration import grads_of, named_params
 from ..layers._stack import leaves
 from ..network import Sequential
@@ -114,7 +115,11 @@ class Graph:
         self._inputs.append(edge)
         return edge
 
-    def apply(self, layer: Any, *inputs: Edge, name: str = "") -> Edge:
+    @overload
+    def apply(self, layer: LSTM, *inputs: Edge, name: str = "") -> tuple[Edge, ...]: ...
+    @overload
+    def apply(self, layer: Any, *inputs: Edge, name: str = "") -> Edge: ...
+    def apply(self, layer: Any, *inputs: Edge, name: str = "") -> Edge | tuple[Edge, ...]:
         """Run a layer's forward, and record it.
 
         Parameters
@@ -124,12 +129,12 @@ class Graph:
         *inputs : Edge
             Of this graph, in the order that the layer's forward takes them.
         name : str, optional
-            Of the result; written where the graph ends.
+            Of the result, of several the first; written where the graph ends.
 
         Returns
         -------
-        Edge
-            Its result.
+        Edge or tuple of Edge
+            Its result; a tuple where its forward gives one, as an `LSTM` does.
 
         Raises
         ------
@@ -138,7 +143,7 @@ class Graph:
         ValueError
             If an input is of another graph, or the layer was applied before.
         """
-        known = [*self._inputs, *(node.output for node in self._nodes)]
+        known = self._edges()
         for edge in inputs:
             if not isinstance(edge, Edge):
                 raise TypeError(f"{edge!r} is not an Edge: give it to Graph.input first")
@@ -148,11 +153,13 @@ class Graph:
             raise ValueError(
                 f"this {type(layer).__name__} was applied before, and it remembers one forward: make another"
             )
-        output = Edge(layer.forward(*(edge.value for edge in inputs)), name)
+        result = layer.forward(*(edge.value for edge in inputs))
+        values = result if isinstance(result, tuple) else (result,)
+        outputs = [Edge(value, name if i == 0 else "") for i, value in enumerate(values)]
         place = 1 + sum(bool(node.params) for node in self._nodes)
         params = [Edge(param, f"{name}{place}") for name, param in named_params(layer)]
-        self._nodes.append(Node(layer, list(inputs), params, output))
-        return output
+        self._nodes.append(Node(layer, list(inputs), params, outputs))
+        return tuple(outputs) if isinstance(result, tuple) else outputs[0]
 
     def backward(self, dout: Any = 1) -> None:
         """Run every layer's backward, from the last that was applied to the first, and keep the gradients.
@@ -160,7 +167,7 @@ class Graph:
         Parameters
         ----------
         dout : number or ndarray, default 1
-            The gradient of the graph's last value.
+            The gradient of the graph's last value; where the last layer gives several, of the first.
 
         Raises
         ------
@@ -171,14 +178,17 @@ class Graph:
         """
         if not self._nodes:
             raise RuntimeError("the graph has no node: there is nothing to go back through")
-        for edge in (*self._inputs, *(node.output for node in self._nodes)):
+        for edge in self._edges():
             edge.grad = None
-        self._nodes[-1].output.grad = dout
+        self._nodes[-1].outputs[0].grad = dout
         for node in reversed(self._nodes):
             node.grads = []
-            if node.output.grad is None:  # its value goes nowhere
+            if all(edge.grad is None for edge in node.outputs):  # its values go nowhere
                 continue
-            returned = node.layer.backward(node.output.grad)
+            for edge in node.outputs:
+                if edge.grad is None:
+                    edge.grad = np.zeros_like(edge.value)
+            returned = node.layer.backward(*(edge.grad for edge in node.outputs))
             if isinstance(returned, tuple) and len(returned) != len(node.inputs):
                 name = type(node.layer).__name__
                 raise ValueError(f"{name}.backward gave {len(returned)} gradients for {len(node.inputs)} inputs")
@@ -188,6 +198,10 @@ class Graph:
                     edge.grad = grad if edge.grad is None else edge.grad + grad
             for edge, gradient in zip(node.params, grads_of(node.layer), strict=True):
                 edge.grad = gradient
+
+    def _edges(self) -> list[Edge]:
+        """All but the parameters."""
+        return [*self._inputs, *(edge for node in self._nodes for edge in node.outputs)]
 
     # Drawing
 

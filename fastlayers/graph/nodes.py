@@ -42,7 +42,7 @@ class Node:
     layer: Any
     inputs: list[Edge]
     params: list[Edge]
-    output: Edge
+    outputs: list[Edge]
     grads: list[Any] = field(default_factory=list)
 
 
@@ -65,11 +65,12 @@ def picture(nodes: Sequence[Node]) -> Picture:
         incoming += [(edge, edge.grad) for edge in node.params]
         tails = [(place(edge), edge.value, grad) for edge, grad in incoming]
         kind = type(node.layer).__name__
-        here = places[node.output] = len(boxes)
+        here = len(boxes)
+        places |= dict.fromkeys(node.outputs, here)
         boxes.append(Box(SIGNS.get(kind, kind), "circle" if kind in SIGNS else "box"))
         arrows += [Arrow(tail, here, written(value), written(grad)) for tail, value, grad in tails]
     used = {id(edge) for node in nodes for edge in node.inputs}
-    for edge in (node.output for node in nodes if id(node.output) not in used):
+    for edge in (edge for node in nodes for edge in node.outputs if id(edge) not in used):
         arrows.append(Arrow(places[edge], len(boxes), written(edge.value), written(edge.grad)))
         boxes.append(Box(edge.name, "text"))
     return Picture(tuple(boxes), tuple(arrows))

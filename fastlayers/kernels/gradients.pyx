@@ -17,6 +17,12 @@ cdef struct Rule:
     double clip_norm  # infinite: none
     double scale
 
+# Those outside which a gradient is zero; `touched_rows.pyx` knows how.
+cdef struct Rows:
+    const Py_ssize_t *rows  # in order, each once; NULL: all are touched
+    Py_ssize_t count
+    Py_ssize_t columns
+
 # One parameter, its gradient, and its state: of momentum `first` is the velocity, of Adam `first` is m and `second` v.
 cdef struct Update:
     const Rule *rule
@@ -26,6 +32,7 @@ cdef struct Update:
     Argument grad
     Argument first
     Argument second
+    Rows touched  # of the gradient
     Py_ssize_t span  # elements of the gradient whose squares are summed by themselves
     double *squares  # a sum for each span
 
@@ -105,7 +112,9 @@ cdef void squares_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexce
     for span in range(start, stop):
         first = span * work.span
         n = min(work.span, work.grad.size - first)
-        if work.typenum == NPY_FLOAT:
+        if work.touched.rows != NULL:
+            work.squares[span] = touched_squares(work, first, n)
+        elif work.typenum == NPY_FLOAT:
             work.squares[span] = sum_of_squares(<const float *> work.grad.data + first, scale, n)
         else:
             work.squares[span] = sum_of_squares(<const double *> work.grad.data + first, scale, n)

@@ -148,13 +148,16 @@ cdef tuple in_types_of(tuple params, tuple grads):
     return tuple(found) if differ else None
 
 
-cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple second):
-    """Run a rule over every parameter; NotImplemented where they are not plain. A rule without state gives None."""
+cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple second, tuple touched=None):
+    """Run a rule over every parameter; NotImplemented where they are not plain. A rule without state gives None.
+
+    `touched` has for each parameter the indices of the rows outside which its gradient is zero, or None.
+    """
     cdef Py_ssize_t i, n, size = 0
     cdef Call call
     cdef Update *works
     cdef bytes scratch
-    cdef list _pinned
+    cdef list _pinned, _rows
     if params is None or grads is None:
         return NotImplemented
     n = PyTuple_GET_SIZE(params)
@@ -165,14 +168,21 @@ cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple sec
         grads = in_types_of(params, grads)
         if grads is None or not take_all(&call, works, params, grads, first, second):
             return NotImplemented
+    _rows = [] if touched is not None and len(touched) == n else None
     for i in range(n):
         works[i].rule = rule
+        works[i].touched.rows = NULL
+        if _rows is not None and touched[i] is not None:
+            _rows.append(find_rows(&works[i], params[i], touched[i]))
         size += works[i].param.size
     if size >= WORTH_RELEASING // rule.cost:
         _pinned = pinned(&call)
     if rule.clip_norm != INFINITY:
         clip(rule, works, n)
     for i in range(n):
+        if works[i].touched.rows != NULL and leaves_what_is_zero(&works[i]):
+            run(touched_rows_task, &works[i], NULL, works[i].touched.count, rule.cost * works[i].touched.columns)
+            continue
         # nan is not 1
         run(
             effective_task if rule.scale != 1 or decays(&works[i]) else rule.task, &works[i], NULL,
@@ -191,6 +201,14 @@ def sgd_update(params, grads, lr, weight_decay=0.0, clip_norm=None, /):
     if not begin_rule(&rule, sgd_task, 1, lr, weight_decay, clip_norm):
         return NotImplemented
     return update(&rule, held(params), held(grads), None, None)
+
+
+def sgd_update_of_rows(params, grads, lr, weight_decay, clip_norm, touched, /):
+    """`sgd_update` where some gradients are zero outside of rows: `touched` has the indices of these, or None."""
+    cdef Rule rule
+    if not begin_rule(&rule, sgd_task, 1, lr, weight_decay, clip_norm):
+        return NotImplemented
+    return update(&rule, held(params), held(grads), None, None, held(touched))
 
 
 def momentum_update(params, grads, v, lr, momentum, nesterov=False, weight_decay=0.0, clip_norm=None, /):

@@ -132,6 +132,9 @@ class LayerBase(Declared):
     # it gives the same numbers in another; None where only its methods know.
     _keeps: ClassVar[str | None] = None
 
+    # The attribute with the indices of the rows outside which the gradients of the last backward are zero.
+    _indices_of_rows: ClassVar[str | None] = None
+
     # Whether backward takes need_dx, and without it leaves dx out.
     _can_leave_out_dx: ClassVar[bool] = False
 

@@ -53,6 +53,7 @@ class Embedding(LayerBase):
     Forward: :math:`y_n = W_{idx_n}`, which is a product of one-hot rows and W without the product. Backward:
     :math:`\partial L / \partial W_v` is the sum of all :math:`dout_n` with :math:`idx_n = v`; the indices have no
     gradient. A network whose first layer this is takes integers, which are not cast to the dtype of its parameters.
+    Its `Sequential.train_step` and `Sequential.fit` with `SGD`, clipping or not, visit only the rows of the indices.
     Saitoh, *Deep Learning from Scratch*, volume 2, section 4.1.
 
     Examples
@@ -74,6 +75,7 @@ class Embedding(LayerBase):
 
     param_names: ClassVar[tuple[str, ...]] = ("W",)
     takes_indices: ClassVar[bool] = True
+    _indices_of_rows: ClassVar[str | None] = "idx"
     _can_leave_out_dx: ClassVar[bool] = True
     _forward = staticmethod(embedding_forward)
     _backward: ClassVar[Callable[..., Array]] = staticmethod(embedding_backward)

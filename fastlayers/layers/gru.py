@@ -42,10 +42,14 @@ class GRU(Cell):
 
     Notes
     -----
-    With the logistic sigmoid :math:`\sigma`: :math:`z = \sigma(x_t W_{xz} + h_{t-1} W_{hz} + b_z)`,
+    Forward, with the logistic sigmoid :math:`\sigma`: :math:`z = \sigma(x_t W_{xz} + h_{t-1} W_{hz} + b_z)`,
     :math:`r = \sigma(x_t W_{xr} + h_{t-1} W_{hr} + b_r)`,
     :math:`\hat{h} = \tanh(x_t W_{xh} + (r \odot h_{t-1}) W_{hh} + b_h)` and
-    :math:`h_t = (1 - z) \odot h_{t-1} + z \odot \hat{h}`. The reset r is applied before the product with
+    :math:`h_t = (1 - z) \odot h_{t-1} + z \odot \hat{h}`. Backward, with the gradients of the three sums:
+    :math:`\partial L / \partial a_h = dh_t \odot z \odot (1 - \hat{h}^2)`,
+    :math:`\partial L / \partial a_z = dh_t \odot (\hat{h} - h_{t-1}) \odot z (1 - z)`,
+    :math:`\partial L / \partial a_r = (\partial L / \partial a_h\, W_{hh}^T) \odot h_{t-1} \odot r (1 - r)`, and from
+    these all others. The reset r is applied before the product with
     :math:`W_{hh}`, as in the book and in Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for
     Statistical Machine Translation", 2014, and ONNX's ``linear_before_reset=0``; PyTorch's GRU applies it after, and
     has z and 1 - z the other way round. Saitoh, *Deep Learning from Scratch 2*, appendix C.
@@ -56,6 +60,9 @@ class GRU(Cell):
     >>> cell = GRU(np.ones((1, 3)), np.ones((1, 3)), np.zeros(3))
     >>> cell.forward(np.array([[1.0]]), np.array([[0.0]])).round(4)
     array([[0.5568]])
+    >>> dx, dh_prev = cell.backward(np.array([[1.0]]))
+    >>> dx.round(4), dh_prev.round(4)
+    (array([[0.4568]]), array([[0.6431]]))
     """
 
     _gates: ClassVar[int] = GATES
@@ -104,7 +111,10 @@ class TimeGRU(TimeRecurrent):
 
     Notes
     -----
-    As `TimeRNN` has it of sequences of no step and of `predict`. Saitoh, *Deep Learning from Scratch 2*, appendix C.
+    Forward, with :math:`h_0` from the last forward or 0: :math:`h_t = GRU(x_t, h_{t-1})`. Backward, from the last step
+    to the first, with what goes back from one to the one before: :math:`\partial L / \partial W` is the sum of those of
+    the steps. As `TimeRNN` has it of sequences of no step and of `predict`. Saitoh, *Deep Learning from Scratch 2*,
+    appendix C.
 
     Examples
     --------
@@ -113,6 +123,8 @@ class TimeGRU(TimeRecurrent):
     >>> layer.forward(np.array([[[1.0], [0.0]]])).round(4)
     array([[[0.5568],
             [0.4189]]])
+    >>> layer.backward(np.ones((1, 2, 1))).shape
+    (1, 2, 1)
     """
 
     _gates: ClassVar[int] = GATES

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._core.memory import recycler
 from .._core.options import SWITCH, Option
 from .._core.types import Array, Shape
 from ..functional.recurrent import LSTM as GATES
@@ -48,13 +49,16 @@ class LSTM(Cell):
 
     Notes
     -----
-    With the logistic sigmoid :math:`\sigma` and the four parts of :math:`a = x_t W_x + h_{t-1} W_h + b`:
+    Forward, with the logistic sigmoid :math:`\sigma` and the four parts of :math:`a = x_t W_x + h_{t-1} W_h + b`:
     :math:`f = \sigma(a_f)`, :math:`g = \tanh(a_g)`, :math:`i = \sigma(a_i)`, :math:`o = \sigma(a_o)`,
     :math:`c_t = f \odot c_{t-1} + g \odot i` and :math:`h_t = o \odot \tanh(c_t)`. Backward, with
-    :math:`s = dc_t + dh_t \odot o \odot (1 - \tanh^2 c_t)`: :math:`da_f = s \odot c_{t-1} \odot f (1 - f)`,
-    :math:`da_g = s \odot i \odot (1 - g^2)`, :math:`da_i = s \odot g \odot i (1 - i)`,
-    :math:`da_o = dh_t \odot \tanh(c_t) \odot o (1 - o)`, :math:`dc_{t-1} = s \odot f`, and from da all others as of an
-    affine layer. PyTorch has the gates in the order i, f, g, o.
+    :math:`s = \partial L / \partial c_t + dh_t \odot o \odot (1 - \tanh^2 c_t)`:
+    :math:`\partial L / \partial a_f = s \odot c_{t-1} \odot f (1 - f)`,
+    :math:`\partial L / \partial a_g = s \odot i \odot (1 - g^2)`,
+    :math:`\partial L / \partial a_i = s \odot g \odot i (1 - i)`,
+    :math:`\partial L / \partial a_o = dh_t \odot \tanh(c_t) \odot o (1 - o)`,
+    :math:`\partial L / \partial c_{t-1} = s \odot f`, and from that of a all others as of an affine layer. PyTorch has
+    the gates in the order i, f, g, o.
     Saitoh, *Deep Learning from Scratch 2*, section 6.3.
 
     Examples
@@ -64,6 +68,9 @@ class LSTM(Cell):
     >>> h, c = cell.forward(np.array([[1.0]]), np.array([[0.0]]), np.array([[0.0]]))
     >>> h.round(4), c.round(4)
     (array([[0.3696]]), array([[0.5568]]))
+    >>> dx, dh_prev, dc_prev = cell.backward(np.array([[1.0]]), np.array([[0.0]]))
+    >>> dx.round(4), dc_prev.round(4)
+    (array([[0.348]]), array([[0.3978]]))
     """
 
     _gates: ClassVar[int] = GATES
@@ -119,7 +126,10 @@ class TimeLSTM(TimeRecurrent):
 
     Notes
     -----
-    As `TimeRNN` has it of sequences of no step and of `predict`. Saitoh, *Deep Learning from Scratch 2*, section 6.3.
+    Forward, with the first h and c from the last forward or 0: :math:`h_t, c_t = LSTM(x_t, h_{t-1}, c_{t-1})`.
+    Backward, from the last step to the first, with what goes back from one to the one before:
+    :math:`\partial L / \partial W` is the sum of those of the steps. As `TimeRNN` has it of sequences of no step and of
+    `predict`. Saitoh, *Deep Learning from Scratch 2*, section 6.3.
 
     Examples
     --------
@@ -128,6 +138,8 @@ class TimeLSTM(TimeRecurrent):
     >>> layer.forward(np.array([[[1.0], [0.0]]])).round(4)
     array([[[0.3696],
             [0.2908]]])
+    >>> layer.backward(np.ones((1, 2, 1))).shape
+    (1, 2, 1)
     """
 
     _gates: ClassVar[int] = GATES
@@ -151,16 +163,6 @@ class TimeLSTM(TimeRecurrent):
     def _leave(self, hs: Array, cs: Array | None, h: Array, c: Array | None = None) -> None:
         super()._leave(hs, cs, h)
         self.c = c if cs is None or not cs.shape[1] else cs[:, -1].copy()
-
-
-def _of(layer: str, name: str, *others: str) -> Any:
-    """An attribute that is one of a layer's own layers, and set in others too."""
-
-    def put(self: Any, value: Any) -> None:
-        for each in (layer, *others):
-            setattr(getattr(self, each), name, value)
-
-    return property(lambda self: getattr(getattr(self, layer), name), put)
 
 
 class TimeBiLSTM(LayerBase):
@@ -191,17 +193,21 @@ class TimeBiLSTM(LayerBase):
 
     Notes
     -----
-    :math:`hs_t = (\overrightarrow{h}_t, \overleftarrow{h}_t)`, ``(N, T, 2 H)``. Only a whole sequence can be gone
-    through from its end: of running text, the state that is carried on backwards is that of the last text's beginning.
-    Saitoh, *Deep Learning from Scratch 2*, section 8.3.1.
+    Forward: :math:`hs_t = (\overrightarrow{h}_t, \overleftarrow{h}_t)`, ``(N, T, 2 H)``. Backward: each has its half of
+    the gradient, and :math:`\partial L / \partial x_t` is the sum of those of the two. Only a whole sequence can be
+    gone through from its end: of running text, the state that is carried on backwards is that of the last text's
+    beginning. Saitoh, *Deep Learning from Scratch 2*, section 8.3.1.
 
     Examples
     --------
     >>> import numpy as np
     >>> one = np.ones((1, 4)), np.ones((1, 4)), np.zeros(4)
-    >>> TimeBiLSTM(*one, *one).forward(np.array([[[1.0], [0.0]]])).round(4)
+    >>> layer = TimeBiLSTM(*one, *one)
+    >>> layer.forward(np.array([[[1.0], [0.0]]])).round(4)
     array([[[0.3696, 0.3696],
             [0.2908, 0.    ]]])
+    >>> layer.backward(np.ones((1, 2, 2))).shape
+    (1, 2, 1)
     """
 
     param_names: ClassVar[tuple[str, ...]] = ("Wx1", "Wh1", "b1", "Wx2", "Wh2", "b2")
@@ -219,27 +225,46 @@ class TimeBiLSTM(LayerBase):
         b2: ArrayLike,
         stateful: bool = False,
     ) -> None:
+        self._memory = recycler()  # of dxs
         self.forward_lstm = self._lstm(Wx1, Wh1, b1, stateful)
         self.backward_lstm = self._lstm(Wx2, Wh2, b2, stateful)
-        shapes = self.forward_lstm.Wx.shape, self.backward_lstm.Wx.shape
-        if shapes[0] != shapes[1]:
-            raise ValueError(f"Wx1 of shape {shapes[0]} does not fit Wx2 of shape {shapes[1]}: they must be alike")
+        self.Wx1, self.Wh1, self.b1 = self.forward_lstm.params
+        self.Wx2, self.Wh2, self.b2 = self.backward_lstm.params
+        self.dWx1 = self.dWh1 = self.db1 = self.dWx2 = self.dWh2 = self.db2 = None
+        if self.Wx1.shape != self.Wx2.shape:
+            raise ValueError(
+                f"Wx1 of shape {self.Wx1.shape} does not fit Wx2 of shape {self.Wx2.shape}: they must be alike"
+            )
 
-    stateful = _of("forward_lstm", "stateful", "backward_lstm")
+    @property
+    def stateful(self) -> bool:
+        """Whether a forward of the two begins with what the last one has left."""
+        return self.forward_lstm.stateful
+
+    @stateful.setter
+    def stateful(self, value: bool) -> None:
+        self.forward_lstm.stateful = self.backward_lstm.stateful = value
+
+    def _both(self) -> tuple[TimeLSTM, TimeLSTM]:
+        """The two, with the parameters that this layer has now."""
+        for number, lstm in ("1", self.forward_lstm), ("2", self.backward_lstm):
+            for name in lstm.param_names:
+                setattr(lstm, name, getattr(self, f"{name}{number}"))
+        return self.forward_lstm, self.backward_lstm
 
     def forward(self, xs: ArrayLike) -> Array:
         """Hs ``(N, T, 2 H)`` of xs ``(N, T, D)``."""
-        xs = self._sequences(xs)
-        return _beside(self.forward_lstm.forward(xs), self.backward_lstm.forward(_reversed(xs)))
+        xs, (one, other) = self._sequences(xs), self._both()
+        return _beside(one.forward(xs), other.forward(_reversed(xs)))
 
     def predict(self, xs: ArrayLike) -> Array:
         """Hs, and nothing is kept but, where it is `stateful`, the states."""
-        xs = self._sequences(xs)
-        return _beside(self.forward_lstm.predict(xs), self.backward_lstm.predict(_reversed(xs)))
+        xs, (one, other) = self._sequences(xs), self._both()
+        return _beside(one.predict(xs), other.predict(_reversed(xs)))
 
     def backward(self, dhs: ArrayLike, *, need_dx: bool = True) -> Array | None:  # type: ignore[override]
         """Dxs ``(N, T, D)``, or None without `need_dx`; sets all gradients. RuntimeError before forward."""
-        one, other = self.forward_lstm, self.backward_lstm
+        one, other = self._both()
         if one._kept is None:
             raise no_forward(self)
         dhs, (N, T, H) = np.asanyarray(dhs), one._kept[3].shape
@@ -251,7 +276,7 @@ class TimeBiLSTM(LayerBase):
             **{f"{name}1": getattr(one, f"d{name}") for name in one.param_names},
             **{f"{name}2": getattr(other, f"d{name}") for name in other.param_names},
         )
-        return None if dxs is None or reverse is None else dxs + reverse[:, ::-1]
+        return None if dxs is None or reverse is None else np.add(dxs, reverse[:, ::-1], out=self._memory.like(dxs))
 
     def reset_state(self) -> None:
         """Have the next forward begin with 0."""
@@ -261,25 +286,18 @@ class TimeBiLSTM(LayerBase):
     def _sequences(self, xs: ArrayLike) -> Array:
         xs = np.asanyarray(xs)
         if xs.ndim != 3:
-            raise ValueError(f"xs must have shape (N, T, {len(self.forward_lstm.Wx)}), not {xs.shape}")
+            raise ValueError(f"xs must have shape (N, T, {len(self.Wx1)}), not {xs.shape}")
         return xs
 
     def _output_shape(self, shape: Shape) -> Shape:
         """``(T, 2 H)``, as `TimeLSTM` has it."""
-        steps, units = self.forward_lstm._output_shape(shape)  # type: ignore[misc]
-        other = self.backward_lstm._output_shape(shape)[1]  # type: ignore[index]
-        return (steps, units + other)  # type: ignore[operator]
+        one, other = self._both()
+        steps, units = one._output_shape(shape)  # type: ignore[misc]
+        return (steps, units + other._output_shape(shape)[1])  # type: ignore[index, operator]
 
     def _flops(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
         """Those of the two."""
-        one, other = self.forward_lstm, self.backward_lstm
-        return sum(lstm._flops(inputs, (outputs[0], len(lstm.Wh))) for lstm in (one, other))
-
-
-for _name in TimeLSTM.param_names:
-    for _number, _layer in ("1", "forward_lstm"), ("2", "backward_lstm"):
-        setattr(TimeBiLSTM, f"{_name}{_number}", _of(_layer, _name))
-        setattr(TimeBiLSTM, f"d{_name}{_number}", _of(_layer, f"d{_name}"))
+        return sum(lstm._flops(inputs, (outputs[0], len(lstm.Wh))) for lstm in self._both())
 
 
 def _beside(one: Array, other: Array) -> Array:

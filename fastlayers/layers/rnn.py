@@ -41,8 +41,10 @@ class RNN(Cell):
 
     Notes
     -----
-    Backward, with :math:`a = dh_t (1 - h_t^2)`: :math:`dx_t = a W_x^T`, :math:`dh_{t-1} = a W_h^T`,
-    :math:`dW_x = x_t^T a`, :math:`dW_h = h_{t-1}^T a`, :math:`db = \sum_n a_n`.
+    Forward: :math:`h_t = \tanh(x_t W_x + h_{t-1} W_h + b)`. Backward, with :math:`a = dh_t (1 - h_t^2)`:
+    :math:`\partial L / \partial x_t = a W_x^T`, :math:`\partial L / \partial h_{t-1} = a W_h^T`,
+    :math:`\partial L / \partial W_x = x_t^T a`, :math:`\partial L / \partial W_h = h_{t-1}^T a`,
+    :math:`\partial L / \partial b = \sum_n a_n`.
     Saitoh, *Deep Learning from Scratch 2*, section 5.3.1.
 
     Examples
@@ -97,6 +99,10 @@ class TimeRNN(TimeRecurrent):
 
     Notes
     -----
+    Forward, with :math:`h_0` from the last forward or 0: :math:`h_t = \tanh(x_t W_x + h_{t-1} W_h + b)`. Backward, from
+    the last step to the first, with :math:`a_t = (dhs_t + a_{t+1} W_h^T) (1 - h_t^2)`:
+    :math:`\partial L / \partial W_h = \sum_t h_{t-1}^T a_t`, and so the others.
+
     A sequence of no step gives ``(N, 0, H)`` and leaves h as it was; a batch of none gives ``(0, T, H)``.
     `predict` of a stateful layer moves its state on, as in generation and control a step at a time. Files do not keep
     the state. Saitoh, *Deep Learning from Scratch 2*, section 5.3.2.
@@ -108,6 +114,9 @@ class TimeRNN(TimeRecurrent):
     >>> layer.forward(np.array([[[1.0], [0.0]]])).round(4)
     array([[[0.7616],
             [0.642 ]]])
+    >>> layer.backward(np.ones((1, 2, 1))).round(4)
+    array([[[0.6668],
+            [0.5878]]])
     >>> layer.predict(np.zeros((1, 1, 1))).round(4)
     array([[[0.5663]]])
     """

@@ -59,8 +59,13 @@ class Optimizer(Described):
     def _rule(cls, make: Callable[..., Any], kernels: Any) -> Any:
         """How this class updates, for a `Program`; None where only its ``update`` knows."""
         own = cls is cls._own and cls.update is Optimizer.update
-        defaults = [getattr(cls, name, None) for name in cls._numbers]
-        return make(getattr(kernels, cls._formula.__name__), cls._states, cls._numbers, defaults) if own else None
+        if not own:
+            return None
+        name = cls._formula.__name__
+        defaults = [getattr(cls, number, None) for number in cls._numbers]
+        return make(
+            getattr(kernels, name), cls._states, cls._numbers, defaults, getattr(kernels, f"{name}_of_rows", None)
+        )
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written.

@@ -51,23 +51,23 @@ def samples(name):
             yield options, order, before | {k: v.detach().numpy() for k, v in found.items()}
 
 
-def capture():
-    """Write the archive."""
-    kept, places, cases = {"float64": [], "int64": []}, {}, []
-    for operator in NAMES:
-        for options, order, given in samples(operator):
-            case = {"operator": operator, "options": options, "order": order, "arrays": {}}
-            for role, array in given.items():
-                kind, numbers = array.dtype.name, array.ravel()
-                place = places.setdefault((kind, numbers.tobytes()), sum(map(len, kept[kind])))
-                if place == sum(map(len, kept[kind])):
-                    kept[kind].append(numbers)
-                case["arrays"][role] = kind, place, array.shape
-            cases.append(case)
-    together = {kind: np.concatenate(arrays) for kind, arrays in kept.items()}
-    np.savez_compressed(ARCHIVE, samples=np.array(json.dumps(cases)), **together)
-    print(f"{len(cases)} samples, {len(places)} arrays, {ARCHIVE.stat().st_size} bytes")
+def pack(archive, samples):
+    """Write an archive of samples: each an operator's name, options, order and arrays."""
+    kept, places, cases = {}, {}, []
+    for operator, options, order, given in samples:
+        case = {"operator": operator, "options": options, "order": order, "arrays": {}}
+        for role, array in given.items():
+            kind, numbers = array.dtype.name, array.ravel()
+            together = kept.setdefault(kind, [])
+            place = places.setdefault((kind, numbers.tobytes()), sum(map(len, together)))
+            if place == sum(map(len, together)):
+                together.append(numbers)
+            case["arrays"][role] = kind, place, array.shape
+        cases.append(case)
+    members = {kind: np.concatenate(arrays) for kind, arrays in kept.items()}
+    np.savez_compressed(archive, samples=np.array(json.dumps(cases)), **members)
+    print(f"{len(cases)} samples, {len(places)} arrays, {archive.stat().st_size} bytes")
 
 
 if __name__ == "__main__":
-    capture()
+    pack(ARCHIVE, [(operator, *sample) for operator in NAMES for sample in samples(operator)])

@@ -42,3 +42,25 @@ images = torch.nn.Sequential(
 for _ in range(3):
     images(torch.randn(8, 2, 11, 12) + 1)  # which its running statistics come from
 capture("state_dict_images.npz", images, torch.randn(4, 2, 11, 12))
+
+
+class Words(torch.nn.Module):
+    """A network of sequences, with recurrent layers one above another, and of both directions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = torch.nn.Embedding(7, 3)
+        self.lstm = torch.nn.LSTM(3, 4, num_layers=2, batch_first=True)
+        self.rnn = torch.nn.RNN(4, 3, batch_first=True)
+        self.both = torch.nn.LSTM(3, 2, batch_first=True, bidirectional=True)
+        self.linear = torch.nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.embedding(x)
+        for layer in (self.lstm, self.rnn, self.both):
+            y, _ = layer(y)
+        return self.linear(y)
+
+
+torch.manual_seed(2)
+capture("state_dict_sequences.npz", Words(), torch.randint(7, (4, 6)))

@@ -365,6 +365,26 @@ cdef inline double add_square(double x, double rest) noexcept nogil:
     return multiply_add(x, x, rest)
 
 
+cdef inline void add_squares(const floating *x, double scale, Py_ssize_t n, double *part) noexcept nogil:
+    """Add the squares of n times `scale` to lanes, four vectors at a time as far as they go."""
+    cdef const floating *at
+    cdef Py_ssize_t i = 0
+    cdef int lane
+    while i + 4 * LANES <= n:
+        at = x + i
+        for lane in range(LANES):
+            part[lane] += add_square(scale * at[lane], square(scale * at[LANES + lane])) + add_square(
+                scale * at[2 * LANES + lane], square(scale * at[3 * LANES + lane])
+            )
+        i += 4 * LANES
+    while i + LANES <= n:
+        for lane in range(LANES):
+            part[lane] = add_square(scale * x[i + lane], part[lane])
+        i += LANES
+    for lane in range(<int> (n - i)):
+        part[lane] = add_square(scale * x[i + lane], part[lane])
+
+
 cdef inline double sum_of_squares(const floating *x, double scale, Py_ssize_t n) noexcept nogil:
     """sum_j (scale x_j)**2, in float64; the scale keeps the squares within its range.
 
@@ -373,7 +393,6 @@ cdef inline double sum_of_squares(const floating *x, double scale, Py_ssize_t n)
     cdef double[LANES] sums
     cdef double[LANES] lost
     cdef double[LANES] part
-    cdef const floating *at
     cdef Py_ssize_t i = 0, stop
     cdef int lane
     for lane in range(LANES):
@@ -382,19 +401,7 @@ cdef inline double sum_of_squares(const floating *x, double scale, Py_ssize_t n)
         stop = i + min(CHUNK, n - i)
         for lane in range(LANES):
             part[lane] = 0
-        while i + 4 * LANES <= stop:
-            at = x + i
-            for lane in range(LANES):
-                part[lane] += add_square(scale * at[lane], square(scale * at[LANES + lane])) + add_square(
-                    scale * at[2 * LANES + lane], square(scale * at[3 * LANES + lane])
-                )
-            i += 4 * LANES
-        while i + LANES <= stop:
-            for lane in range(LANES):
-                part[lane] = add_square(scale * x[i + lane], part[lane])
-            i += LANES
-        for lane in range(<int> (stop - i)):
-            part[lane] = add_square(scale * x[i + lane], part[lane])
+        add_squares(x + i, scale, stop - i, part)
         i = stop
         if n <= CHUNK:
             return sum_of_lanes(part, lost, False)

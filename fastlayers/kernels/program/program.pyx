@@ -34,6 +34,7 @@ cdef class Program:
 
     cdef object kernels
     cdef tuple steps
+    cdef bint looks_up  # whether a gradient is zero outside of some rows
     cdef bint distinct  # whether no layer stands in it twice
     cdef const SmallNetwork *small  # NULL where there is none
     cdef Py_ssize_t tail  # where it begins, as far as the last layer
@@ -57,6 +58,7 @@ cdef class Program:
         self.results, self.pieces = Recycler(), {}
         for step in self.steps:
             params += len(step.params)
+            self.looks_up |= step.indices is not None
         if len(self.steps) > MOST_STEPS or params > MOST_PARAMS:
             raise ValueError(f"{len(self.steps)} layers with {params} parameters are too many for a program")
         self.distinct = len({id(step.layer) for step in self.steps}) == len(self.steps)
@@ -143,7 +145,8 @@ cdef class Program:
             if not self.hold(&held, kernels, layers) or not self.loss.is_of(loss):
                 return NotImplemented
             value = self.backpropagate(&held, layers, x, t, sample_weight)
-            self.run_update(optimizer, params_of(&held), self.grads(&held))
+            grads = self.grads(&held)
+            self.run_update(optimizer, params_of(&held), grads, self.touched(&held, grads))
             return value
         finally:
             let_go(&held)
@@ -153,7 +156,8 @@ cdef class Program:
         cdef Held held
         try:
             if self.hold(&held, kernels, layers):
-                return self.run_update(optimizer, params_of(&held), tuple(grads))
+                grads = tuple(grads)
+                return self.run_update(optimizer, params_of(&held), grads, self.touched(&held, grads))
             return NotImplemented
         finally:
             let_go(&held)
@@ -271,7 +275,27 @@ cdef class Program:
         self.go_backward(held, dout, first_param(held))
         return value
 
-    cdef object run_update(self, object optimizer, tuple params, tuple grads):
+    cdef tuple touched(self, const Held *held, tuple grads):
+        """The indices of the rows outside which each gradient, as backward has left it, is zero, or None."""
+        cdef Py_ssize_t i, j, at = 0, n = 0
+        cdef Step step
+        cdef object own
+        cdef list found
+        if not self.looks_up or not self.distinct:
+            return None
+        found = [None] * len(grads)
+        for i in range(held.steps):
+            step, own = <Step> self.steps[i], <object> held.attributes[i]
+            for j in range(len(step.params)):
+                if held.param[at] != <PyObject *> None and n < len(grads):
+                    # What was handed out someone else may have written to.
+                    if step.indices is not None and get(own, step.grads[j]) is grads[n] and not get(own, "_handed_out"):
+                        found[n] = get(own, step.indices)
+                    n += 1
+                at += 1
+        return tuple(found)
+
+    cdef object run_update(self, object optimizer, tuple params, tuple grads, tuple touched):
         """``optimizer.update(params, grads)``, by its class's rule where it has one and this object no other method."""
         cdef object own, rule
         if type(optimizer) is not self.rule_of or version_of(self.rule_of) != self.rule_version:
@@ -281,7 +305,7 @@ cdef class Program:
         rule = self.rule
         if rule is not None:
             own = attributes_of(optimizer)
-            if "update" not in own and update_by(<UpdateStep?> rule, own, params, grads):
+            if "update" not in own and update_by(<UpdateStep?> rule, own, params, grads, touched):
                 return None
         optimizer.update(list(params), list(grads))
         return None

@@ -61,6 +61,7 @@ cdef class Step:
     cdef tuple defaults  # what its class has for each
     cdef readonly tuple params
     cdef tuple grads
+    cdef object indices  # the attribute with those of the rows outside which its gradients are zero, or None
     cdef object memory  # for the results of forward, and
     cdef object memory_of_backward
     cdef readonly str entry  # the name of its kernel for predicting, where that takes no option, or ""
@@ -89,6 +90,7 @@ cdef class Step:
         if self.kept == AFFINE and self.params == ("W",):  # a product alone, whose b is None
             self.params = ("W", "b")
         self.grads = tuple([f"d{name}" for name in self.params])
+        self.indices = layer._indices_of_rows
         self.memory = memory
         if memory is not None and (MASK <= self.kept <= INPUT or self.kept == POOLING):
             self.memory, self.memory_of_backward = part(memory, 0), part(memory, 1)

@@ -14,17 +14,22 @@ cdef class UpdateStep:
         the updates that were done.
     defaults : sequence
         Of each of these numbers what the class has, for an object that has none of its own.
+    kernel_of_rows : callable, optional
+        The same for gradients that are zero outside of some rows; given besides, last, the indices of these for each
+        gradient, or None.
     """
 
     cdef object kernel
+    cdef object kernel_of_rows
     cdef tuple states
     cdef tuple factors
     cdef tuple defaults
     cdef Py_ssize_t t  # its place among the factors, or -1
 
-    def __cinit__(self, kernel, states, factors, defaults):
-        self.kernel, self.states, self.factors, self.defaults = kernel, tuple(states), tuple(factors), tuple(defaults)
-        if 3 + len(self.states) + len(self.factors) > MOST_ARGUMENTS:
+    def __cinit__(self, kernel, states, factors, defaults, kernel_of_rows=None):
+        self.kernel, self.kernel_of_rows = kernel, kernel_of_rows
+        self.states, self.factors, self.defaults = tuple(states), tuple(factors), tuple(defaults)
+        if 4 + len(self.states) + len(self.factors) > MOST_ARGUMENTS:
             raise ValueError(f"{len(self.factors)} numbers are too many for the rule of a program")
         self.t = self.factors.index("_t") if "_t" in self.factors else -1
         if len(self.defaults) != len(self.factors):
@@ -43,10 +48,10 @@ cdef tuple of_each(dict state, Py_ssize_t params):
     return found
 
 
-cdef bint update_by(UpdateStep rule, object own, tuple params, tuple grads) except -1:
+cdef bint update_by(UpdateStep rule, object own, tuple params, tuple grads, tuple touched) except -1:
     """Update by the rule's kernel; False where that is its method's affair, as where the rate is a schedule."""
     cdef Arguments arguments
-    cdef object lr = get(own, "lr"), next_t = get(own, "t"), value
+    cdef object lr = get(own, "lr"), next_t = get(own, "t"), kernel = rule.kernel, value
     cdef list held = []
     cdef Py_ssize_t i
     if type(lr) is not float or type(next_t) is not int:
@@ -69,7 +74,10 @@ cdef bint update_by(UpdateStep rule, object own, tuple params, tuple grads) exce
             value = rule.defaults[i]
         held.append(value)
         give(&arguments, value)
-    if call(rule.kernel, &arguments) is NotImplemented:
+    if touched is not None and rule.kernel_of_rows is not None:
+        kernel = rule.kernel_of_rows
+        give(&arguments, touched)
+    if call(kernel, &arguments) is NotImplemented:
         return False
     put(own, "t", next_t)
     return True
