@@ -74,7 +74,7 @@ WIDE = [
     f"tutorial/{page}"
     for page in (
         *("activations", "affine", "softmax", "convolution", "pooling", "batch_normalization", "optimizers"),
-        *("embedding", "recurrent", "lstm"),
+        *("embedding", "recurrent", "lstm", "attention"),
     )
 ]
 html_theme = "pydata_sphinx_theme"
