@@ -26,7 +26,7 @@ from .flatten import Flatten
 from .gelu import Gelu
 from .gru import GRU, TimeGRU
 from .leaky_relu import LeakyRelu
-from .lstm import LSTM, TimeBiLSTM, TimeLSTM
+from .lstm import LSTM, TimeLSTM
 from .max_pooling import Pooling
 from .mean_squared_error import MeanSquaredError
 from .negative_sampling import NegativeSamplingLoss
@@ -39,6 +39,7 @@ from .silu import Silu
 from .softmax import Softmax
 from .tanh import Tanh
 from .time_affine import TimeAffine
+from .time_bi_lstm import TimeBiLSTM
 from .time_losses import TimeSigmoidWithLoss, TimeSoftmaxWithLoss
 from .unigram_sampler import UnigramSampler
 
