@@ -25,7 +25,7 @@ def calls():
 
     They hold whole numbers: however BLAS splits their products, the bits are the same.
     """
-    found = {name: families.common_call(name, np.float32, 1024, 600) for name in families.FUNCTIONS}
+    found = {name: families.common_call(name, np.float32, 512, 600) for name in families.FUNCTIONS}
     return {name: [np.rint(a) if a.dtype == np.float32 else a for a in args] for name, args in found.items()}
 
 

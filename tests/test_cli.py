@@ -39,9 +39,10 @@ def has_kernels() -> bool:
 
 
 def test_help() -> None:
-    assert "train a network" in succeed("--help")
+    told = succeed("--help")
+    assert "train a network" in told
     for command in ("train", "predict", "bench", "info", "completion"):
-        assert command in succeed("--help")
+        assert command in told
         assert f"\nusage: fastlayers {command} [-h]" in succeed(command, "--help")
     assert "fastlayers train --hidden 256 128" in succeed("train", "--help")
 

@@ -30,7 +30,12 @@ pytestmark = pytest.mark.thread_unsafe(reason="scikit-learn's checks change warn
 
 @unconverged
 @parametrize_with_checks(
-    [MLPClassifier(), MLPRegressor(), MLPClassifier(solver="lbfgs", alpha=1), MLPRegressor(solver="lbfgs", alpha=1)]
+    [
+        MLPClassifier(),
+        MLPRegressor(),
+        MLPClassifier((10,), solver="lbfgs", alpha=1),  # narrow, since checks of classifiers fit to the end
+        MLPRegressor(solver="lbfgs", alpha=1),
+    ]
 )
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
