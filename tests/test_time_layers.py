@@ -1,10 +1,14 @@
 """Layers of each step of a sequence: what the book's loops over time give, and networks of them, wherever these go."""
 
+import sys
+from pathlib import Path
+
 import kit
 import numpy as np
 import pytest
 
 import fastlayers as fl
+from fastlayers._core import backend
 from fastlayers.testing import check_gradients
 
 N, T, D, M, V = 4, 3, 5, 2, 7
@@ -91,9 +95,8 @@ IDX, TARGETS = np.arange(N * T).reshape(N, T) % V, DOUT.astype(np.float32)
 def test_a_network_of_them_is_one_call_with_the_bits_of_each(implementation, monkeypatch):
     net, other = network(), network()
     assert bool(net.compiled) == (implementation != "reference")
-    monkeypatch.setattr(fl._core.backend, "fuses", True)
     losses = [net.train_step(IDX, TARGETS, fl.SGD(0.1)) for _ in range(3)]
-    monkeypatch.setattr(fl._core.backend, "fuses", False)
+    monkeypatch.setattr(backend, "fuses", False)
     assert [other.train_step(IDX, TARGETS, fl.SGD(0.1)) for _ in range(3)] == losses
     for ours, its in zip(net.params, other.params, strict=True):
         kit.assert_same(ours, its)
@@ -103,6 +106,62 @@ def test_a_network_of_them_is_one_call_with_the_bits_of_each(implementation, mon
     rows, (_, dW, _) = table[IDX].reshape(-1, D), net.gradient(IDX, TARGETS)[1]
     dout = 2 * (rows @ weights + bias - TARGETS.reshape(-1, M)) / TARGETS.size
     np.testing.assert_allclose(dW, rows.T @ dout, rtol=1e-4, atol=1e-5)
+
+
+def of_any_steps():
+    rng = np.random.default_rng(4)
+    layers = [fl.TimeAffine(rng.standard_normal((D, 4)), rng.standard_normal(4)), fl.Tanh()]
+    layers += [fl.TimeAffine(rng.standard_normal((4, 6)).T.copy().T), fl.Relu(), fl.TimeAffine(rng.random((6, M)))]
+    return fl.Sequential(layers, fl.MeanSquaredError())
+
+
+@pytest.mark.parametrize("shape", [(D,), (N, D), (N, T, D), (1, 1, D), (0, T, D), (N, 0, D), (2, 1, T, D)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float16])
+def test_steps_of_any_shape_have_the_same_bits_in_one_call(implementation, monkeypatch, shape, dtype):
+    x, found = kit.numbers(shape, dtype), []
+    for fuses in (True, False):
+        monkeypatch.setattr(backend, "fuses", fuses)
+        net = of_any_steps()
+        y = net.forward(x)
+        found.append([y, net.predict(x), net.backward(np.ones_like(y)), net.backward(y[..., ::-1]), *net.grads])
+        loss, grads = net.gradient(x, 0 * y)
+        found[-1] += [np.asarray(loss), net.train_step(x, 0 * y, fl.Adam(0.1)), *grads, *net.params, net.layers[2].x]
+    for ours, true in zip(*found, strict=True):
+        kit.assert_same(np.asarray(ours), np.asarray(true))
+    assert found[0][0].shape == (*shape[:-1], M)
+    assert found[0][2].shape == shape
+
+
+@pytest.mark.parametrize("fuses", [True, False])
+def test_a_network_refuses_other_steps(implementation, monkeypatch, fuses):
+    monkeypatch.setattr(backend, "fuses", fuses)
+    net = of_any_steps()
+    for call in (net.predict, net.forward):
+        for wrong in ((N, T, D - 1), (N, D, 1), (N, T, D, 2)):
+            with pytest.raises(ValueError, match=r"x of shape .* does not fit W of shape \(5, 4\): a step must have"):
+                call(np.ones(wrong))
+    net.forward(X)
+    for wrong in ((N, T, D), (N * T, M), (T, N, M), (N, T, M, 1)):
+        with pytest.raises(ValueError, match=r"dout of shape .* does not fit the output of shape \(4, 3, 2\)"):
+            net.backward(np.ones(wrong))
+
+
+def test_in_one_call_no_step_is_made_in_python(compiled):
+    net, entered = of_any_steps(), []
+
+    def watch(frame, event, _):
+        if event == "call" and Path(frame.f_code.co_filename).name == "time_affine.py":
+            entered.append(frame.f_code.co_name)
+
+    net.train_step(X, DOUT, fl.SGD(0.1))
+    net.predict(X)
+    sys.setprofile(watch)
+    try:
+        net.train_step(X, DOUT, fl.SGD(0.1))
+        net.predict(X)
+    finally:
+        sys.setprofile(None)
+    assert entered == []
 
 
 def test_a_summary_of_steps():

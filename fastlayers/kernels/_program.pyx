@@ -13,6 +13,7 @@ import_array()
 include "program/held.pyx"
 include "program/step.pyx"
 include "program/images.pyx"
+include "program/steps.pyx"
 include "program/small.pyx"
 include "program/loss.pyx"
 include "program/update.pyx"

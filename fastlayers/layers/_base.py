@@ -128,8 +128,8 @@ class LayerBase(Declared):
         def backward(self, dout: ArrayLike) -> Array: ...
 
     # What forward keeps for backward, by which `_program` runs a layer: "mask", "out" or "x" of a function of each
-    # number, whose kernels are given arrays, options and memory; "affine", "convolution", "pooling", or "shape" where
-    # it gives the same numbers in another; None where only its methods know.
+    # number, whose kernels are given arrays, options and memory; "affine", "steps", "convolution", "pooling", or
+    # "shape" where it gives the same numbers in another; None where only its methods know.
     _keeps: ClassVar[str | None] = None
 
     # The attribute with the indices of the rows outside which the gradients of the last backward are zero.

@@ -66,7 +66,7 @@ class TimeAffine(Affine):
     TimeAffine(W=float64[2,3], b=float64[3])
     """
 
-    _keeps = None  # what a program does with an affine layer's input is for a sample that is one row
+    _keeps = "steps"
 
     def forward(self, x: ArrayLike) -> Array:
         """y ``(N, T, M)`` of x ``(N, T, D)``; x is kept by reference."""

@@ -20,6 +20,7 @@ cdef enum Kept:
     CONVOLUTION  # the same, by its options; this and what follows is in `images.pyx`
     POOLING  # the shape of its input, and indices
     SHAPE  # that of its input alone
+    STEPS  # as AFFINE, of the steps of sequences; see `steps.pyx`
 
 
 cdef int let_go_of_much(object memory, object y) except -1:
@@ -41,8 +42,8 @@ cdef class Step:
     layer : Layer
         Of this package, of a class with ``param_names`` and ``options``.
     kept : str or None
-        What its forward keeps for its backward: "mask", "out", "x", "affine", "convolution", "pooling" or "shape";
-        None where only its methods know.
+        What its forward keeps for its backward: "mask", "out", "x", "affine", "steps", "convolution", "pooling" or
+        "shape"; None where only its methods know.
     forward, backward, predict : callable or None
         Its kernels; None with `kept`, and where predicting is an affair of its method.
     """
@@ -81,6 +82,7 @@ cdef class Step:
             "convolution": CONVOLUTION,
             "pooling": POOLING,
             "shape": SHAPE,
+            "steps": STEPS,
         }
         self.kept = kinds[kept]
         self.forward, self.backward, self.predict = forward, backward, predict
@@ -143,6 +145,8 @@ cdef class Step:
         cdef tuple options
         if self.kept == OF_ITS_OWN or not PyArray_CheckExact(x):
             return self.layer.forward(x)
+        if self.kept == STEPS:
+            return forward_of_steps(self, own, x, params, kept)
         if self.kept >= CONVOLUTION:
             return forward_of_images(self, own, x, params, kept)
         if self.kept == AFFINE and PyArray_NDIM(<ndarray> x) > 2:
@@ -181,6 +185,8 @@ cdef class Step:
         cdef tuple options
         if self.kept == OF_ITS_OWN or not PyArray_CheckExact(dout):
             return self.by_method(dout, need_dx)
+        if self.kept == STEPS:
+            return backward_of_steps(self, own, dout, params, grads, kept, need_dx)
         if self.kept >= CONVOLUTION:
             return backward_of_images(self, own, dout, params, grads, kept, need_dx)
         if kept[0] != NULL:
@@ -242,17 +248,21 @@ cdef class Step:
             return flat(x) if are_samples(x) else self.layer.predict(x)
         if self.predict is None or not PyArray_CheckExact(x):
             return self.layer.predict(x)
-        arguments.count = 0
-        give(&arguments, x)
-        if len(self.params) > 0:
-            give(&arguments, <object> params[0])
-            give(&arguments, <object> params[1])
-        options = self.options_of(own)
-        give_all(&arguments, options)
         if not is_last:
             memory = self.memory_of_predict()
-            give(&arguments, memory)
-        result = call(self.predict, &arguments)
+        if self.kept == STEPS:
+            result = product_of_steps(self, x, params, memory)
+        else:
+            arguments.count = 0
+            give(&arguments, x)
+            if len(self.params) > 0:
+                give(&arguments, <object> params[0])
+                give(&arguments, <object> params[1])
+            options = self.options_of(own)
+            give_all(&arguments, options)
+            if not is_last:
+                give(&arguments, memory)
+            result = call(self.predict, &arguments)
         if result is NotImplemented:
             return self.layer.predict(x)
         result = part(result, 0) if type(result) is tuple else result
