@@ -188,6 +188,29 @@ def test_one_step_at_a_time_is_all_steps_at_once(implementation):
         net.predict(x[:1])
 
 
+def test_a_fit_of_a_language_model_takes_the_steps_of_the_books_trainer(implementation):
+    """The table of words gives the scores too; the book merges both gradients, clips all, and goes on in the text."""
+
+    def model():
+        W, lstm = kit.numbers((9, 5), np.float64), recurrent(fl.TimeLSTM, 4, 1, 5, 5, stateful=True)
+        return fl.Sequential([fl.TimeEmbedding(W), lstm, fl.TimeAffine(W.T, np.zeros(9))], fl.TimeSoftmaxWithLoss())
+
+    net, by_hand, losses = model(), model(), []
+    history = net.fit(running_text(CORPUS, B, S), epochs=3, optimizer=fl.SGD(1.0, clip_norm=0.2))
+    for x, t in batches_of_the_book(CORPUS, B, S, epochs=3):
+        loss, (table, *others, scores, b) = by_hand.gradient(x, t)
+        losses.append(loss)
+        grads = [table + scores.T, *others, b]
+        fl.clip_grads(grads, 0.2)
+        params = by_hand.params
+        for param, grad in zip([*params[:-2], params[-1]], grads, strict=True):
+            param -= grad
+    np.testing.assert_allclose(history.loss, np.mean(np.reshape(losses, (3, -1)), axis=1), rtol=1e-9)
+    for ours, true in zip(net.params, by_hand.params, strict=True):
+        np.testing.assert_allclose(ours, true, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(net.layers[1].h, by_hand.layers[1].h, rtol=1e-9)
+
+
 def test_a_validation_leaves_every_state_as_it_was(implementation):
     layer = recurrent(fl.TimeBiLSTM, 4, 2, 3, 4, stateful=True)
     net = fl.Sequential([layer, fl.Affine(np.ones((7 * 8, 1)))], fl.MeanSquaredError())

@@ -56,8 +56,8 @@ class Fitted:
         optimizer : object, optional
             A new `Adam` by default.
         validation_data : tuple, optional
-            ``(x, t)`` or ``(x, t, sample_weight)``, or running text, evaluated after each epoch; and once before, to
-            see that it fits.
+            ``(x, t)`` or ``(x, t, sample_weight)``, or running text, of which the loss alone is recorded; evaluated
+            after each epoch, and once before, to see that it fits.
         callbacks : iterable, optional
             Of `fastlayers.callbacks`, or functions that are given the `Training` at the end of each epoch.
         rng : int or Generator, optional
