@@ -7,6 +7,7 @@ import pkgutil
 import re
 from pathlib import Path
 
+import families
 import numpy as np
 import pytest
 
