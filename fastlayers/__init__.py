@@ -11,8 +11,8 @@ Layers: `MulLayer`, `AddLayer`, `Affine`, `Dropout`, activations (`Relu`, `Sigmo
 `History`, with ``fastlayers.callbacks``; `SGD`, `Momentum`, `Nesterov`, `AdaGrad`, `RMSprop`, `Adam`, `AdamW`,
 ``fastlayers.schedules`` of their learning rates, ``fastlayers.initializers`` of weights, ``fastlayers.training``, which
 cuts running text; the stateless functions behind the layers; ``fastlayers.reference``, the same names in pure Python;
-``fastlayers.testing``, gradient checks; `show_config`, what runs. ``fastlayers.datasets`` and ``fastlayers.graph`` are
-imported when they are first used.
+``fastlayers.testing``, gradient checks; `show_config`, what runs. ``fastlayers.datasets``, ``fastlayers.graph`` and
+``fastlayers.word2vec`` are imported when they are first used.
 """
 
 from typing import TYPE_CHECKING
@@ -46,11 +46,12 @@ from .training.history import History
 if TYPE_CHECKING:
     from . import datasets as datasets  # the names that type checkers take for public, though no star imports them
     from . import graph as graph
+    from . import word2vec as word2vec
 else:
-    __getattr__ = asked_for_missing(__name__, "datasets", "graph")
+    __getattr__ = asked_for_missing(__name__, "datasets", "graph", "word2vec")
 
     def __dir__():
-        return sorted({*globals(), "datasets", "graph"})
+        return sorted({*globals(), "datasets", "graph", "word2vec"})
 
 
 __all__ = [

@@ -32,14 +32,19 @@ def test_what_an_import_brings_in(backend):
     foreign = [name for name in modules if name.split(".")[0] != "fastlayers" and "cython" not in name]
     assert not foreign, "imported before anything needs them"
     assert not [name for name in modules if name.startswith(("fastlayers.command.cli", "fastlayers.command"))]
-    assert not {"fastlayers.datasets", "fastlayers.graph", "fastlayers._core.books"}.intersection(modules)
+    assert not {
+        "fastlayers.datasets",
+        "fastlayers.graph",
+        "fastlayers.word2vec",
+        "fastlayers._core.books",
+    }.intersection(modules)
 
 
-def test_datasets_and_graph_are_imported_when_they_are_first_used():
+def test_datasets_graph_and_word2vec_are_imported_when_they_are_first_used():
     code = """
 import sys, fastlayers as fl
-assert {"datasets", "graph"} <= set(dir(fl))
-for name in "datasets", "graph":
+assert {"datasets", "graph", "word2vec"} <= set(dir(fl))
+for name in "datasets", "graph", "word2vec":
     assert f"fastlayers.{name}" not in sys.modules
     assert getattr(fl, name) is sys.modules[f"fastlayers.{name}"] is vars(fl)[name]
 """

@@ -18,7 +18,7 @@ ORDER = [
     {"formulas"},
     {"functional"},
     {"layers"},
-    {"optimizers", "formats", "schedules", "initializers", "testing", "datasets"},
+    {"optimizers", "formats", "schedules", "initializers", "testing", "datasets", "word2vec"},
     {"training"},
     {"callbacks"},
     {"network"},

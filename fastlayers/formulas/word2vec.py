@@ -24,12 +24,13 @@ def word2vec_batch(
 
     What the inputs ``(N, C)`` predict is the mean of their rows of `into`; by the continuous bag of words these are the
     contexts of a word, the one of the outputs ``(N, M)``; by the skip-gram the word, and the outputs its contexts. Of
-    each output and of the words that are drawn for it the score s is the product with their rows of `out`; its loss is
-    ``-log(sigmoid(s))``, or of a word that was drawn ``-log(sigmoid(-s))``. All slopes are those of the tables as they
-    were, and what comes to a row several times adds up. Source: Saitoh, volume 2, sections 3.5 and 4.2.
+    each output and of the words that are drawn beside the score s is the product with their rows of `out`; its loss is
+    ``-log(sigmoid(s))``, or of a word that was drawn ``-log(sigmoid(-s))``, once for each of the outputs. All slopes
+    are those of the tables as they were, and what comes to a row several times adds up.
+    Source: Saitoh, volume 2, sections 3.5 and 4.2.
     """
-    place = np.arange(len(inputs), dtype=np.uint64) << HALF
-    return _step(inputs, outputs, into, out, table, word_p, sample_size, rate, key_of(draw), place)
+    place, share = np.arange(len(inputs), dtype=np.uint64) << HALF, 1 / inputs.shape[1]
+    return _step(inputs, outputs, into, out, table, word_p, sample_size, rate, key_of(draw), place, share)
 
 
 def word2vec_text(
@@ -48,10 +49,13 @@ def word2vec_text(
 ) -> tuple[float, int]:
     """The sum of the losses of a text, and of how many targets: a step for each word, one after another.
 
-    A word is left out with the probability 1 - keep; what is left of a sentence, which ends at a -1, moves together.
-    The contexts of a word are up to `window` words on each side of it, or if it shrinks, of each number from 1 to
-    `window` with the same probability: so near words count for more. Source: Mikolov et al., "Distributed
-    representations of words and phrases and their compositionality", NeurIPS 2013, and its code.
+    A word is left out with the probability 1 - keep, and what is left of a sentence, which ends at a -1, moves
+    together. The contexts of a word are up to `window` words on each side of it, or if it shrinks, of each number from
+    1 to `window` with the same probability: so near words count for more. Each input goes down the whole slope of their
+    mean, not its share of it, which learns faster; words are drawn once for all outputs of a step, which is as right as
+    to draw for each, and is done sooner. Sources: Mikolov et al., "Distributed representations of words and phrases and
+    their compositionality", NeurIPS 2013, and its code; Ji et al., "Parallelizing word2vec in shared and distributed
+    memory", 2016.
     """
     key, places = key_of(draw), np.arange(len(corpus), dtype=np.uint64) << HALF
     fractions = (number_at(key, places) >> np.uint64(11)).astype(np.float64) * 2.0**-53
@@ -70,7 +74,7 @@ def word2vec_text(
         if contexts.size:
             word = words[np.newaxis, i : i + 1]
             inputs, outputs = (word, contexts) if skip_gram else (contexts, word)
-            loss += _step(inputs, outputs, into, out, table, word_p, sample_size, rate, key, place)
+            loss += _step(inputs, outputs, into, out, table, word_p, sample_size, rate, key, place, 1.0)
             targets += outputs.size
     return loss, targets
 
@@ -86,16 +90,18 @@ def _step(
     rate: float,
     key: Array,
     place: Array,
+    share: float,
 ) -> float:
-    drawn = [samples_at(target, table, word_p, sample_size, key, place) for target in outputs.T]
-    rows = np.concatenate((outputs[..., np.newaxis], np.stack(drawn, axis=1)), axis=2)
-    is_target = (np.arange(1 + sample_size) == 0).astype(into.dtype)
+    negative = samples_at(outputs, table, word_p, sample_size, key, place)
+    rows, targets = np.concatenate((outputs, negative), axis=1), outputs.shape[1]
+    is_target = np.arange(rows.shape[1]) < targets
+    weights = np.where(is_target, 1, targets) * (rows >= 0)
     h = into[inputs].mean(axis=1)
-    score = np.einsum("nmkd,nd->nmk", out[rows], h)
-    slopes = sigmoid_forward(score) - is_target
-    loss = np.logaddexp(0, score.astype(np.float64) * (1 - 2 * is_target)).sum()
-    dh = np.einsum("nmk,nmkd->nd", slopes, out[rows])
+    score = np.einsum("nkd,nd->nk", out[rows], h)
+    loss = (weights * np.logaddexp(0, np.where(is_target, -1.0, 1.0) * score)).sum()
+    slopes = (sigmoid_forward(score) - is_target.astype(into.dtype)) * weights.astype(into.dtype)
+    dh = np.einsum("nk,nkd->nd", slopes, out[rows])
     step = into.dtype.type(-rate)
-    np.add.at(out, rows, step * slopes[..., np.newaxis] * h[:, np.newaxis, np.newaxis])
-    np.add.at(into, inputs, (step / into.dtype.type(inputs.shape[1]) * dh)[:, np.newaxis])
+    np.add.at(out, rows, step * slopes[..., np.newaxis] * h[:, np.newaxis])
+    np.add.at(into, inputs, (step * into.dtype.type(share) * dh)[:, np.newaxis])
     return float(loss)

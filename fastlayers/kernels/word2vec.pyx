@@ -1,9 +1,9 @@
 """word2vec: a step of negative sampling for each word of a text, or for a batch, on the rows that it touches alone.
 
-The mean of the rows of a few inputs is multiplied with rows of the other table: those of the words that it is to predict,
-and of others that are drawn (`negative_sampling.pyx`). Of each product the sigmoid says how far the rows are to be moved.
-A text is learned word by word, one after another, so it runs on one thread; a batch is seen whole before any row is
-moved. The tables are of float32.
+The mean of the rows of a few inputs is multiplied with rows of the other table: those of the words that it is to
+predict, and of others that are drawn (`negative_sampling.pyx`). Of each product the sigmoid says how far the rows are
+to be moved. A text is learned word by word, one after another, so it runs on one thread; a batch is seen whole before
+any row is moved. The tables are of float32.
 """
 
 cdef extern from "rows.h" nogil:
@@ -11,7 +11,9 @@ cdef extern from "rows.h" nogil:
     void fl_combine_rows(
         const float *W, const int32_t *rows, const float *factors, Py_ssize_t n, Py_ssize_t columns, float *y
     )
-    void fl_products_with_rows(const float *W, const int32_t *rows, Py_ssize_t n, Py_ssize_t columns, const float *x, float *y)
+    void fl_products_with_rows(
+        const float *W, const int32_t *rows, Py_ssize_t n, Py_ssize_t columns, const float *x, float *y
+    )
     void fl_move_rows(
         float *W, const int32_t *rows, const float *factors, Py_ssize_t n, Py_ssize_t columns, const float *x
     )
@@ -23,7 +25,8 @@ cdef enum:
 cdef struct WordStep:
     int32_t *inputs
     Py_ssize_t n  # of them
-    int32_t *outputs  # each word that they are to predict, and its negatives
+    int32_t *outputs  # the words that they are to predict, and then their negatives
+    Py_ssize_t targets  # of the former
     Py_ssize_t m  # of all these
     float *slopes  # padded to SCORES
     float *h
@@ -37,11 +40,12 @@ cdef struct Words:
     Argument into
     Argument out
     Py_ssize_t columns
-    Py_ssize_t each  # a word and its negatives
+    Py_ssize_t negative  # words to be drawn
     Py_ssize_t window
     bint shrinks
     bint skip_gram
     float rate
+    int32_t *drawn_of  # of a batch, how many outputs each step has
     int32_t *kept  # of a text, the words that are learned, and -1 where a sentence ends
     int32_t *places
     Py_ssize_t length
@@ -49,54 +53,57 @@ cdef struct Words:
     Py_ssize_t padded  # slopes of a step
     float *factors
     double loss
-    double product  # of what it is still to have the logarithm of
     Py_ssize_t learned
 
 
-cdef void slopes_of(Words *work, float *scores, Py_ssize_t m) noexcept nogil:
+cdef void slopes_of(Words *work, const WordStep *step) noexcept nogil:
     """The sigmoid of each score, less 1 of a target: its place is taken by the slope of its loss, which is counted.
 
-    -log(sigmoid(s)) is log(1 + exp(-|s|)), and -s more where s < 0. The logarithm is of a product of many.
+    -log(sigmoid(s)) is log(1 + exp(-|s|)), and -s more where s < 0. The logarithms are one of a product. A negative
+    counts for each of the targets.
     """
     cdef float[SCORES] e
+    cdef double[2] wrong  # how far scores are on the wrong side: of targets, and of negatives
+    cdef double[2] product
+    cdef float *scores = step.slopes
     cdef float low, high, minus, tail, bias = exp_bias(<float> 0)
-    cdef Py_ssize_t start = 0, k = 0, n
+    cdef Py_ssize_t start = 0, k
+    cdef int which
     exp_bounds(&low, &high)
-    while k < m:  # so that all are of words that should not be there
+    for k in range(step.targets):  # so that all are of words that should not be there
         scores[k] = -scores[k]
-        k += work.each
-    while start < m:
-        n = min(<Py_ssize_t> SCORES, m - start)
+    while start < step.m:
         for k in range(SCORES):
             minus = -magnitude(scores[start + k])
             minus = low if minus < low else minus
             e[k] = exp(minus, bias)
-        for k in range(n):
-            work.product *= 1 + <double> e[k]
-            work.loss += scores[start + k] if scores[start + k] > <float> 0 else <float> 0
+        wrong[0] = wrong[1] = 0
+        product[0] = product[1] = 1
+        for k in range(min(<Py_ssize_t> SCORES, step.m - start)):
+            which = start + k >= step.targets
+            product[which] *= 1 + <double> e[k]
+            wrong[which] += scores[start + k] if scores[start + k] > <float> 0 else <float> 0
+        work.loss += wrong[0] + step.targets * wrong[1] + log_1p(product[0] * product[1] - 1)
+        if step.targets > 1:
+            work.loss += (step.targets - 1) * log_1p(product[1] - 1)
         for k in range(SCORES):
             tail = <float> 1 / (<float> 1 + e[k])
             scores[start + k] = tail if scores[start + k] > <float> 0 else e[k] * tail
-        if not work.product < 8192:  # 2**16 more stays below what `log_1p` takes
-            work.loss += log_1p(work.product - 1)
-            work.product = 1
-        start += n
-    k = 0
-    while k < m:
+        start += SCORES
+    for k in range(step.targets):
         scores[k] = -scores[k]
-        k += work.each
+    for k in range(step.targets, step.m):
+        scores[k] *= <float> step.targets
 
 
-cdef inline uint64_t draw_for(Words *work, WordStep *step, int32_t target, uint64_t place) noexcept nogil:
-    """One more word that is to be predicted, with its negatives."""
-    cdef int32_t *row = step.outputs + step.m
-    row[0] = target
-    step.m += work.each
-    return draw_row(&work.drawn.sampler, place, target, row + 1, work.each - 1)
+cdef inline void draw_negatives(Words *work, WordStep *step, uint64_t place) noexcept nogil:
+    """Draw what the targets are held against, and have all rows of a step brought near.
 
-
-cdef inline void ask_for(const Words *work, const WordStep *step) noexcept nogil:
-    """Have all rows of a step brought near: they are there when the one before is done."""
+    They are there when the step before is done.
+    """
+    step.m = step.targets + draw_row(
+        &work.drawn.sampler, place, step.outputs, step.targets, step.outputs + step.targets, work.negative
+    )
     fl_ask_for_rows(<const float *> work.out.data, step.outputs, step.m, work.columns)
     fl_ask_for_rows(<const float *> work.into.data, step.inputs, step.n, work.columns)
 
@@ -108,18 +115,18 @@ cdef void foresee(Words *work, const WordStep *step) noexcept nogil:
         work.factors[i] = <float> 1 / <float> step.n
     fl_combine_rows(<const float *> work.into.data, step.inputs, work.factors, step.n, work.columns, step.h)
     fl_products_with_rows(<const float *> work.out.data, step.outputs, step.m, work.columns, step.h, step.slopes)
-    slopes_of(work, step.slopes, step.m)
+    slopes_of(work, step)
     fl_combine_rows(<const float *> work.out.data, step.outputs, step.slopes, step.m, work.columns, step.dh)
 
 
-cdef void move(Words *work, const WordStep *step) noexcept nogil:
-    """The rows of a step go down their slopes."""
+cdef void move(Words *work, const WordStep *step, float share) noexcept nogil:
+    """The rows of a step go down their slopes, those of the inputs by this share."""
     cdef Py_ssize_t i
     for i in range(step.m):
         step.slopes[i] *= -work.rate
     fl_move_rows(<float *> work.out.data, step.outputs, step.slopes, step.m, work.columns, step.h)
     for i in range(step.n):
-        work.factors[i] = -work.rate / <float> step.n
+        work.factors[i] = -work.rate * share
     fl_move_rows(<float *> work.into.data, step.inputs, work.factors, step.n, work.columns, step.dh)
 
 
@@ -135,7 +142,7 @@ cdef WordStep step_of(const Words *work, Py_ssize_t i) noexcept nogil:
 
 
 cdef void begin_step(Words *work, WordStep *step, Py_ssize_t i) noexcept nogil:
-    """What is learned at word i of a text: from its contexts the word, or by the skip-gram from the word its contexts."""
+    """What is learned at word i of a text: from its contexts the word, or by the skip-gram from it its contexts."""
     cdef uint64_t place = (<uint64_t> work.places[i] << 32) + 1
     cdef Py_ssize_t j, first = i, last = i, reach = work.window
     if work.shrinks:
@@ -145,20 +152,17 @@ cdef void begin_step(Words *work, WordStep *step, Py_ssize_t i) noexcept nogil:
         first -= 1
     while last + 1 < work.length and last - i < reach and work.kept[last + 1] >= 0:
         last += 1
-    step.n = step.m = 0
+    step.n = step.targets = 0
     if first == last:
         return
-    if work.skip_gram:
-        step.inputs[0], step.n = work.kept[i], 1
-    else:
-        draw_for(work, step, work.kept[i], place)
     for j in range(first, last + 1):
-        if j != i and work.skip_gram:
-            place = draw_for(work, step, work.kept[j], place)
-        elif j != i:
+        if (j == i) == work.skip_gram:
             step.inputs[step.n] = work.kept[j]
             step.n += 1
-    ask_for(work, step)
+        else:
+            step.outputs[step.targets] = work.kept[j]
+            step.targets += 1
+    draw_negatives(work, step, place)
 
 
 cdef void learn_text_task(const void *of, Py_ssize_t _start, Py_ssize_t _stop) noexcept nogil:
@@ -173,8 +177,8 @@ cdef void learn_text_task(const void *of, Py_ssize_t _start, Py_ssize_t _stop) n
             begin_step(work, &step, i)
         if before.n > 0:
             foresee(work, &before)
-            move(work, &before)
-            work.learned += before.m // work.each
+            move(work, &before, <float> 1)
+            work.learned += before.targets
         step, before = before, step
 
 
@@ -182,21 +186,20 @@ cdef void learn_batch_task(const void *of, Py_ssize_t _start, Py_ssize_t _stop) 
     """A batch, of which all slopes are seen before a row is moved."""
     cdef Words *work = <Words *> of
     cdef WordStep step
-    cdef Py_ssize_t i, j, of_each = work.step.m // work.each
-    cdef uint64_t place
+    cdef Py_ssize_t i
     for i in range(work.length + 1):
         if i < work.length:
             step = step_of(work, i)
-            step.m, place = 0, <uint64_t> i << 32
-            for j in range(of_each):
-                place = draw_for(work, &step, step.outputs[j * work.each], place)
-            ask_for(work, &step)
+            draw_negatives(work, &step, <uint64_t> i << 32)
+            work.drawn_of[i] = <int32_t> step.m
         if i > 0:
             step = step_of(work, i - 1)
+            step.m = work.drawn_of[i - 1]
             foresee(work, &step)
     for i in range(work.length):
         step = step_of(work, i)
-        move(work, &step)
+        step.m = work.drawn_of[i]
+        move(work, &step, <float> 1 / <float> step.n)
 
 
 cdef bint keep_words(Words *work) noexcept nogil:
@@ -238,10 +241,10 @@ cdef bytes new_memory(Words *work, Py_ssize_t steps, Py_ssize_t inputs, Py_ssize
     """What the steps of a call work on, of so many inputs and targets each, and what of the text is kept."""
     cdef Py_ssize_t taken = (<Py_ssize_t> work.drawn.sampler.words + 63) // 64 * 64, numbers
     cdef bytes scratch
-    work.step.n, work.step.m = inputs, targets * work.each
+    work.step.n, work.step.targets, work.step.m = inputs, targets, targets + work.negative
     work.padded = (work.step.m + SCORES - 1) // SCORES * SCORES
     numbers = steps * (work.padded + 2 * work.columns) + inputs
-    scratch = new_scratch(4 * (numbers + steps * (inputs + work.step.m) + 2 * words) + taken)
+    scratch = new_scratch(4 * (numbers + steps * (inputs + work.step.m + 1) + 2 * words) + taken)
     work.step.slopes = <float *> scratch_of(scratch)
     memset(work.step.slopes, 0, steps * work.padded * sizeof(float))
     work.step.h = work.step.slopes + steps * work.padded
@@ -249,23 +252,24 @@ cdef bytes new_memory(Words *work, Py_ssize_t steps, Py_ssize_t inputs, Py_ssize
     work.factors = work.step.dh + steps * work.columns
     work.step.inputs = <int32_t *> (work.factors + inputs)
     work.step.outputs = work.step.inputs + steps * inputs
-    work.kept = work.step.outputs + steps * work.step.m
+    work.drawn_of = work.step.outputs + steps * work.step.m
+    work.kept = work.drawn_of + steps
     work.places = work.kept + words
     work.drawn.sampler.taken = <char *> (work.places + words)
     memset(work.drawn.sampler.taken, 0, taken)
-    work.loss, work.product, work.learned = 0, 1, 0
+    work.loss, work.learned = 0, 0
     return scratch
 
 
 cdef bint read_sizes(Words *work, object table, object into, object sample_size, object rate) noexcept:
     """How many words, columns and negatives there are, and how far each step goes; False where that is not plain."""
-    work.each = whole(sample_size, 0) + 1
+    work.negative = whole(sample_size, 0)
     if (
         not PyArray_CheckExact(table)
         or not PyArray_CheckExact(into)
         or PyArray_NDIM(<ndarray> into) != 2
         or not PyFloat_CheckExact(rate)
-        or not 0 < work.each <= size_of(table)
+        or not 0 <= work.negative < size_of(table)
     ):
         return False
     work.drawn.sampler.words = <uint64_t> size_of(table)
@@ -274,15 +278,28 @@ cdef bint read_sizes(Words *work, object table, object into, object sample_size,
     return True
 
 
-cdef bint read_words(const Argument *words, int32_t *to, Py_ssize_t stride, Py_ssize_t limit) noexcept nogil:
-    """Read each word once, since another thread may write to it; False where one is outside the tables."""
+cdef bint take_words(Call *call, Argument *words, object a, Py_ssize_t rows) noexcept:
+    """Take so many rows of integers, or as many of one each."""
+    return (
+        PyArray_CheckExact(a)
+        and 0 < PyArray_NDIM(<ndarray> a) <= 2
+        and PyArray_DIM(<ndarray> a, 0) == rows
+        and is_integer_type(PyArray_TYPE(<ndarray> a))
+        and take(call, words, a, PyArray_TYPE(<ndarray> a), NPY_ARRAY_C_CONTIGUOUS) != 0
+    )
+
+
+cdef bint read_words(
+    const Argument *words, int typenum, int32_t *to, Py_ssize_t each, Py_ssize_t stride, Py_ssize_t limit
+) noexcept:
+    """Read rows of words, each once, since another thread may write to it; False where one is outside the tables."""
     cdef Py_ssize_t i
-    cdef int32_t word
+    cdef long long word
     for i in range(words.size):
-        word = (<const volatile int32_t *> words.data)[i]
+        word = label_at(words.data, typenum, i)
         if not 0 <= word < limit:
             return False
-        to[i * stride] = word
+        to[i // each * stride + i % each] = <int32_t> word
     return True
 
 
@@ -312,11 +329,11 @@ def word2vec_text(corpus, keep, into, out, table, word_p, sample_size, window, s
     ):
         return NotImplemented
     run(learn_text_task, &work, &call, 1, (n + 1) * (work.columns + 1))
-    return work.loss + log_1p(work.product - 1), work.learned
+    return work.loss, work.learned
 
 
 def word2vec_batch(inputs, outputs, into, out, table, word_p, sample_size, rate, draw, /):
-    """The sum of the losses of a batch of int32 words and float32 tables, which are written to."""
+    """The sum of the losses of a batch of rows of integers and float32 tables, which are written to."""
     cdef Call call
     cdef Words work
     cdef bytes _scratch
@@ -325,12 +342,12 @@ def word2vec_batch(inputs, outputs, into, out, table, word_p, sample_size, rate,
         not read_sizes(&work, table, into, sample_size, rate)
         or not PyArray_CheckExact(inputs)
         or not PyArray_CheckExact(outputs)
-        or PyArray_NDIM(<ndarray> inputs) != 2
-        or PyArray_NDIM(<ndarray> outputs) != 2
+        or PyArray_NDIM(<ndarray> inputs) < 1
+        or PyArray_DIM(<ndarray> inputs, 0) == 0
     ):
         return NotImplemented
-    n, of_inputs = PyArray_DIM(<ndarray> inputs, 0), PyArray_DIM(<ndarray> inputs, 1)
-    of_outputs, words = PyArray_DIM(<ndarray> outputs, 1), <Py_ssize_t> work.drawn.sampler.words
+    n, words = PyArray_DIM(<ndarray> inputs, 0), <Py_ssize_t> work.drawn.sampler.words
+    of_inputs, of_outputs = size_of(inputs) // n, size_of(outputs) // n
     if not 0 < of_inputs <= LONGEST or not 0 < of_outputs <= LONGEST or n > LONGEST:
         return NotImplemented
     _scratch = new_memory(&work, n, of_inputs, of_outputs, 0)
@@ -339,14 +356,18 @@ def word2vec_batch(inputs, outputs, into, out, table, word_p, sample_size, rate,
     if (
         not take_sampler(&call, &work.drawn, table, word_p, draw)
         or words != <Py_ssize_t> work.drawn.sampler.words
-        or take(&call, &work.words, inputs, NPY_INT32, NPY_ARRAY_C_CONTIGUOUS) == 0
-        or take(&call, &work.targets, outputs, NPY_INT32, NPY_ARRAY_C_CONTIGUOUS) == 0
+        or not take_words(&call, &work.words, inputs, n)
+        or not take_words(&call, &work.targets, outputs, n)
         or work.words.size != n * of_inputs
         or work.targets.size != n * of_outputs
         or not take_tables(&call, &work, into, out)
-        or not read_words(&work.words, work.step.inputs, 1, words)
-        or not read_words(&work.targets, work.step.outputs, work.each, words)
+        or not read_words(
+            &work.words, PyArray_TYPE(<ndarray> inputs), work.step.inputs, of_inputs, of_inputs, words
+        )
+        or not read_words(
+            &work.targets, PyArray_TYPE(<ndarray> outputs), work.step.outputs, of_outputs, work.step.m, words
+        )
     ):
         return NotImplemented
     run(learn_batch_task, &work, &call, 1, (n + 1) * work.step.m * (work.columns + 1))
-    return work.loss + log_1p(work.product - 1)
+    return work.loss

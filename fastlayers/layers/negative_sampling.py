@@ -59,8 +59,8 @@ class NegativeSamplingLoss(Declared):
 
     Notes
     -----
-    Forward, with the scores :math:`s_{nk} = h_n \cdot W_{idx_{nk}}`, of which the first is the target's:
-    :math:`L = -\frac{1}{N} \sum_n (\log \sigma(s_{n0}) + \sum_{k > 0} \log \sigma(-s_{nk}))`. Backward:
+    Forward, with :math:`s_{nk} = h_n \cdot W_{idx_{nk}}`, of which the first is the target's score: :math:`L =
+    -\frac{1}{N} \sum_n (\log \sigma(s_{n0}) + \sum_{k > 0} \log \sigma(-s_{nk}))`. Backward:
     :math:`\partial L / \partial s_{nk} = (\sigma(s_{nk}) - [k = 0]) / N`, and from there as `EmbeddingDot`.
 
     The book adds up as many losses, each of a layer of its own, and its trainer their gradients; here all are one

@@ -1,0 +1,18 @@
+"""Vectors of words from a text: word2vec, by the continuous bag of words or the skip-gram, with negative sampling.
+
+>>> corpus = np.array([0, 1, 2, 3, 4, 1, 5, 6] * 50)
+>>> model = Word2Vec(corpus, size=8, window=1, negative=2, sample=0, rng=0)
+>>> losses = model.train(corpus, epochs=20)
+>>> losses[-1] < losses[0]
+True
+>>> model.vectors.shape
+(7, 8)
+
+Each step moves the rows that it touches and no others, where layers would make gradients of whole tables; it is that of
+volume 2's CBOW and SkipGram under SGD. Saitoh, *Deep Learning from Scratch*, volume 2, chapters 3 and 4.
+"""
+
+from ._corpus import Corpus, read_corpus
+from ._model import Word2Vec
+
+__all__ = ["Corpus", "Word2Vec", "read_corpus"]
