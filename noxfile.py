@@ -157,7 +157,7 @@ def cpython(session: nox.Session) -> None:
 def pythons(session: nox.Session) -> None:
     """The tests on each CPython that this machine has; without the GIL also each on four threads at once."""
     source = copy_of_checkout(session)
-    wheels = {"PIP_ONLY_BINARY": "numpy,hypothesis"}  # of the newest there may be none for such a Python
+    wheels = {"PIP_ONLY_BINARY": "numpy"}  # of the newest there may be none for such a Python
     session.install(f"{source}[test]", env=REQUIRE_KERNELS | wheels)
     # Not by its path, which without the GIL may be that of a python3.13 too.
     without_gil = "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED'))"

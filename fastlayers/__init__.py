@@ -40,6 +40,7 @@ from .layers import *  # noqa: F403
 from .layers._summary import Summary
 from .network import Sequential
 from .optimizers import *  # noqa: F403
+from .optimizers import clip_grads
 from .training.history import History
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ __all__ = [
     "Summary",
     "__version__",
     "callbacks",
+    "clip_grads",
     "get_backend",
     "get_num_threads",
     "initializers",

@@ -19,7 +19,7 @@ from . import functional, layers, optimizers
 from ._core.names import asked_for_missing
 from .network import Sequential
 
-__all__ = ["Sequential"]  # which asks its layers
+__all__ = ["Sequential", "clip_grads"]  # of which the first asks its layers
 __all__ += functional.__all__
 __all__ += layers.__all__
 __all__ += optimizers.__all__
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .functional import *  # noqa: F403
     from .layers import *  # noqa: F403
     from .optimizers import *  # noqa: F403
+    from .optimizers import clip_grads
 
 
 def _pure(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,3 +74,4 @@ if not TYPE_CHECKING:
     globals().update({name: _pure(f) for name, f in vars(functional).items() if isinstance(f, FunctionType)})
     globals().update({name: _pure_class(getattr(layers, name)) for name in layers.__all__})
     globals().update({name: _pure_class(getattr(optimizers, name)) for name in optimizers.__all__})
+    clip_grads = _pure(optimizers.clip_grads)

@@ -73,7 +73,7 @@ def loss_options(r, arena, args, *, comparable):
         "reduction": lambda: r.choice(("mean", "sum", "none")),
     }
     chosen = r.sample(sorted(options), r.randint(1, 5))
-    return {name: anything(r) if chance(r, 5) else options[name]() for name in chosen}
+    return {name: anything(r, comparable=comparable) if chance(r, 5) else options[name]() for name in chosen}
 
 
 def labels(r, shape):
@@ -108,7 +108,7 @@ def pairs_options(r, arena, args, *, comparable):
     weights = np.abs(numbers(r, samples, dtype, specials=[1] if comparable else None)) + 1
     options = {"sample_weight": any_form(r, arena, weights), "reduction": r.choice(("mean", "sum", "none"))}
     chosen = r.sample(sorted(options), r.randint(1, 2))
-    return {name: anything(r) if chance(r, 5) else options[name] for name in chosen}
+    return {name: anything(r, comparable=comparable) if chance(r, 5) else options[name] for name in chosen}
 
 
 one = functools.partial(elementwise, count=1)

@@ -157,6 +157,20 @@ MUTATIONS = (
         "module 10 of a state_dict is put before module 2",
         "state_dict safetensors",
     ),
+    Mutation(
+        "formats/state_dict.py",
+        "_TO_PYTORCH, _FROM_PYTORCH = (2, 0, 1, 3), (1, 2, 0, 3)",
+        "_TO_PYTORCH, _FROM_PYTORCH = (1, 2, 0, 3), (2, 0, 1, 3)",
+        "an LSTM's gates go to PyTorch in another order",
+        "state_dict_sequences torch_sequences",
+    ),
+    Mutation(
+        "formats/onnx_recurrent.py",
+        "        parts[0] = -parts[0]",
+        "        parts[0] = +parts[0]",
+        "a GRU in ONNX keeps what is to be new",
+        "onnx_sequences",
+    ),
     # Training
     Mutation(
         "training/loop.py",

@@ -120,9 +120,15 @@ def any_layer(r, arena, name, *, comparable=False):
     return made, calls
 
 
-def any_optimizer(r, arena, name):
-    """What to make an optimizer with, and a few updates of the same parameters."""
-    made = [anything(r) if chance(r, 5) else r.choice((0.1, 0.5, 0, np.float32(0.25))) for _ in range(r.randint(0, 4))]
+def any_optimizer(r, arena, name, *, comparable=False):
+    """What to make an optimizer with, and a few updates of the same parameters.
+
+    A `comparable` one keeps some of its state: a mean that forgets all is what rounding leaves of a large one before.
+    """
+    made = []
+    for i in range(r.randint(0, 4)):
+        some = (0.1, 0.5, np.float32(0.25)) if comparable and i else (0.1, 0.5, 0, np.float32(0.25))
+        made.append(anything(r) if chance(r, 5) else r.choice(some))
     shapes = [any_shape(r) for _ in range(r.randint(0, 3))]
     dtype = r.choice(kit.FLOATS) if chance(r, 20) else r.choice(kit.FAST)
     params = [any_form(r, arena, numbers(r, shape, dtype)) for shape in shapes]

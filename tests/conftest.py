@@ -15,7 +15,6 @@ import pytest
 import ranks
 import sampling
 import steps
-from hypothesis import settings
 
 import fastlayers as fl
 from fastlayers._core import backend
@@ -35,8 +34,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "thread_unsafe(reason): in a run with parallel threads, run on one alone")
     config.addinivalue_line("markers", "exhaustive: run only with --all, or where a test is asked for by name")
     kit.SHORT = not runs_all(config)
-    settings.register_profile("tests", max_examples=30 if kit.SHORT else 300)
-    settings.load_profile("tests")
+    kit.REST = config.option.rest and not config.option.all
 
 
 def pytest_generate_tests(metafunc):
@@ -46,7 +44,7 @@ def pytest_generate_tests(metafunc):
     for name, values in {"implementation": kit.IMPLEMENTATIONS, "level": kit.TESTED}.items():
         if name in metafunc.fixturenames and name not in bound:
             best = [value for value in values if value in ("reference", *kit.BEST)]
-            if metafunc.config.option.rest and not metafunc.config.option.all:
+            if kit.REST:
                 values = (
                     best if metafunc.module.__name__ in LEVELS_ARE_ALIKE else [v for v in values if v not in LOWEST]
                 )
@@ -96,7 +94,7 @@ def pytest_collection_modifyitems(config, items):
 @functools.cache
 def does_less_when_short(module):
     """Whether the cases of a module are not the same in a short run: of fewer points, calls or examples."""
-    return any(word in inspect.getsource(module) for word in ("kit.SHORT", "hypothesis"))
+    return any(word in inspect.getsource(module) for word in ("kit.SHORT", "kit.amount", "points."))
 
 
 @pytest.fixture

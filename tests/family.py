@@ -230,7 +230,7 @@ def choosing(percent: int = 60, **values: tuple[Any, ...]) -> Callable[..., dict
 
     def chosen(r: Any, arena: Any, args: Any, *, comparable: bool) -> dict[str, Any]:
         return {
-            name: strategies.anything(r) if strategies.chance(r, 10) else r.choice(some)
+            name: strategies.anything(r, comparable=comparable) if strategies.chance(r, 10) else r.choice(some)
             for name, some in values.items()
             if strategies.chance(r, percent)
         }

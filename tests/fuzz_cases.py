@@ -12,7 +12,7 @@ import numpy as np
 from calls import any_call, any_layer, any_optimizer
 from fuzz_networks import call_fit, call_network
 from guarded import PagedArena
-from strategies import AskedError, any_form, anything, chance, numbers, place
+from strategies import AskedError, any_dtype, any_form, any_shape, anything, chance, numbers, place
 from word_families import indices, sampling
 
 import fastlayers as fl
@@ -152,6 +152,16 @@ def call_optimizer(caller, r, name, owner):
         caller.attempt(f"{prefix}.update", optimizer.update, *call.args, outs=outs)
 
 
+def call_clip_grads(caller, r, name, owner):
+    """Gradients of any shapes, now and then one of them again; and any norm."""
+    grads = [any_form(r, caller.arena, numbers(r, any_shape(r), any_dtype(r))) for _ in range(r.randint(0, 4))]
+    if grads and chance(r, 30):
+        grads.append(r.choice((grads[0], grads[0].T if isinstance(grads[0], np.ndarray) else 1, anything(r))))
+    norm = anything(r) if chance(r, 15) else r.choice((1.0, 1e-3, 1, np.float32(0.5), 0.0, np.inf))
+    prefix = "reference." if owner is reference else ""
+    caller.attempt(f"{prefix}{name}", owner.clip_grads, grads, norm, outs=[g for g in grads if type(g) is np.ndarray])
+
+
 def call_numerical_gradient(caller, r, name, owner):
     function = anything(r) if chance(r, 15) else r.choice((np.sum, np.mean, lambda a: float(np.sum(a * a)), np.abs))
     kwargs = {"h": anything(r)} if chance(r, 15) else {}
@@ -220,6 +230,7 @@ CASES = [(call_function, name, owner) for name in fl.functional.__all__ for owne
 CASES += [(call_layer, name, owner) for name in families.LAYERS for owner in (fl, reference)]
 CASES += [(call_sampler, name, owner) for name in families.NO_LAYERS for owner in (fl, reference)]
 CASES += [(call_optimizer, name, owner) for name in families.OPTIMIZERS for owner in (fl, reference)]
+CASES += [(call_clip_grads, "clip_grads", owner) for owner in (fl, reference)]
 CASES += [(call_schedule, name, schedules) for name in schedules.__all__]
 CASES += [(call_initializer, name, initializers) for name in initializers.__all__]
 CASES += [(call_network, "Sequential", owner) for owner in (fl, reference)]

@@ -25,6 +25,7 @@ def _expected_levels():
 
 
 SHORT = False  # set by conftest.py where a sample of the cases runs, and of what is too long for it a part
+REST = False  # and where what such a run leaves is done, as every change has it
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # a CPython without the GIL
 LEVELS = _expected_levels()
 # A process that is held to one instruction set tests that alone, with the reference beside the highest.
@@ -57,6 +58,11 @@ def kernels_of(implementation):
         raise ImportError(
             f"{implementation} is missing: {error}; to get the kernels, {backend.how_to_build()}"
         ) from error
+
+
+def amount(*, short, rest, every):
+    """How much of what a test has without end: in a short run, in one with ``--rest``, in one with ``--all``."""
+    return short if SHORT else rest if REST else every
 
 
 # Dtypes, shapes, sizes, values

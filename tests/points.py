@@ -39,14 +39,19 @@ SOUGHT = {
 
 
 def some(number):
-    """So many points, or in the short run a fiftieth of them."""
-    return 6 + number // 50 if kit.SHORT else number
+    """So many points, or a tenth of them, in the short run a fiftieth."""
+    return 6 + number // kit.amount(short=50, rest=10, every=1)
+
+
+def some_of(array):
+    """All that stands along the first axis, or every fourth, in the short run every 16th."""
+    return array[:: kit.amount(short=16, rest=4, every=1)]
 
 
 def exponents(dtype, mantissas):
     """Numbers of every exponent, subnormal ones too: the least, the largest and `mantissas` random ones of each."""
     info = np.finfo(dtype)
-    powers = np.arange(info.minexp - info.nmant, info.maxexp)[:: 16 if kit.SHORT else 1, np.newaxis]
+    powers = some_of(np.arange(info.minexp - info.nmant, info.maxexp))[:, np.newaxis]
     ends = np.tile([1, 2 - float(info.eps)], (len(powers), 1))
     between = np.random.default_rng(0).uniform(1, 2, (len(powers), mantissas))
     return np.ldexp(np.hstack([ends, between]), powers).astype(dtype).ravel()
@@ -61,8 +66,7 @@ def edges(dtype):
     """Where exp of x is inf, exp of -x subnormal, 0 or nothing beside 1, and where n of e**x = 2**n e**r changes."""
     info = np.finfo(dtype)
     limits = -np.log([float(v) for v in (info.smallest_subnormal, info.tiny, info.eps, info.eps / 4, 1 / info.max)])
-    halves = (np.arange(info.maxexp + 2) + 0.5) * np.log(2)
-    halves = halves[:: 16 if kit.SHORT else 1]
+    halves = some_of((np.arange(info.maxexp + 2) + 0.5) * np.log(2))
     return np.concatenate([neighbours(limits.astype(dtype), 33), neighbours(halves.astype(dtype), 1)])
 
 

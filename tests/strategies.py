@@ -1,4 +1,4 @@
-"""Arbitrary arrays, and what is none, chosen by a `random.Random`: the fuzzer's has a seed, hypothesis has its own."""
+"""Arbitrary arrays, and what is none, chosen by a `random.Random`: each call has a seed of its own."""
 
 from fractions import Fraction
 
@@ -144,15 +144,17 @@ OTHER_FORMS = (
     Interface,
     Convertible,
 )
-NUMBERS = (0, True, 1, -1, 2, 255, 2**31, -(2**31), 2**63, -(2**63), 10**400, 0.5, -0.0, 1e-320, 1e300)
-NUMBERS += (float("nan"), float("inf"), Fraction(1, 3), 1j, np.float32(2), np.int8(-3), np.bool_(True))
+NUMBERS = (0, True, 1, -1, 2, 255, 2**31, -(2**31), 2**63, -(2**63), 10**400, 0.5, -0.0)
+NUMBERS += (float("nan"), Fraction(1, 3), 1j, np.float32(2), np.int8(-3), np.bool_(True))
+EXTREMES = (1e-320, 1e300, float("inf"))
 OTHERS = (None, "text", "", "auto", "reference", b"bytes", (), [], {}, [[]], [[1.0, 2.0], [3.0]], range(3), set(), ...)
 OTHERS += (object, object(), len, lambda *args: 0.0, NotImplemented, Refusing(), np, np.dtype(float), np.ma.masked)
 OTHERS += (np.array(1.5), np.array([0.5]), np.empty(0), np.empty((0, 3)), np.str_("a"), np.datetime64("NaT", "s"))
 
 
-def anything(r):
-    return r.choice(NUMBERS + OTHERS)
+def anything(r, *, comparable=False):
+    """What may not even be a number; of `comparable` ones none of which products are infinite or subnormal."""
+    return r.choice(NUMBERS + OTHERS + (() if comparable else EXTREMES))
 
 
 def any_form(r, arena, array):

@@ -13,7 +13,7 @@ import fastlayers as fl
 from fastlayers._core import backend
 
 FEW = 200
-CALLS = FEW if kit.SHORT else 2000
+CALLS = kit.amount(short=FEW, rest=500, every=2000)
 
 pytestmark = pytest.mark.thread_unsafe(reason="what other threads allocate would count too")
 

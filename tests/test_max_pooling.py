@@ -1,5 +1,7 @@
 """Max pooling: each window by itself, ties, nan, margins, indices that come from elsewhere; and the book's layer."""
 
+import functools
+
 import kit
 import numpy as np
 import pytest
@@ -42,17 +44,25 @@ def expected(x, window, stride, pad):
     return y, arg_max
 
 
-@pytest.mark.parametrize("dtype", [*kit.FAST, np.float16, np.int16, np.bool_])
-@pytest.mark.parametrize(("size", "window", "stride", "pad"), SIZES)
-def test_each_window_by_itself(implementation, size, window, stride, pad, dtype):
+@functools.cache
+def window_by_window(size, window, stride, pad, dtype):
+    """Images, what pooling makes of them, a gradient of that, and what becomes of it."""
     x = images(size, dtype, n=1 if np.prod(size) * np.prod(window) > 10_000 else 2)
-    y, arg_max = pool(x, window, stride, pad)
-    for ours, true in zip((y, arg_max), expected(x, window, stride, pad), strict=True):
-        kit.assert_same(ours, true)
+    y, arg_max = expected(x, window, stride, pad)
     dout = kit.numbers(y.shape, dtype if np.dtype(dtype).kind == "f" else np.float32)
     dx = np.zeros(x.shape, dout.dtype)
     for place, cells in by_loops(x, window, stride, pad)[1].items():  # in the order of the windows, in dout's dtype
         dx[next(at for at, index in cells if index == arg_max[place])] += dout[place]
+    return x, (y, arg_max), dout, dx
+
+
+@pytest.mark.parametrize("dtype", [*kit.FAST, np.float16, np.int16, np.bool_])
+@pytest.mark.parametrize(("size", "window", "stride", "pad"), SIZES)
+def test_each_window_by_itself(implementation, size, window, stride, pad, dtype):
+    x, true, dout, dx = window_by_window(size, window, stride, pad, dtype)
+    y, arg_max = pool(x, window, stride, pad)
+    for a, b in zip((y, arg_max), true, strict=True):
+        kit.assert_same(a, b)
     kit.assert_same(unpool(dout, arg_max, x.shape, window, stride, pad), dx)
 
 

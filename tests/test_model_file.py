@@ -103,7 +103,7 @@ def test_cut_off_at_any_byte(model: Path, little_memory: None) -> None:
 def test_any_byte_flipped(model: Path, flip: int, little_memory: None) -> None:
     whole, network = model.read_bytes(), tiny()
     with model.open("r+b", buffering=0) as file:
-        step = 16 if kit.SHORT else 1
+        step = kit.amount(short=16, rest=8, every=1)
         for i, byte in list(enumerate(whole))[flip % step :: step]:
             file.seek(i)
             file.write(bytes([byte ^ flip]))

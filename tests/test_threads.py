@@ -1,5 +1,7 @@
 """The kernels' own threads: the same bits for any number of them, at any place in the array, and from run to run."""
 
+import copy
+
 import families
 import kit
 import numpy as np
@@ -31,7 +33,7 @@ def test_the_same_bits_for_any_number_of_threads(level, name, dtype):
     for shape in LARGE:
         args = large_call(name, dtype, shape)
         one = parts(level, name, args)
-        for threads in (1, 2, 3):
+        for threads in (2, 3):
             for a, b in zip(one, parts(level, name, args, threads), strict=True):
                 assert a.tobytes() == b.tobytes(), (shape, threads)
 
@@ -53,10 +55,10 @@ def test_the_same_bits_of_what_only_threads_that_are_awake_share(level, name, dt
 @pytest.mark.parametrize("updates", [families.UPDATES, families.FULL_UPDATES], ids=["plain", "full"])
 @pytest.mark.parametrize("name", families.UPDATES)
 def test_the_same_updates_for_any_number_of_threads(level, name, updates, dtype):
-    seen = set()
+    seen, given = set(), families.update_call(name, dtype, [((1 << 19) + 7, 3), (5,)], updates)
     for threads in (1, 2, 3):
         level.set_num_threads(threads)
-        args = families.update_call(name, dtype, [((1 << 19) + 7, 3), (5,)], updates)
+        args = copy.deepcopy(given)
         assert getattr(level, name)(*args) is None
         seen.add(b"".join(a.tobytes() for part in args if isinstance(part, list) for a in part))
     assert len(seen) == 1

@@ -17,7 +17,6 @@ INSTEAD = {
     "Simple_TimeAffine": "TimeAffine",
     "Simple_TimeSoftmaxWithLoss": "TimeSoftmaxWithLoss",
     "Trainer": "Sequential.fit",
-    "clip_grads": "the optimizers' clip_norm",
     "numerical_gradient": "it in fastlayers.testing",
     "relu_grad": "relu_forward and relu_backward",
     "sigmoid": "sigmoid_forward",

@@ -151,6 +151,17 @@ def adam_update(
             param -= step
 
 
+def clip_grads(grads: list[Array], max_norm: float) -> None:
+    """``grad <- grad * max_norm / norm``, in place, for each, where that is smaller.
+
+    Source: Saitoh, volume 2, section 6.1.4.
+    """
+    with np.errstate(all="ignore"):
+        scale = _clipping_scale(grads, max_norm)
+        for grad in grads if scale != 1 else []:
+            grad *= scale
+
+
 def _is_subnormal(state: Array) -> Array:
     """Where a state that shrinks step by step is about to stay for good, at ten times the time that a step takes.
 

@@ -191,6 +191,23 @@ cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple sec
     return None
 
 
+cdef void keeping_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    """What a gradient has come to, put back into its place; where nothing was scaled, it is there already."""
+    cdef const Update *work = <const Update *> of
+    cdef Py_ssize_t itemsize = sizeof(float) if work.typenum == NPY_FLOAT else sizeof(double)
+    if work.param.data != work.grad.data:
+        memcpy(work.param.data + start * itemsize, work.grad.data + start * itemsize, (stop - start) * itemsize)
+
+
+def clip_grads(grads, max_norm, /):
+    """Scale a list of plain gradients in place where their norm is larger; None when done."""
+    cdef Rule rule
+    cdef tuple arrays = held(grads)
+    if max_norm is None or not begin_rule(&rule, keeping_task, 1, 0.0, 0.0, max_norm):
+        return NotImplemented
+    return update(&rule, arrays, arrays, None, None)
+
+
 cdef inline bint is_fraction(object factor) noexcept:
     return isinstance(factor, float) and 0 <= <double> factor < 1
 

@@ -193,8 +193,8 @@ class TimeBiLSTM(LayerBase):
 
     Notes
     -----
-    Forward: :math:`hs_t = (\overrightarrow{h}_t, \overleftarrow{h}_t)`, ``(N, T, 2 H)``. Backward: each has its half of
-    the gradient, and :math:`\partial L / \partial x_t` is the sum of those of the two. Only a whole sequence can be
+    Forward: :math:`hs_t = (\overrightarrow{h}_t, \overleftarrow{h}_t)`, ``(N, T, 2 H)``. Backward, with half of the
+    gradient for each: :math:`\partial L / \partial x_t` is the sum of those of the two. Only a whole sequence can be
     gone through from its end: of running text, the state that is carried on backwards is that of the last text's
     beginning. Saitoh, *Deep Learning from Scratch 2*, section 8.3.1.
 
@@ -225,7 +225,7 @@ class TimeBiLSTM(LayerBase):
         b2: ArrayLike,
         stateful: bool = False,
     ) -> None:
-        self._memory = recycler()  # of dxs
+        self._memory = recycler(), recycler()  # of hs and dxs
         self.forward_lstm = self._lstm(Wx1, Wh1, b1, stateful)
         self.backward_lstm = self._lstm(Wx2, Wh2, b2, stateful)
         self.Wx1, self.Wh1, self.b1 = self.forward_lstm.params
@@ -255,7 +255,8 @@ class TimeBiLSTM(LayerBase):
     def forward(self, xs: ArrayLike) -> Array:
         """Hs ``(N, T, 2 H)`` of xs ``(N, T, D)``."""
         xs, (one, other) = self._sequences(xs), self._both()
-        return _beside(one.forward(xs), other.forward(_reversed(xs)))
+        hs, reverse = one.forward(xs), other.forward(_reversed(xs))
+        return _beside(hs, reverse, self._memory[0].like(np.empty((*hs.shape[:2], 2 * hs.shape[2]), hs.dtype)))
 
     def predict(self, xs: ArrayLike) -> Array:
         """Hs, and nothing is kept but, where it is `stateful`, the states."""
@@ -276,7 +277,7 @@ class TimeBiLSTM(LayerBase):
             **{f"{name}1": getattr(one, f"d{name}") for name in one.param_names},
             **{f"{name}2": getattr(other, f"d{name}") for name in other.param_names},
         )
-        return None if dxs is None or reverse is None else np.add(dxs, reverse[:, ::-1], out=self._memory.like(dxs))
+        return None if dxs is None or reverse is None else np.add(dxs, reverse[:, ::-1], out=self._memory[1].like(dxs))
 
     def reset_state(self) -> None:
         """Have the next forward begin with 0."""
@@ -300,9 +301,9 @@ class TimeBiLSTM(LayerBase):
         return sum(lstm._flops(inputs, (outputs[0], len(lstm.Wh))) for lstm in self._both())
 
 
-def _beside(one: Array, other: Array) -> Array:
+def _beside(one: Array, other: Array, out: Array | None = None) -> Array:
     """What one layer gives, and what the other gives from the end."""
-    return np.concatenate((one, other[:, ::-1]), axis=2)
+    return np.concatenate((one, other[:, ::-1]), axis=2, out=out)
 
 
 def _reversed(xs: Array) -> Array:

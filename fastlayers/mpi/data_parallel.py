@@ -55,7 +55,8 @@ class DataParallel(Fitted):
     -----
     Loss and gradient are those of the mean over the samples of all ranks, which may have different numbers of them,
     any of them 0: sums are exchanged, and with them what the mean divides by. A loss of your own is taken as the mean
-    over its samples, by their weights; or as their sum where it has a ``reduction`` of ``"sum"``.
+    over its samples, by their weights; or as their sum where it has a ``reduction`` of ``"sum"``. A `stateful` layer
+    has on each rank the state of its own sequences: they go on where each batch has as many as the last, in its order.
 
     The gradients lie in one buffer for each dtype, into which `Affine` layers write by themselves: so from now on their
     ``dW`` and ``db`` are overwritten by every later gradient, and x is read in the parameters' dtype. Where all ranks

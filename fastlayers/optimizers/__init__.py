@@ -32,6 +32,7 @@ from .._core.names import asked_for_missing
 from ._base import Optimizer as Optimizer  # what they share
 from .adagrad import AdaGrad, RMSprop
 from .adam import Adam, AdamW
+from .clipping import clip_grads as clip_grads  # what a trainer calls before them
 from .momentum import Momentum, Nesterov
 from .sgd import SGD
 
