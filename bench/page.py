@@ -29,6 +29,7 @@ TITLES = {
     13: "Where a step's time goes",
     14: "Networks of images",
     15: "Layers of images",
+    16: "Words",
 }
 NOTES = {
     1: "Results' arrays are given (`out=`), apart from the layer's.",
@@ -66,6 +67,10 @@ NOTES = {
     "`torch.autograd.grad`; JAX has forward and backward in one compiled function. The book's patches are of float64 "
     "whatever it is given; it normalises by element alone. `np.dot` is the product of two matrices of 1024x1024, as "
     "the time of so many operations as the layer has. A copy is of x.",
+    16: "Ten thousand words, vectors of 100 numbers, batches of 100 words, five contexts on each side and five words "
+    "drawn for each. The book's layers and ours by hand have gradients of whole tables; `Word2Vec.train_step`, sparse "
+    "embeddings of PyTorch and JAX's updates of rows touch no other row. PyTorch and JAX are given words that were "
+    "drawn before.",
 }
 PICTURES = {
     "time-per-element": (

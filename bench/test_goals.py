@@ -23,11 +23,12 @@ from goals_loss import LABELS, WEIGHTED
 from goals_machine import MACHINE
 from goals_networks import NETWORKS, TRAINING
 from goals_products import LOOP
+from goals_words import WORDS
 from test_kernels import LARGEST_UNTIMED
 
 from fastlayers.command import cases
 
-RACES = [goal for goal in (*KERNELS, *NETWORKS, *DTYPES, *FITS, *IMAGES, *LAYERS) if isinstance(goal, Race)]
+RACES = [goal for goal in (*KERNELS, *NETWORKS, *DTYPES, *FITS, *IMAGES, *LAYERS, *WORDS) if isinstance(goal, Race)]
 CALLS = [
     *((f"{race.goal} {race.what}", race.calls, race.nbytes) for race in RACES),
     *(
