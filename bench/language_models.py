@@ -94,17 +94,16 @@ def book(model: LanguageModel) -> cases.Call:
 def pytorch(model: LanguageModel) -> cases.Call:
     torch = peers.import_torch()
     batch = map(torch.from_numpy, model.batch())
-    return cases.Call(pytorch_step(model, LEARNING_RATE, CLIP_NORM)[0], tuple(batch), {})
+    return cases.Call(pytorch_step(model.net(fastlayers), LEARNING_RATE, CLIP_NORM), tuple(batch), {})
 
 
-def pytorch_step(model: LanguageModel, lr: float, clip_norm: float) -> tuple[Step, Any]:
-    """A step of its own modules with our weights, whose state goes on, and the modules."""
+def pytorch_step(net: fastlayers.Sequential, lr: float, clip_norm: float) -> Step:
+    """A step of its own modules with the weights of our network, whose state goes on."""
     torch = peers.import_torch()
-    nn, V, H = torch.nn, model.words, model.units
-    modules = nn.ModuleList([nn.Embedding(V, model.embedded), nn.LSTM(model.embedded, H, batch_first=True)])
-    modules.append(nn.Linear(H, V))
-    state = model.net(fastlayers).state_dict()
-    modules.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    nn, (table, _, Wh, *_) = torch.nn, net.params
+    (V, D), H = table.shape, len(Wh)
+    modules = nn.ModuleList([nn.Embedding(V, D), nn.LSTM(D, H, batch_first=True), nn.Linear(H, V)])
+    modules.load_state_dict({name: torch.from_numpy(array) for name, array in net.state_dict().items()})
     embedding, lstm, linear = modules
     optimizer, criterion = torch.optim.SGD(modules.parameters(), lr=lr), nn.CrossEntropyLoss()
     kept: Any = None
@@ -120,7 +119,7 @@ def pytorch_step(model: LanguageModel, lr: float, clip_norm: float) -> tuple[Ste
         optimizer.step()
         return float(loss.item())
 
-    return step, modules
+    return step
 
 
 def jax(model: LanguageModel) -> cases.Call:
