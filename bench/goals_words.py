@@ -114,7 +114,7 @@ def jax(contexts: Any, rows: Any, W_in: Any, W_out: Any) -> Any:
         loss, (d_in, d_out) = found.value_and_grad(loss_of, (0, 1))(into[contexts], out[rows])
         return loss, into.at[contexts].add(-LR * d_in), out.at[rows].add(-LR * d_out)
 
-    state = [jnp.asarray(W_in), jnp.asarray(W_out)]
+    state = [jnp.array(W_in), jnp.array(W_out)]  # copies, since those of NumPy cannot be written into
     given = jnp.asarray(contexts), jnp.asarray(rows)  # which would otherwise be part of the compiled function
 
     def step() -> float:
