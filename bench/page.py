@@ -29,6 +29,8 @@ TITLES = {
     13: "Where a step's time goes",
     14: "Networks of images",
     15: "Layers of images",
+    16: "Words",
+    17: "Sequences",
 }
 NOTES = {
     1: "Results' arrays are given (`out=`), apart from the layer's.",
@@ -66,6 +68,16 @@ NOTES = {
     "`torch.autograd.grad`; JAX has forward and backward in one compiled function. The book's patches are of float64 "
     "whatever it is given; it normalises by element alone. `np.dot` is the product of two matrices of 1024x1024, as "
     "the time of so many operations as the layer has. A copy is of x.",
+    16: "Ten thousand words, vectors of 100 numbers, batches of 100 words, five contexts on each side and five words "
+    "drawn for each. The book's layers and ours by hand have gradients of whole tables; `Word2Vec.train_step`, sparse "
+    "embeddings of PyTorch and JAX's updates of rows touch no other row. PyTorch and JAX are given words that were "
+    "drawn before.",
+    17: "Recurrent layers of all steps in one call, dx among the gradients; the book's code is that of its volume 2. "
+    "PyTorch's GRU resets after the product, the book's before: there it is a loop with the product for x outside. "
+    "JAX scans, with that product outside too. One step of an LSTM is `LSTM.forward`, or `Sequential.predict` with the "
+    "state kept; `np.dot` is the product of x and h side by side. A training step of the language model has an "
+    "embedding, an LSTM, scores of all words and their loss, clips the gradients and descends; JAX writes into the "
+    "parameters' memory.",
 }
 PICTURES = {
     "time-per-element": (

@@ -15,6 +15,7 @@ from fastlayers.command.cases import Network
 from fastlayers.formats import onnx
 
 DTYPE = "float32"
+ERRORS = 3
 Predict = Callable[[], Any]
 
 
@@ -66,14 +67,19 @@ def onnx_runtime(network: Network) -> Predict:
 
 
 def onnx_scores(net: fastlayers.Sequential, x: Any) -> Predict:
+    session = onnx_session(net, x)
+    feed = {"x": x}
+    return lambda: session.run(None, feed)[0]
+
+
+def onnx_session(net: fastlayers.Sequential, x: Any) -> Any:
     import onnxruntime
 
     model = onnx.model(net.layers, net.loss_layer, input_shape=x.shape[1:]).SerializeToString()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = fastlayers.get_num_threads()
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    feed = {"x": x}
-    return lambda: session.run(None, feed)[0]
+    options.log_severity_level = ERRORS  # it warns of a state that may be left out
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 # name -> the modules that it needs, and its maker

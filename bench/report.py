@@ -68,6 +68,8 @@ def main() -> None:
     from goals_kernels import KERNELS
     from goals_machine import MACHINE
     from goals_networks import NETWORKS
+    from goals_sequences import SEQUENCES
+    from goals_words import WORDS
     from readme import KERNEL_TABLE
     from step_profile import PROFILE
 
@@ -79,7 +81,7 @@ def main() -> None:
     times: dict[str, Any] = {}
     measurements: list[Measurement] = [
         *(*KERNELS, *NETWORKS, *DTYPES, *MACHINE, KERNEL_TABLE, *FITS, PROFILE),
-        *(*IMAGES, *LAYERS),
+        *(*IMAGES, *LAYERS, *WORDS, *SEQUENCES),
     ]
     todo = sorted((m for m in measurements if m.goal in wanted), key=lambda m: m.goal)
     start = perf_counter()

@@ -5,6 +5,7 @@ from typing import Any
 import alone
 import goals_fits
 import goals_machine
+import goals_sequences
 import growth
 import limits
 import page
@@ -23,11 +24,18 @@ from goals_loss import LABELS, WEIGHTED
 from goals_machine import MACHINE
 from goals_networks import NETWORKS, TRAINING
 from goals_products import LOOP
+from goals_sequences import CELL, SEQUENCES
+from goals_words import WORDS
+from language_models import LanguageModel
 from test_kernels import LARGEST_UNTIMED
 
 from fastlayers.command import cases
 
-RACES = [goal for goal in (*KERNELS, *NETWORKS, *DTYPES, *FITS, *IMAGES, *LAYERS) if isinstance(goal, Race)]
+RACES = [
+    goal
+    for goal in (*KERNELS, *NETWORKS, *DTYPES, *FITS, *IMAGES, *LAYERS, *WORDS, *SEQUENCES)
+    if isinstance(goal, Race)
+]
 CALLS = [
     *((f"{race.goal} {race.what}", race.calls, race.nbytes) for race in RACES),
     *(
@@ -77,6 +85,12 @@ def test_fits_and_estimators_agree_and_run() -> None:
     for calls in (goals_fits.fitting(32, 800), goals_fits.on_images(32, 800), goals_fits.on_digits(1)):
         for call in calls.values():
             call.timer().timeit(1)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_training_steps_of_a_language_model_agree_and_run() -> None:
+    for call in goals_sequences.training(LanguageModel(50, 8, 6, 3, 4)).values():
+        call.timer().timeit(1)
 
 
 @pytest.mark.usefixtures("compiled")
@@ -138,7 +152,7 @@ def test_every_goal_is_measured_and_named() -> None:
     assert {goal.goal for goal in (*RACES, *MACHINE, step_profile.PROFILE)} == set(page.TITLES) == set(page.NOTES)
     # a bound on a peer that no one measures would be reported as not installed
     known = {"np.negative", "np.copyto", "np.dot", "NumPy", ONE_DTYPE, AND_A_PASS, *predictions.PREDICTIONS}
-    known |= {LABELS, WEIGHTED, LOOP, goals_fits.SCIKIT_LEARN}
+    known |= {LABELS, WEIGHTED, LOOP, CELL, goals_fits.SCIKIT_LEARN}
     known |= {bound.peer for race in TRAINING for bound in race.bounds}
     for race in RACES:
         assert {bound.peer for bound in race.bounds if isinstance(bound, Bound)} <= known, race.what

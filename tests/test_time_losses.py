@@ -94,12 +94,20 @@ def test_of_no_step_that_counts_it_is_nan_as_elsewhere(implementation, shape):
 
 
 WEIGHTS = np.ones(N * T)
+TWO, OTHER, HALF = (np.eye(V)[LABELS] for _ in range(3))
+TWO[1, 2] = 1, 1, 0
+OTHER[3, 0] = 1, 2, 0
+HALF[0, 1] = 0, 0.5, 0
 REFUSED = {
     "a label": ((X, WRONG), ValueError, r"label 3 at index \(2, 1\) is outside \[0, 3\)"),
     "labels of floats": ((X, LABELS * 1.0), TypeError, "labels t must be integers, not float64"),
     "fewer steps": ((X, LABELS[:, :2]), ValueError, r"t of shape \(4, 2\) does not fit x of shape \(4, 3, 3\)"),
     "the classes before": ((X[:, :, :2], LABELS[:, :2]), ValueError, r"must be labels of shape \(4, 3\), or one-hot"),
     "soft": ((X, np.full(X.shape, 1 / 3)), ValueError, r"t of shape \(4, 3, 3\) is not one-hot at index \(0, 0\)"),
+    "steps before samples": ((X, LABELS.T), ValueError, r"t of shape \(3, 4\) does not fit x of shape \(4, 3, 3\)"),
+    "two classes": ((X, TWO), ValueError, r"is not one-hot at index \(1, 2\)"),
+    "a one and another": ((X, OTHER), ValueError, r"is not one-hot at index \(3, 0\)"),
+    "half a class": ((X, HALF), ValueError, r"is not one-hot at index \(0, 1\)"),
     "weights in a row": ((X, LABELS, WEIGHTS), ValueError, r"sample_weight of shape \(12,\) does not fit"),
     "no axis": ((1.0, 0), ValueError, "x is 0-dimensional"),
 }
@@ -173,6 +181,9 @@ def test_a_fit_counts_what_counts(implementation):
     assert masked.loss[0] == pytest.approx(still, rel=1e-12)
     assert one_hot.loss[0] == pytest.approx(net.loss(IDX, IDX % V), rel=1e-12)
     assert net.accuracy(IDX, np.eye(V)[IDX % V]) == net.accuracy(IDX, IDX % V)
+    net.loss_layer.ignore_label = 1
+    ignoring = net.fit(IDX, np.eye(V)[IDX % V], 1, 4, optimizer=fl.SGD(0.0))
+    assert ignoring.loss[0] == pytest.approx(net.loss(IDX, IDX % V), rel=1e-12)
 
 
 @pytest.mark.parametrize(

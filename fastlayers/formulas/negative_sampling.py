@@ -69,12 +69,12 @@ def words_at(table: Array, key: Array, place: Array) -> Array:
 
 
 def word_left(word_p: Array, key: Array, place: Array, taken: Array) -> int:
-    """One of the words that are not taken, by their probabilities, where the table finds none; -1 if there is none."""
+    """One of the words that are not taken, by their probabilities, where the table finds none."""
     p = word_p.copy()
     p[taken] = 0
     sums = np.cumsum(p)
     if not sums[-1] > 0:
-        return int(np.append(np.setdiff1d(np.arange(len(p)), taken), -1)[0])
+        return int(np.setdiff1d(np.arange(len(p)), taken)[0])
     fraction = float((number_at(key, place) >> np.uint64(11))[0]) * 2.0**-53
     last = int(np.flatnonzero(p > 0)[-1])
     return min(int(np.searchsorted(sums, fraction * sums[-1], side="right")), last)
@@ -87,20 +87,20 @@ def negative_samples(target: Array, table: Array, word_p: Array, sample_size: in
     has among all others, which is what drawing without putting back is. Source: Saitoh, volume 2, section 4.2.6.
     """
     place = np.arange(target.size, dtype=np.uint64) << HALF
-    return samples_at(target.reshape(-1, 1), table, word_p, sample_size, key_of(draw), place).reshape(
+    return samples_at(target.reshape(-1), table, word_p, sample_size, key_of(draw), place).reshape(
         *target.shape, sample_size
     )
 
 
 def samples_at(target: Array, table: Array, word_p: Array, sample_size: int, key: Array, place: Array) -> Array:
-    """For each row of targets so many other words, by the random numbers from its place on; -1 where none is left."""
-    chosen = np.full((len(target), sample_size), -1, np.int32)
+    """The same of one row of targets, by the random numbers from the place of each on."""
+    chosen, place = np.zeros((len(target), sample_size), np.int32), place.copy()
     for k in range(sample_size):
         left = np.arange(len(target))
         for _ in range(TRIES):
             word = words_at(table, key, place[left])
             place[left] += np.uint64(1)
-            again = (np.concatenate((target[left], chosen[left, :k]), axis=1) == word[:, np.newaxis]).any(axis=1)
+            again = (word == target[left]) | (chosen[left, :k] == word[:, np.newaxis]).any(axis=1)
             chosen[left[~again], k] = word[~again]
             left = left[again]
             if not len(left):

@@ -24,10 +24,9 @@ def word2vec_batch(
 
     What the inputs ``(N, C)`` predict is the mean of their rows of `into`; by the continuous bag of words these are the
     contexts of a word, the one of the outputs ``(N, M)``; by the skip-gram the word, and the outputs its contexts. Of
-    each output and of the words that are drawn beside the score s is the product with their rows of `out`; its loss is
-    ``-log(sigmoid(s))``, or of a word that was drawn ``-log(sigmoid(-s))``, once for each of the outputs. All slopes
-    are those of the tables as they were, and what comes to a row several times adds up.
-    Source: Saitoh, volume 2, sections 3.5 and 4.2.
+    each output and of the words that are drawn for it the score s is the product with their rows of `out`; its loss is
+    ``-log(sigmoid(s))``, or of a word that was drawn ``-log(sigmoid(-s))``. All slopes are those of the tables as they
+    were, and what comes to a row several times adds up. Source: Saitoh, volume 2, sections 3.5 and 4.2.
     """
     place, share = np.arange(len(inputs), dtype=np.uint64) << HALF, 1 / inputs.shape[1]
     return _step(inputs, outputs, into, out, table, word_p, sample_size, rate, key_of(draw), place, share)
@@ -52,10 +51,8 @@ def word2vec_text(
     A word is left out with the probability 1 - keep, and what is left of a sentence, which ends at a -1, moves
     together. The contexts of a word are up to `window` words on each side of it, or if it shrinks, of each number from
     1 to `window` with the same probability: so near words count for more. Each input goes down the whole slope of their
-    mean, not its share of it, which learns faster; words are drawn once for all outputs of a step, which is as right as
-    to draw for each, and is done sooner. Sources: Mikolov et al., "Distributed representations of words and phrases and
-    their compositionality", NeurIPS 2013, and its code; Ji et al., "Parallelizing word2vec in shared and distributed
-    memory", 2016.
+    mean, not its share of it, which learns faster. Source: Mikolov et al., "Distributed representations of words and
+    phrases and their compositionality", NeurIPS 2013, and its code.
     """
     key, places = key_of(draw), np.arange(len(corpus), dtype=np.uint64) << HALF
     fractions = (number_at(key, places) >> np.uint64(11)).astype(np.float64) * 2.0**-53
@@ -92,16 +89,16 @@ def _step(
     place: Array,
     share: float,
 ) -> float:
-    negative = samples_at(outputs, table, word_p, sample_size, key, place)
-    rows, targets = np.concatenate((outputs, negative), axis=1), outputs.shape[1]
-    is_target = np.arange(rows.shape[1]) < targets
-    weights = np.where(is_target, 1, targets) * (rows >= 0)
+    places = place[:, np.newaxis] + (np.arange(outputs.shape[1], dtype=np.uint64) << np.uint64(20))
+    negative = samples_at(outputs.reshape(-1), table, word_p, sample_size, key, places.reshape(-1))
+    rows = np.concatenate((outputs[..., np.newaxis], negative.reshape(*outputs.shape, sample_size)), axis=2)
+    is_target = (np.arange(1 + sample_size) == 0).astype(into.dtype)
     h = into[inputs].mean(axis=1)
-    score = np.einsum("nkd,nd->nk", out[rows], h)
-    loss = (weights * np.logaddexp(0, np.where(is_target, -1.0, 1.0) * score)).sum()
-    slopes = (sigmoid_forward(score) - is_target.astype(into.dtype)) * weights.astype(into.dtype)
-    dh = np.einsum("nk,nkd->nd", slopes, out[rows])
+    score = np.einsum("nmkd,nd->nmk", out[rows], h)
+    loss = np.logaddexp(0, score.astype(np.float64) * (1 - 2 * is_target)).sum()
+    slopes = sigmoid_forward(score) - is_target
+    dh = np.einsum("nmk,nmkd->nd", slopes, out[rows])
     step = into.dtype.type(-rate)
-    np.add.at(out, rows, step * slopes[..., np.newaxis] * h[:, np.newaxis])
+    np.add.at(out, rows, step * slopes[..., np.newaxis] * h[:, np.newaxis, np.newaxis])
     np.add.at(into, inputs, (step * into.dtype.type(share) * dh)[:, np.newaxis])
     return float(loss)

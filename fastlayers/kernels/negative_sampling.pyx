@@ -62,7 +62,7 @@ cdef inline Py_ssize_t word_at(const Sampler *sampler, uint64_t place) noexcept 
 
 
 cdef Py_ssize_t word_left(const Sampler *sampler, uint64_t place) noexcept nogil:
-    """One of the words that are not taken, by their probabilities; the first where they have none, -1 of none."""
+    """One of the words that are not taken, by their probabilities; the first where they have none."""
     cdef double total = 0, below, sum_so_far = 0
     cdef Py_ssize_t i, found = -1, words = <Py_ssize_t> sampler.words
     for i in range(words):
@@ -78,16 +78,15 @@ cdef Py_ssize_t word_left(const Sampler *sampler, uint64_t place) noexcept nogil
     return found
 
 
-cdef Py_ssize_t draw_row(
-    const Sampler *sampler, uint64_t place, const int32_t *targets, Py_ssize_t n, int32_t *row, Py_ssize_t size
+cdef void draw_row(
+    const Sampler *sampler, uint64_t place, Py_ssize_t target, int32_t *row, Py_ssize_t size
 ) noexcept nogil:
-    """Other words than n targets, none of them twice: so many, or all that there are. Returns how many."""
-    cdef Py_ssize_t k, word, found = size
+    """So many words that are not the target, none of them twice; fewer than there are."""
+    cdef Py_ssize_t k, word
     cdef int _tries
-    for k in range(n):
-        sampler.taken[targets[k]] = True
+    sampler.taken[target] = True
     for k in range(size):
-        word = targets[0]
+        word = target
         for _tries in range(TRIES):
             word = word_at(sampler, place)
             place += 1
@@ -96,27 +95,20 @@ cdef Py_ssize_t draw_row(
         if sampler.taken[word]:
             word = word_left(sampler, place)
             place += 1
-            if word < 0:
-                found = k
-                break
         sampler.taken[word] = True
         row[k] = <int32_t> word
-    for k in range(found):
+    for k in range(size):
         sampler.taken[row[k]] = False
-    for k in range(n):
-        sampler.taken[targets[k]] = False
-    return found
+    sampler.taken[target] = False
 
 
 cdef void samples_task(const void *of, Py_ssize_t _start, Py_ssize_t _stop) noexcept nogil:
     """All rows."""
     cdef const Samples *work = <const Samples *> of
-    cdef int32_t target
     cdef Py_ssize_t i
     for i in range(work.target.size):
-        target = <int32_t> work.targets[i]
         draw_row(
-            &work.sampler, <uint64_t> i << 32, &target, 1, <int32_t *> work.samples.data + i * work.size, work.size
+            &work.sampler, <uint64_t> i << 32, work.targets[i], <int32_t *> work.samples.data + i * work.size, work.size
         )
 
 

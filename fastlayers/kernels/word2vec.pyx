@@ -25,8 +25,7 @@ cdef enum:
 cdef struct WordStep:
     int32_t *inputs
     Py_ssize_t n  # of them
-    int32_t *outputs  # the words that they are to predict, and then their negatives
-    Py_ssize_t targets  # of the former
+    int32_t *outputs  # the words that they are to predict, each with its negatives
     Py_ssize_t m  # of all these
     float *slopes  # padded to SCORES
     float *h
@@ -40,70 +39,70 @@ cdef struct Words:
     Argument into
     Argument out
     Py_ssize_t columns
-    Py_ssize_t negative  # words to be drawn
+    Py_ssize_t each  # a word and its negatives
     Py_ssize_t window
     bint shrinks
     bint skip_gram
     float rate
-    int32_t *drawn_of  # of a batch, how many outputs each step has
     int32_t *kept  # of a text, the words that are learned, and -1 where a sentence ends
     int32_t *places
     Py_ssize_t length
     WordStep step
     Py_ssize_t padded  # slopes of a step
+    Py_ssize_t stride  # columns in whole lines of the cache, across which no vector lies then
     float *factors
     double loss
     Py_ssize_t learned
 
 
+cdef void turn_targets(const Words *work, const WordStep *step) noexcept nogil:
+    """Change the sign of what a step has for the words that it is to predict."""
+    cdef Py_ssize_t k = 0
+    while k < step.m:
+        step.slopes[k] = -step.slopes[k]
+        k += work.each
+
+
 cdef void slopes_of(Words *work, const WordStep *step) noexcept nogil:
     """The sigmoid of each score, less 1 of a target: its place is taken by the slope of its loss, which is counted.
 
-    -log(sigmoid(s)) is log(1 + exp(-|s|)), and -s more where s < 0. The logarithms are one of a product. A negative
-    counts for each of the targets.
+    -log(sigmoid(s)) is log(1 + exp(-|s|)), and -s more where s < 0. The logarithms are one of a product.
     """
     cdef float[SCORES] e
-    cdef double[2] wrong  # how far scores are on the wrong side: of targets, and of negatives
-    cdef double[2] product
     cdef float *scores = step.slopes
     cdef float low, high, minus, tail, bias = exp_bias(<float> 0)
+    cdef double product
     cdef Py_ssize_t start = 0, k
-    cdef int which
     exp_bounds(&low, &high)
-    for k in range(step.targets):  # so that all are of words that should not be there
-        scores[k] = -scores[k]
+    turn_targets(work, step)  # so that all are of words that should not be there
     while start < step.m:
         for k in range(SCORES):
-            minus = -magnitude(scores[start + k])
+            minus = -magnitude(scores[k])
             minus = low if minus < low else minus
             e[k] = exp(minus, bias)
-        wrong[0] = wrong[1] = 0
-        product[0] = product[1] = 1
+        product = 1
         for k in range(min(<Py_ssize_t> SCORES, step.m - start)):
-            which = start + k >= step.targets
-            product[which] *= 1 + <double> e[k]
-            wrong[which] += scores[start + k] if scores[start + k] > <float> 0 else <float> 0
-        work.loss += wrong[0] + step.targets * wrong[1] + log_1p(product[0] * product[1] - 1)
-        if step.targets > 1:
-            work.loss += (step.targets - 1) * log_1p(product[1] - 1)
+            product *= 1 + <double> e[k]
+            work.loss += scores[k] if scores[k] > <float> 0 else <float> 0
+        work.loss += log_1p(product - 1)
         for k in range(SCORES):
             tail = <float> 1 / (<float> 1 + e[k])
-            scores[start + k] = tail if scores[start + k] > <float> 0 else e[k] * tail
+            scores[k] = tail if scores[k] > <float> 0 else e[k] * tail
         start += SCORES
-    for k in range(step.targets):
-        scores[k] = -scores[k]
-    for k in range(step.targets, step.m):
-        scores[k] *= <float> step.targets
+        scores += SCORES
+    turn_targets(work, step)
 
 
-cdef inline void draw_negatives(Words *work, WordStep *step, uint64_t place) noexcept nogil:
-    """Draw what the targets are held against, and have all rows of a step brought near.
+cdef void draw_negatives(Words *work, const WordStep *step, uint64_t place) noexcept nogil:
+    """Draw what each target is held against, and have all rows of a step brought near.
 
     They are there when the step before is done.
     """
-    step.m = step.targets + draw_row(
-        &work.drawn.sampler, place, step.outputs, step.targets, step.outputs + step.targets, work.negative
-    )
+    cdef Py_ssize_t k = 0
+    while k < step.m:
+        draw_row(&work.drawn.sampler, place, step.outputs[k], step.outputs + k + 1, work.each - 1)
+        place += 1 << 20
+        k += work.each
     fl_ask_for_rows(<const float *> work.out.data, step.outputs, step.m, work.columns)
     fl_ask_for_rows(<const float *> work.into.data, step.inputs, step.n, work.columns)
 
@@ -136,8 +135,8 @@ cdef WordStep step_of(const Words *work, Py_ssize_t i) noexcept nogil:
     step.inputs += i * step.n
     step.outputs += i * step.m
     step.slopes += i * work.padded
-    step.h += i * work.columns
-    step.dh += i * work.columns
+    step.h += i * work.stride
+    step.dh += i * work.stride
     return step
 
 
@@ -152,7 +151,7 @@ cdef void begin_step(Words *work, WordStep *step, Py_ssize_t i) noexcept nogil:
         first -= 1
     while last + 1 < work.length and last - i < reach and work.kept[last + 1] >= 0:
         last += 1
-    step.n = step.targets = 0
+    step.n = step.m = 0
     if first == last:
         return
     for j in range(first, last + 1):
@@ -160,8 +159,8 @@ cdef void begin_step(Words *work, WordStep *step, Py_ssize_t i) noexcept nogil:
             step.inputs[step.n] = work.kept[j]
             step.n += 1
         else:
-            step.outputs[step.targets] = work.kept[j]
-            step.targets += 1
+            step.outputs[step.m] = work.kept[j]
+            step.m += work.each
     draw_negatives(work, step, place)
 
 
@@ -178,7 +177,7 @@ cdef void learn_text_task(const void *of, Py_ssize_t _start, Py_ssize_t _stop) n
         if before.n > 0:
             foresee(work, &before)
             move(work, &before, <float> 1)
-            work.learned += before.targets
+            work.learned += before.m // work.each
         step, before = before, step
 
 
@@ -191,14 +190,11 @@ cdef void learn_batch_task(const void *of, Py_ssize_t _start, Py_ssize_t _stop) 
         if i < work.length:
             step = step_of(work, i)
             draw_negatives(work, &step, <uint64_t> i << 32)
-            work.drawn_of[i] = <int32_t> step.m
         if i > 0:
             step = step_of(work, i - 1)
-            step.m = work.drawn_of[i - 1]
             foresee(work, &step)
     for i in range(work.length):
         step = step_of(work, i)
-        step.m = work.drawn_of[i]
         move(work, &step, <float> 1 / <float> step.n)
 
 
@@ -241,19 +237,19 @@ cdef bytes new_memory(Words *work, Py_ssize_t steps, Py_ssize_t inputs, Py_ssize
     """What the steps of a call work on, of so many inputs and targets each, and what of the text is kept."""
     cdef Py_ssize_t taken = (<Py_ssize_t> work.drawn.sampler.words + 63) // 64 * 64, numbers
     cdef bytes scratch
-    work.step.n, work.step.targets, work.step.m = inputs, targets, targets + work.negative
+    work.step.n, work.step.m = inputs, targets * work.each
     work.padded = (work.step.m + SCORES - 1) // SCORES * SCORES
-    numbers = steps * (work.padded + 2 * work.columns) + inputs
-    scratch = new_scratch(4 * (numbers + steps * (inputs + work.step.m + 1) + 2 * words) + taken)
-    work.step.slopes = <float *> scratch_of(scratch)
+    work.stride = (work.columns + 15) // 16 * 16
+    numbers = steps * (work.padded + 2 * work.stride) + inputs
+    scratch = new_scratch(4 * (numbers + steps * (inputs + work.step.m) + 2 * words) + taken + 64)
+    work.step.slopes = <float *> aligned_scratch(scratch)
     memset(work.step.slopes, 0, steps * work.padded * sizeof(float))
     work.step.h = work.step.slopes + steps * work.padded
-    work.step.dh = work.step.h + steps * work.columns
-    work.factors = work.step.dh + steps * work.columns
+    work.step.dh = work.step.h + steps * work.stride
+    work.factors = work.step.dh + steps * work.stride
     work.step.inputs = <int32_t *> (work.factors + inputs)
     work.step.outputs = work.step.inputs + steps * inputs
-    work.drawn_of = work.step.outputs + steps * work.step.m
-    work.kept = work.drawn_of + steps
+    work.kept = work.step.outputs + steps * work.step.m
     work.places = work.kept + words
     work.drawn.sampler.taken = <char *> (work.places + words)
     memset(work.drawn.sampler.taken, 0, taken)
@@ -263,13 +259,13 @@ cdef bytes new_memory(Words *work, Py_ssize_t steps, Py_ssize_t inputs, Py_ssize
 
 cdef bint read_sizes(Words *work, object table, object into, object sample_size, object rate) noexcept:
     """How many words, columns and negatives there are, and how far each step goes; False where that is not plain."""
-    work.negative = whole(sample_size, 0)
+    work.each = whole(sample_size, 0) + 1
     if (
         not PyArray_CheckExact(table)
         or not PyArray_CheckExact(into)
         or PyArray_NDIM(<ndarray> into) != 2
         or not PyFloat_CheckExact(rate)
-        or not 0 <= work.negative < size_of(table)
+        or not 0 < work.each <= size_of(table)
     ):
         return False
     work.drawn.sampler.words = <uint64_t> size_of(table)
@@ -290,16 +286,16 @@ cdef bint take_words(Call *call, Argument *words, object a, Py_ssize_t rows) noe
 
 
 cdef bint read_words(
-    const Argument *words, int typenum, int32_t *to, Py_ssize_t each, Py_ssize_t stride, Py_ssize_t limit
+    const Argument *words, int typenum, int32_t *to, Py_ssize_t stride, Py_ssize_t limit
 ) noexcept:
-    """Read rows of words, each once, since another thread may write to it; False where one is outside the tables."""
+    """Read words, each once, since another thread may write to it; False where one is outside the tables."""
     cdef Py_ssize_t i
     cdef long long word
     for i in range(words.size):
         word = label_at(words.data, typenum, i)
         if not 0 <= word < limit:
             return False
-        to[i // each * stride + i % each] = <int32_t> word
+        to[i * stride] = <int32_t> word
     return True
 
 
@@ -361,12 +357,8 @@ def word2vec_batch(inputs, outputs, into, out, table, word_p, sample_size, rate,
         or work.words.size != n * of_inputs
         or work.targets.size != n * of_outputs
         or not take_tables(&call, &work, into, out)
-        or not read_words(
-            &work.words, PyArray_TYPE(<ndarray> inputs), work.step.inputs, of_inputs, of_inputs, words
-        )
-        or not read_words(
-            &work.targets, PyArray_TYPE(<ndarray> outputs), work.step.outputs, of_outputs, work.step.m, words
-        )
+        or not read_words(&work.words, PyArray_TYPE(<ndarray> inputs), work.step.inputs, 1, words)
+        or not read_words(&work.targets, PyArray_TYPE(<ndarray> outputs), work.step.outputs, work.each, words)
     ):
         return NotImplemented
     run(learn_batch_task, &work, &call, 1, (n + 1) * work.step.m * (work.columns + 1))

@@ -64,10 +64,9 @@ class Word2Vec(WordVectors):
     Notes
     -----
     The loss of a word is that of `NegativeSamplingLoss`. A text is learned word by word, one after another, at a rate
-    that falls from `lr` to `min_lr`. By the skip-gram the contexts of a word are one step, and words are drawn once for
-    all of them, each of which counts as often as there are contexts. By the continuous bag of words each context goes
-    down the whole slope of their mean, as in word2vec's own code; `train_step` goes down the gradient itself, a
-    fraction of it. On compiled kernels it all runs on one thread, and other threads may run beside it.
+    that falls from `lr` to `min_lr`; by the skip-gram the contexts of a word are one step. By the continuous bag of
+    words each context goes down the whole slope of their mean, as in word2vec's own code; `train_step` goes down the
+    gradient itself, a fraction of it. On compiled kernels it all runs on one thread, and others may run beside it.
 
     Mikolov et al., "Distributed representations of words and phrases and their compositionality", NeurIPS 2013.
     Saitoh, *Deep Learning from Scratch*, volume 2, section 4.2.
