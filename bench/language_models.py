@@ -103,8 +103,10 @@ def pytorch_step(net: fastlayers.Sequential, lr: float, clip_norm: float) -> Ste
     nn, (table, _, Wh, *_) = torch.nn, net.params
     (V, D), H = table.shape, len(Wh)
     modules = nn.ModuleList([nn.Embedding(V, D), nn.LSTM(D, H, batch_first=True), nn.Linear(H, V)])
+    modules.to(getattr(torch, table.dtype.name))
     modules.load_state_dict({name: torch.from_numpy(array) for name, array in net.state_dict().items()})
     embedding, lstm, linear = modules
+    lstm.bias_hh_l0.requires_grad_(False)  # the other one is what ours is: two would move twice as far
     optimizer, criterion = torch.optim.SGD(modules.parameters(), lr=lr), nn.CrossEntropyLoss()
     kept: Any = None
 

@@ -106,7 +106,7 @@ def draw(net, questions, x, t, characters, path):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Learn to read dates, by an encoder, a decoder and attention.")
-    for name, default in (("pairs", 50_000), ("epochs", 4), ("units", 128), ("batch", 128)):
+    for name, default in (("pairs", 50_000), ("epochs", 3), ("units", 128), ("batch", 128)):
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{default} by default")
     parser.add_argument("--picture", metavar="FILE", help="where to draw what the network looks at; needs matplotlib")
     given = parser.parse_args(arguments)
