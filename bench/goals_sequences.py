@@ -20,7 +20,7 @@ from sequence_layers import Contender, Recurrent
 import fastlayers
 from fastlayers import reference
 
-CELL, PREDICT = "PyTorch's LSTMCell", "predict, state kept"
+CELL, BOOKS_CELL, PREDICT = "PyTorch's LSTMCell", "the book's LSTM", "predict, state kept"
 
 
 def compared(name: str, contender: Contender, expected: Any, dtype: str = "float32") -> Any:
@@ -73,7 +73,8 @@ def one_step(kind: Recurrent) -> Calls:
         PREDICT: partial(sequence_step.by_network, kind),
     }
     if book_sequences.root():
-        makers[BOOK] = lambda: sequence_step.by_cell(kind, book_sequences.layers())
+        makers[BOOK] = lambda: sequence_step.by_layer(kind, book_sequences.layers())
+        makers[BOOKS_CELL] = lambda: sequence_step.by_cell(kind, book_sequences.layers())
     if peers.available("torch"):
         makers["PyTorch"] = partial(sequence_step.pytorch, kind, "LSTM")
         makers[CELL] = partial(sequence_step.pytorch, kind, "LSTMCell")
@@ -129,6 +130,7 @@ SEQUENCES = (
         (
             *bounds(b=7.5, t=28, j=8.5, o=4.5),
             Bound(CELL, least=9),
+            Bound(BOOKS_CELL),
             Bound(DOT, most=1.5),
             Bound("PyTorch", ours=PREDICT),
             Bound("ONNX Runtime", ours=PREDICT),

@@ -97,14 +97,16 @@ def pytorch(model: LanguageModel) -> cases.Call:
     return cases.Call(pytorch_step(model.net(fastlayers), LEARNING_RATE, CLIP_NORM), tuple(batch), {})
 
 
-def pytorch_step(net: fastlayers.Sequential, lr: float, clip_norm: float) -> Step:
+def pytorch_step(net: fastlayers.Sequential, lr: float, clip_norm: float | None) -> Step:
     """A step of its own modules with the weights of our network, whose state goes on."""
     torch = peers.import_torch()
     nn, (table, _, Wh, *_) = torch.nn, net.params
     (V, D), H = table.shape, len(Wh)
     modules = nn.ModuleList([nn.Embedding(V, D), nn.LSTM(D, H, batch_first=True), nn.Linear(H, V)])
+    modules.to(getattr(torch, table.dtype.name))
     modules.load_state_dict({name: torch.from_numpy(array) for name, array in net.state_dict().items()})
     embedding, lstm, linear = modules
+    lstm.bias_hh_l0.requires_grad_(False)  # the other one is what ours is: two would move twice as far
     optimizer, criterion = torch.optim.SGD(modules.parameters(), lr=lr), nn.CrossEntropyLoss()
     kept: Any = None
 
@@ -115,7 +117,8 @@ def pytorch_step(net: fastlayers.Sequential, lr: float, clip_norm: float) -> Ste
         kept = tuple(array.detach() for array in last)
         loss = criterion(linear(hs).flatten(0, 1), t.flatten())
         loss.backward()
-        nn.utils.clip_grad_norm_(modules.parameters(), clip_norm)
+        if clip_norm is not None:
+            nn.utils.clip_grad_norm_(modules.parameters(), clip_norm)
         optimizer.step()
         return float(loss.item())
 

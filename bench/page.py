@@ -75,9 +75,9 @@ NOTES = {
     17: "Recurrent layers of all steps in one call, dx among the gradients; the book's code is that of its volume 2. "
     "PyTorch's GRU resets after the product, the book's before: there it is a loop with the product for x outside. "
     "JAX scans, with that product outside too. One step of an LSTM is `LSTM.forward`, or `Sequential.predict` with the "
-    "state kept; `np.dot` is the product of x and h side by side. A training step of the language model has an "
-    "embedding, an LSTM, scores of all words and their loss, clips the gradients and descends; JAX writes into the "
-    "parameters' memory.",
+    "state kept, for which the book and PyTorch have their layers of all steps; their cells stand beside. `np.dot` is "
+    "the product of x and h side by side. A training step of the language model has an embedding, an LSTM, scores of "
+    "all words and their loss, clips the gradients and descends; JAX writes into the parameters' memory.",
 }
 PICTURES = {
     "time-per-element": (

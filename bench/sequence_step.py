@@ -35,6 +35,18 @@ def by_network(kind: Recurrent) -> Contender:
     return cases.Call(net.predict, (xs,), {}), results
 
 
+def by_layer(kind: Recurrent, path: ModuleType) -> Contender:
+    """Forward of all steps, which are one, with the state that the last one has left: the book has no other way."""
+    layer, (x, h, c) = path.TimeLSTM(*kind.parameters("float32"), stateful=True), given(kind)
+    xs = x[:, np.newaxis]
+
+    def results() -> list[Any]:
+        layer.set_state(h, c)
+        return [layer.forward(xs)[:, 0], layer.c]
+
+    return cases.Call(layer.forward, (xs,), {}), results
+
+
 def stateful(kind: Recurrent) -> fastlayers.Sequential:
     layer = kind.layer(fastlayers, "float32")
     layer.stateful = True

@@ -24,7 +24,7 @@ from goals_loss import LABELS, WEIGHTED
 from goals_machine import MACHINE
 from goals_networks import NETWORKS, TRAINING
 from goals_products import LOOP
-from goals_sequences import CELL, SEQUENCES
+from goals_sequences import BOOKS_CELL, CELL, SEQUENCES
 from goals_words import WORDS
 from language_models import LanguageModel
 from test_kernels import LARGEST_UNTIMED
@@ -152,7 +152,7 @@ def test_every_goal_is_measured_and_named() -> None:
     assert {goal.goal for goal in (*RACES, *MACHINE, step_profile.PROFILE)} == set(page.TITLES) == set(page.NOTES)
     # a bound on a peer that no one measures would be reported as not installed
     known = {"np.negative", "np.copyto", "np.dot", "NumPy", ONE_DTYPE, AND_A_PASS, *predictions.PREDICTIONS}
-    known |= {LABELS, WEIGHTED, LOOP, CELL, goals_fits.SCIKIT_LEARN}
+    known |= {LABELS, WEIGHTED, LOOP, CELL, BOOKS_CELL, goals_fits.SCIKIT_LEARN}
     known |= {bound.peer for race in TRAINING for bound in race.bounds}
     for race in RACES:
         assert {bound.peer for bound in race.bounds if isinstance(bound, Bound)} <= known, race.what

@@ -98,7 +98,7 @@ def draw(net, questions, x, t, characters, path):
     weights = np.stack(net.attention.attention_weights, axis=1)
     figure, axes = plt.subplots(1, len(x), figsize=(5 * len(x), 3.4), layout="constrained")
     for axis, question, answer, shown in zip(axes, questions, answers, weights, strict=True):
-        axis.imshow(shown[:, : len(question.rstrip())], cmap="Greys", vmin=0, vmax=1)
+        axis.imshow(shown[:, ::-1][:, : len(question.rstrip())], cmap="Greys", vmin=0, vmax=1)
         axis.set_xticks(range(len(question.rstrip())), question.rstrip())
         axis.set_yticks(range(len(answer)), [characters[i] for i in answer])
     figure.savefig(path)
@@ -106,7 +106,7 @@ def draw(net, questions, x, t, characters, path):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Learn to read dates, by an encoder, a decoder and attention.")
-    for name, default in (("pairs", 50_000), ("epochs", 4), ("units", 128), ("batch", 128)):
+    for name, default in (("pairs", 50_000), ("epochs", 3), ("units", 128), ("batch", 128)):
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{default} by default")
     parser.add_argument("--picture", metavar="FILE", help="where to draw what the network looks at; needs matplotlib")
     given = parser.parse_args(arguments)
@@ -115,6 +115,7 @@ def main(arguments=None):
     questions, answers = pairs(given.pairs, rng)
     characters = sorted({*"".join(questions + answers)})
     x, t = (np.array([[characters.index(c) for c in line] for line in lines]) for lines in (questions, answers))
+    x = np.ascontiguousarray(x[:, ::-1])  # as in the book: the encoder ends where a date begins, and not with spaces
     learned = given.pairs * 9 // 10
     steps = learned // given.batch
 
