@@ -145,7 +145,7 @@ def test_a_model_comes_back_from_its_file_and_learns_on(tmp_path, text, words):
     for name, wrong in (("W_out", model.W_out.astype(float)), ("word_p", np.ones(9)), ("counts", -model.counts)):
         with (tmp_path / "other").open("wb") as other:
             np.savez(other, **{**arrays, name: wrong})
-        with pytest.raises(ValueError, match="its (tables are not of float32|counts do not fit its tables)"):
+        with pytest.raises(ValueError, match=r"its (tables are not of float32|counts do not fit its tables)"):
             Word2Vec.load(tmp_path / "other")
 
 

@@ -180,8 +180,12 @@ class Word2Vec(WordVectors):
         """
         draw, rate = float(self.rng.random()), arguments.not_negative("lr", lr)
         skips = self.model == "skipgram"
-        are_plain = type(target) is np.ndarray and type(contexts) is np.ndarray
-        if are_plain and target.ndim == 1 and contexts.ndim == 2 and target.size:  # type: ignore[union-attr]
+        if (
+            type(target) is np.ndarray
+            and type(contexts) is np.ndarray
+            and (target.ndim, contexts.ndim) == (1, 2)
+            and target.size
+        ):
             given = (target, contexts) if skips else (contexts, target)
             found = backend.kernels.word2vec_batch(*given, *self._learns_by(), rate / len(target), draw)
             if found is not NotImplemented:
