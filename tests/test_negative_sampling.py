@@ -83,6 +83,9 @@ def test_the_sampler_as_the_book_has_it(implementation):
     np.testing.assert_allclose(sampler.word_p, expected / expected.sum(), rtol=1e-15)
     with pytest.raises(ValueError, match="read-only"):
         sampler.word_p[0] = 0
+    with pytest.raises(ValueError, match="sample_size must be less than the 2 words of the corpus, not 2"):
+        sampler.word_p = [1, 0, 0, 1, 0]
+    np.testing.assert_allclose(sampler.word_p, expected / expected.sum(), rtol=1e-15)
     assert fl.UnigramSampler([2, 5], 0, 1).word_p.tolist() == [0, 0, 0.5, 0, 0, 0.5]
     for wrong, error, words in (([1, 5], ValueError, "target has 5 at row 1"), ([0.5], TypeError, "integers")):
         with pytest.raises(error, match=words):

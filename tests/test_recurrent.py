@@ -38,6 +38,10 @@ def test_gradients_both_ways():
     one, other = fl.TimeLSTM(*both.params[:3]), fl.TimeLSTM(*both.params[3:])
     np.testing.assert_array_equal(both.forward(XS)[:, :, :H], one.forward(XS))
     np.testing.assert_array_equal(both.predict(XS)[:, :, H:], other.predict(XS[:, ::-1].copy())[:, ::-1])
+    mixed = fl.TimeBiLSTM(*parameters("LSTM", dtype=np.float32), *parameters("LSTM", 5))
+    hs = mixed.forward(XS.astype(np.float32))
+    kit.assert_same(hs, mixed.predict(XS.astype(np.float32)))
+    assert hs.dtype == mixed.backward(hs).dtype == np.float64
 
 
 @pytest.mark.usefixtures("implementation")
@@ -147,18 +151,21 @@ def test_no_step_and_no_sequence(name):
 
 
 @pytest.mark.usefixtures("implementation")
+@pytest.mark.usefixtures("implementation")
 @KINDS
 @pytest.mark.parametrize("dtype", kit.FAST)
 def test_huge_inputs_stay_finite_without_a_warning(name, dtype):
-    one = getattr(fl, f"Time{name}")(*parameters(name, dtype=dtype))
+    Wx, Wh, b = parameters(name, dtype=dtype)
     huge = np.finfo(dtype).max / 100
-    with np.errstate(all="raise"):
-        hs = one.forward(np.sign(XS).astype(dtype) * huge)
-        dxs = one.backward(DHS.astype(dtype))
-    assert hs.dtype == dxs.dtype == dtype
-    assert np.isfinite(hs).all()
-    assert np.isfinite(dxs).all()
-    assert np.abs(hs).max() <= 1
+    for signs, weights in (np.sign(XS), Wx), (np.ones_like(XS), np.abs(Wx) * 1000):  # the latter's sums are infinite
+        one = getattr(fl, f"Time{name}")(weights, Wh, b)
+        with np.errstate(all="raise"):
+            hs = one.forward(signs.astype(dtype) * huge)
+            dxs = one.backward(DHS.astype(dtype))
+        assert hs.dtype == dxs.dtype == dtype
+        assert np.isfinite(hs).all()
+        assert np.isfinite(dxs).all()
+        assert np.abs(hs).max() <= 1
 
 
 @KINDS
@@ -181,6 +188,8 @@ def test_what_does_not_fit_is_refused(name):
         one.forward(XS[:, :, :4])
     with pytest.raises(TypeError, match="x must hold real numbers"):
         one.forward(XS * 1j)
+    with pytest.raises(TypeError, match="h must hold real numbers, not complex128"):
+        one.set_state(np.zeros((N, H), complex))
     one.forward(XS)
     with pytest.raises(
         ValueError, match=r"h of shape \(3, 6\) .* call reset_state\(\) first, or set_state\(\) .* \(2, 6\)"

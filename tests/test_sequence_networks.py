@@ -128,3 +128,14 @@ def test_a_graph_of_a_network_and_of_cells():
     dot = graph.to_dot()
     assert dot.count("LSTM") == 2
     assert "h1" in dot
+
+
+@pytest.mark.parametrize("shape", [(N,), (N, STEPS - 1)])
+def test_weights_of_other_steps_than_the_labels_are_refused(shape):
+    """Before a recurrent layer, which says of no shape what it makes of it, has run."""
+    affine = fl.TimeAffine(kit.numbers((5, V), np.float32), np.zeros(V, np.float32))
+    net = fl.Sequential([*words().layers[:2], affine], fl.TimeSoftmaxWithLoss())
+    with pytest.raises(
+        ValueError, match=r"sample_weight of shape .* does not fit t of .*: it must have shape \(7, 4\)"
+    ):
+        net.fit(X[0], X[1], 1, sample_weight=np.ones(shape))

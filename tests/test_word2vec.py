@@ -140,6 +140,13 @@ def test_a_model_comes_back_from_its_file_and_learns_on(tmp_path, text, words):
         (tmp_path / "other").write_bytes(content)
         with pytest.raises(ValueError, match="other is no file of a Word2Vec"):
             Word2Vec.load(tmp_path / "other")
+    with np.load(tmp_path / "model") as file:
+        arrays = dict(file)
+    for name, wrong in (("W_out", model.W_out.astype(float)), ("word_p", np.ones(9)), ("counts", -model.counts)):
+        with (tmp_path / "other").open("wb") as other:
+            np.savez(other, **{**arrays, name: wrong})
+        with pytest.raises(ValueError, match=r"its (tables are not of float32|counts do not fit its tables)"):
+            Word2Vec.load(tmp_path / "other")
 
 
 @pytest.mark.parametrize(
@@ -168,6 +175,7 @@ def test_what_cannot_be_learned_leaves_the_vectors_as_they_are(implementation, t
         (lambda: model.train_step([[0, V]], [1]), ValueError, r"contexts has 20 at index \(0, 1\)"),
         (lambda: model.train_step(np.array([[0, 1]]), np.array([-1])), ValueError, "target has -1 at row 0"),
         (lambda: model.train_step([[0, 1]], [1, 2]), ValueError, r"not \(1, 2\) and \(2,\)"),
+        (lambda: model.train_step(np.array([0, 1]), np.array([1, 2])), ValueError, r"not \(2,\) and \(2,\)"),
         (lambda: model.train_step(np.ones((2, 2), int), np.ones(2)), TypeError, "target must hold integers"),
         (lambda: model["word"], KeyError, "'word' is not among the words"),
         (lambda: model.most_similar(V), KeyError, "20 is not one of the 20 words"),

@@ -29,7 +29,8 @@ def recurrent_forward(
         hs, cs, kept = recurrent_forward(x[:, None], Wx, Wh, b, h, c, gates)
         return hs[:, 0], None if cs is None else cs[:, 0], None if kept is None else kept[:, 0]
     (N, T, D), H = x.shape, len(Wh)
-    sums = affine_forward(x.reshape(N * T, D), Wx, b).reshape(N, T, gates * H)
+    with np.errstate(all="ignore"):  # what overflows leaves its gates open or shut
+        sums = affine_forward(x.reshape(N * T, D), Wx, b).reshape(N, T, gates * H)
     hs = np.empty((N, T, H), sums.dtype)
     cs = np.empty_like(hs) if gates == LSTM else None
     kept = np.empty_like(sums) if gates != RNN else None

@@ -9,6 +9,8 @@ A narrow row (10 classes) is too short to vectorise, and there are many of them:
 into a tile of whole rows, and the sum over the batch runs over a tile's columns and is folded at the end.
 """
 
+from numpy import errstate
+
 cdef extern from "numpy/arrayobject.h":
     object PyArray_MatrixProduct2(object a, object b, ndarray out)
     object PyArray_Transpose(ndarray a, void *permutation)
@@ -126,6 +128,11 @@ cdef void sum_over_batch_task(const void *of, Py_ssize_t start, Py_ssize_t stop)
 
 def affine_forward(x, W, b=None, out=None):
     """y of a plain batch or sample, weights and bias; `out` None or an array."""
+    return affine(x, W, b, out, False)
+
+
+cdef object affine(object x, object W, object b, object out, bint quiet):
+    """The same; if quiet, without a warning where a number is beyond the largest."""
     cdef int typenum = floating_type(x)
     cdef int ndim, order_of_x = 0, order_of_W = 0
     cdef npy_intp[2] of_x
@@ -137,10 +144,10 @@ def affine_forward(x, W, b=None, out=None):
     cdef AffineWork work
     if order_of(x, typenum) == 0 or order_of(W, typenum) == 0 or (b is not None and order_of(b, typenum) == 0):
         operands = promoted(x, W, b)
-        return NotImplemented if operands is None else affine_forward(*operands, out)
+        return NotImplemented if operands is None else affine(operands[0], operands[1], operands[2], out, quiet)
     ndim = PyArray_NDIM(<ndarray> x)
     if ndim > 2 and size_of(x) > 0:
-        return affine_forward(x.reshape(PyArray_DIM(<ndarray> x, 0), -1), W, b, out)
+        return affine(x.reshape(PyArray_DIM(<ndarray> x, 0), -1), W, b, out, quiet)
     if not 1 <= ndim <= 2 or PyArray_NDIM(<ndarray> W) != 2:
         return NotImplemented
     of_x[0] = of_y[0] = PyArray_DIM(<ndarray> x, 0) if ndim == 2 else 1
@@ -180,7 +187,13 @@ def affine_forward(x, W, b=None, out=None):
             work.y.data,
         ):
             return out
-    PyArray_MatrixProduct2(x, W, <ndarray> out)
+    if quiet:
+        if pins is None:
+            pins = pinned(&call)
+        with errstate(all="ignore"):
+            PyArray_MatrixProduct2(x, W, <ndarray> out)
+    else:
+        PyArray_MatrixProduct2(x, W, <ndarray> out)
     if b is not None and work.columns > 0:
         run(add_bias_task, &work, &call, work.rows, work.columns)
     return out

@@ -127,9 +127,9 @@ cdef object run_table(object idx, object given, Py_ssize_t rows, object out, bin
         shape[0] = rows
     else:
         rows = PyArray_DIM(<ndarray> given, 0)
-        memcpy(shape, PyArray_DIMS(<ndarray> idx), axes * sizeof(npy_intp))
+        copy_sizes(shape, PyArray_DIMS(<ndarray> idx), axes)
     axes = 1 if back else axes  # of the result, likewise
-    memcpy(shape + axes, PyArray_DIMS(<ndarray> given) + leading, more * sizeof(npy_intp))
+    copy_sizes(shape + axes, PyArray_DIMS(<ndarray> given) + leading, more)
     idx = PyArray_GETCONTIGUOUS(idx)  # a column of a matrix, say, is as common
     n = size_of(idx)
     if not is_given(out):

@@ -143,7 +143,7 @@ def negative_samples(target, table, word_p, sample_size, draw, /):
     if not is_integer_type(idx_type) or axes + 1 >= MOST_AXES or not 0 <= work.size < words:
         return NotImplemented
     target = PyArray_GETCONTIGUOUS(target)
-    memcpy(shape, PyArray_DIMS(<ndarray> target), axes * sizeof(npy_intp))
+    copy_sizes(shape, PyArray_DIMS(<ndarray> target), axes)
     shape[axes] = work.size
     n = size_of(target)
     result = new_array(None, axes + 1, shape, NPY_INT32, False)

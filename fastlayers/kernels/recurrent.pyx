@@ -82,7 +82,7 @@ def recurrent_forward(x, Wx, Wh, b, h, c=None, gates=None, out=None):
     if work.gates != RNN:
         kept = new_array(out_at(out, 2), ndim, of_kept, work.typenum, False)
     sums = flattened(hs if kept is None else kept, work.gates * work.units, &work)
-    if affine_forward(flattened(x, work.inputs, &work), Wx, b, sums) is NotImplemented:
+    if affine(flattened(x, work.inputs, &work), Wx, b, sums, True) is NotImplemented:
         return NotImplemented
     weights = work.gates * work.units * work.units * PyArray_ITEMSIZE(<ndarray> x)
     scratch = new_scratch(weights + work.samples * work.units * PyArray_ITEMSIZE(<ndarray> x))

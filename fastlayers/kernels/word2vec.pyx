@@ -313,7 +313,7 @@ def word2vec_text(corpus, keep, into, out, table, word_p, sample_size, window, s
     work.window, work.shrinks, work.skip_gram = whole(window, 1), shrinks is True, skip_gram is True
     if work.window < 0 or n > 0x7fffffff:
         return NotImplemented
-    span = 2 * work.window
+    span = 2 * min(work.window, n)
     _scratch = new_memory(&work, 2, 1 if work.skip_gram else span, span if work.skip_gram else 1, n)
     begin(&call)
     if (

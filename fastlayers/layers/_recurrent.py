@@ -128,7 +128,7 @@ class TimeRecurrent(Recurrent, LayerBase):
 
     def set_state(self, h: ArrayLike | None) -> None:
         """Have the next forward begin with h ``(N, H)``, where the layer is `stateful`."""
-        self.h = None if h is None else np.asanyarray(h)
+        self.h = None if h is None else arguments.real("h", h)
 
     def reset_state(self) -> None:
         """Have the next forward begin with 0."""

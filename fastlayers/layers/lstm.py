@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._core import arguments
 from .._core.types import Array
 from ..functional.recurrent import LSTM as GATES
 from ._recurrent import Cell, TimeRecurrent
@@ -146,7 +147,7 @@ class TimeLSTM(TimeRecurrent):
     def set_state(self, h: ArrayLike | None, c: ArrayLike | None = None) -> None:
         """Have the next forward begin with h and c ``(N, H)``, a c of None being 0, where the layer is `stateful`."""
         super().set_state(h)
-        self.c = None if c is None else np.asanyarray(c)
+        self.c = None if c is None else arguments.real("c", c)
 
     def reset_state(self) -> None:
         """Have the next forward begin with 0."""

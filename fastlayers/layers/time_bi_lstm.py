@@ -106,7 +106,8 @@ class TimeBiLSTM(LayerBase):
         """Hs ``(N, T, 2 H)`` of xs ``(N, T, D)``."""
         xs, (one, other) = self._sequences(xs), self._both()
         hs, reverse = one.forward(xs), other.forward(_reversed(xs))
-        return _beside(hs, reverse, self._memory[0].like(np.empty((*hs.shape[:2], 2 * hs.shape[2]), hs.dtype)))
+        shape, dtype = (*hs.shape[:2], 2 * hs.shape[2]), np.result_type(hs, reverse)
+        return _beside(hs, reverse, self._memory[0].like(np.empty(shape, dtype)))
 
     def predict(self, xs: ArrayLike) -> Array:
         """Hs, and nothing is kept but, where it is `stateful`, the states."""
@@ -127,7 +128,11 @@ class TimeBiLSTM(LayerBase):
             **{f"{name}1": getattr(one, f"d{name}") for name in one.param_names},
             **{f"{name}2": getattr(other, f"d{name}") for name in other.param_names},
         )
-        return None if dxs is None or reverse is None else np.add(dxs, reverse[:, ::-1], out=self._memory[1].like(dxs))
+        if dxs is None or reverse is None:
+            return None
+        wider = dxs if dxs.dtype == np.result_type(dxs, reverse) else reverse
+        both: Array = np.add(dxs, reverse[:, ::-1], out=self._memory[1].like(wider))
+        return both
 
     def reset_state(self) -> None:
         """Have the next forward begin with 0."""

@@ -69,6 +69,7 @@ class UnigramSampler:
     """
 
     _draw = staticmethod(negative_samples)
+    _sample_size: int = 0
 
     def __init__(self, corpus: ArrayLike, power: float, sample_size: int, rng: Any = None) -> None:
         words = arguments.integers("corpus", corpus).reshape(-1)
@@ -95,9 +96,12 @@ class UnigramSampler:
     @word_p.setter
     def word_p(self, value: ArrayLike) -> None:
         p = np.array(arguments.real("word_p", value), np.float64)
-        if p.ndim != 1 or not np.all(p >= 0) or not 0 < p.sum() < np.inf:
+        with np.errstate(over="ignore"):
+            total = p.sum()
+        if p.ndim != 1 or not np.all(p >= 0) or not 0 < total < np.inf:
             raise ValueError("word_p must be one row of finite numbers, none of them negative, not all of them 0")
-        p /= p.sum()
+        _check_size(self._sample_size, p)
+        p /= total
         p.flags.writeable = False  # since the table is made of it
         self._word_p, self._table = p, alias_table(p)
 
@@ -113,9 +117,8 @@ class UnigramSampler:
 
     @sample_size.setter
     def sample_size(self, value: int) -> None:
-        size, words = arguments.count("sample_size", value, 0), np.count_nonzero(self._word_p)
-        if size >= words:
-            raise ValueError(f"sample_size must be less than the {words} words of the corpus, not {size}")
+        size = arguments.count("sample_size", value, 0)
+        _check_size(size, self._word_p)
         self._sample_size = size
 
     def get_negative_sample(self, target: ArrayLike) -> Array:
@@ -124,3 +127,10 @@ class UnigramSampler:
         A target outside ``[0, vocab_size)`` is a ValueError, and one that is no integer a TypeError.
         """
         return self._draw(target, self._table, self._word_p, self._sample_size, float(self.rng.random()))
+
+
+def _check_size(size: int, word_p: Array) -> None:
+    """Refuse to draw as many words as there are, or more: one of them is the target."""
+    words = np.count_nonzero(word_p)
+    if size >= words:
+        raise ValueError(f"sample_size must be less than the {words} words of the corpus, not {size}")

@@ -197,9 +197,14 @@ def check_targets(loss_layer: Any, shape: Shape, data: Samples, of: str = "") ->
             pairs.check_probabilities(t, of)
     else:
         return
+    _check_weighed(data, weighed, of)
+
+
+def _check_weighed(data: Samples, weighed: Shape, of: str) -> None:
+    """ValueError where weights have another shape than what they weigh."""
     if data.weights is not None and data.weights.shape != weighed:
         raise ValueError(
-            f"{of}sample_weight of shape {data.weights.shape} does not fit {of}t of shape {t.shape}: "
+            f"{of}sample_weight of shape {data.weights.shape} does not fit {of}t of shape {data.t.shape}: "
             f"it must have shape {weighed}"
         )
 
@@ -208,6 +213,8 @@ def _check_counts(loss_layer: Any, data: Samples, of: str) -> None:
     """Refuse class weights and ignored labels that leave nothing."""
     if getattr(loss_layer, "weight", None) is not None and not np.any(loss_layer.weight):
         raise ValueError("the loss has a weight of 0 for every class: one must count at least")
+    if isinstance(loss_layer, layers.TimeSoftmaxWithLoss):
+        _check_weighed(data, data.t.shape[:2], of)
     counted = evaluation.counts(loss_layer, data.t, data.weights) if data.t.dtype.kind in "iu" else None
     if counted is not None and not counted.any():
         raise ValueError(

@@ -180,7 +180,12 @@ class Word2Vec(WordVectors):
         """
         draw, rate = float(self.rng.random()), arguments.not_negative("lr", lr)
         skips = self.model == "skipgram"
-        if type(target) is np.ndarray and target.ndim == 1 and target.size:
+        if (
+            type(target) is np.ndarray
+            and type(contexts) is np.ndarray
+            and (target.ndim, contexts.ndim) == (1, 2)
+            and target.size
+        ):
             given = (target, contexts) if skips else (contexts, target)
             found = backend.kernels.word2vec_batch(*given, *self._learns_by(), rate / len(target), draw)
             if found is not NotImplemented:
@@ -224,6 +229,11 @@ class Word2Vec(WordVectors):
             model = cls(np.arange(len(found["counts"])), words, size=size, negative=negative, **options)
             if not model.W_in.shape == found["W_in"].shape == found["W_out"].shape:
                 raise ValueError("its tables do not fit each other")
+            if not model.W_in.dtype == found["W_in"].dtype == found["W_out"].dtype:
+                raise ValueError("its tables are not of float32")
+            counts = arguments.integers("counts", found["counts"])
+            if not model.counts.shape == counts.shape == found["word_p"].shape or (counts < 0).any():
+                raise ValueError("its counts do not fit its tables")
             model.sampler.word_p = found["word_p"]
         except (ValueError, KeyError, TypeError, IndexError, EOFError, BadZipFile) as error:
             raise ValueError(f"{os.fspath(path)} is no file of a Word2Vec: {error}") from None

@@ -80,6 +80,13 @@ cdef inline bint has_shape(object a, int ndim, const npy_intp *shape) noexcept:
     return True
 
 
+cdef inline void copy_sizes(npy_intp *to, const npy_intp *shape, int ndim) noexcept:
+    """Copy an array's sizes, which are at no address where it has no axis."""
+    cdef int i
+    for i in range(ndim):
+        to[i] = shape[i]
+
+
 cdef inline bint same_shape(object a, object b) noexcept:
     return has_shape(a, PyArray_NDIM(<ndarray> b), PyArray_DIMS(<ndarray> b))
 
