@@ -1,5 +1,8 @@
 """While a kernel works without the GIL, no other thread can move an array's memory: NumPy refuses to resize it."""
 
+import contextlib
+import gc
+import sys
 import threading
 
 import families
@@ -100,3 +103,34 @@ def test_targets_that_become_another_type_while_they_are_read_count_as_they_were
                 np.testing.assert_array_equal(array, other_array)
             return
     pytest.fail("the other thread never ran during the call")
+
+
+class Garbage:
+    """What resizes an array when it is collected."""
+
+    def __init__(self, array):
+        self.array, self.cycle = array, self
+
+    def __del__(self):
+        with contextlib.suppress(ValueError):
+            self.array.resize((1, 1), refcheck=False)
+
+
+@pytest.mark.parametrize("name", ["relu_forward", "softmax", "embedding_forward", "sgd_update"])
+def test_no_array_is_read_that_a_finalizer_has_resized(level, name):
+    """Garbage may be collected within a call, for the references that hold arrays where they are."""
+    before, refused = gc.get_threshold(), 0
+    for threshold in range(1, 12):
+        x = np.ones((1000, 1000), np.float32)
+        args = {"embedding_forward": (np.arange(1000), x), "sgd_update": ([x], [np.ones_like(x)], 0.1)}.get(name, (x,))
+        gc.collect(0)
+        Garbage(x)
+        gc.set_threshold(threshold)
+        try:
+            getattr(level, name)(*args)
+        except RuntimeError as error:
+            assert "an array was resized while it was being read" in str(error)  # noqa: PT017
+            refused += 1
+        finally:
+            gc.set_threshold(*before)
+    assert refused or sys.version_info >= (3, 12)  # which collects between instructions alone

@@ -161,6 +161,7 @@ cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple sec
     if params is None or grads is None:
         return NotImplemented
     n = PyTuple_GET_SIZE(params)
+    _rows = [] if touched is not None and len(touched) == n else None
     scratch = new_scratch(n * sizeof(Update))
     works = <Update *> scratch_of(scratch)
     # All is read before the first `run`: that may release the GIL, and another thread change an array.
@@ -168,7 +169,6 @@ cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple sec
         grads = in_types_of(params, grads)
         if grads is None or not take_all(&call, works, params, grads, first, second):
             return NotImplemented
-    _rows = [] if touched is not None and len(touched) == n else None
     for i in range(n):
         works[i].rule = rule
         works[i].touched.rows = NULL

@@ -21,13 +21,21 @@ cdef list pinned(const Call *call):
     """References that hold a call's arrays where they are, while another thread may have the GIL.
 
     ``resize(refcheck=False)`` frees memory whoever reads it, but not of an array with a weak reference.
-    One that has a single owner is this call's own.
+    One that has a single owner is this call's own. Garbage may be collected for these references, whose finalizer may
+    resize an array that has none yet: RuntimeError.
     """
     cdef list pins = []
+    cdef object array
     cdef const Argument *argument = call.last
     while argument != NULL:
         if Py_REFCNT(argument.array) > 1:
             pins.append(PyWeakref_NewRef(<object> argument.array, None))
+        argument = argument.before
+    argument = call.last
+    while argument != NULL:
+        array = <object> argument.array
+        if PyArray_DATA(<ndarray> array) != argument.data or size_of(array) != argument.size:
+            raise RuntimeError("an array was resized while it was being read")
         argument = argument.before
     return pins
 
