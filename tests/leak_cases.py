@@ -147,7 +147,7 @@ def of_layers(dtype: type = np.float32) -> Iterator[Case]:
     arrays = Arrays(dtype)
     for name, entry in families.LAYER.items():
         layer, args, made = entry.make(arrays=arrays), entry.inputs(arrays), entry.arguments(arrays)
-        grads = () if entry.is_loss else (np.ones_like(layer.forward(*args)),)
+        grads = () if entry.is_loss else (np.ones_like(kit.flat(layer.forward(*args))[0]),)
         given = *args, *grads, *made
         layer.forward(*args)
         yield Case(f"{name}, forward", lambda la=layer, a=args: la.forward(*a), given)
@@ -170,6 +170,18 @@ def of_layers(dtype: type = np.float32) -> Iterator[Case]:
         yield Case(f"{name}, bad backward", refused(layer.backward, "text"), given)
         yield Case(f"{name}, early backward", refused(entry.make(arrays=arrays).backward, 1))
         yield Case(f"{name}, pickled", lambda la=layer: pickle.loads(pickle.dumps(la)), given, 0.02)
+
+
+def of_sampling() -> Iterator[Case]:
+    """Words that are drawn, a table of probabilities that is made anew, and targets that are refused."""
+    sampler, targets = fl.UnigramSampler(np.arange(40) % 9, 0.75, 3), np.arange(6)
+
+    def anew() -> None:
+        sampler.word_p = np.full(9, 1 / 9)
+
+    yield Case("UnigramSampler, draws", lambda: sampler.get_negative_sample(targets), (targets,))
+    yield Case("UnigramSampler, probabilities", anew)
+    yield Case("UnigramSampler, bad target", refused(sampler.get_negative_sample, targets + 9), (targets,))
 
 
 def of_training(dtype: type = np.float32) -> Iterator[Case]:
@@ -290,7 +302,7 @@ def of_the_rest() -> Iterator[Case]:
     yield Case("check_gradients", lambda: testing.check_gradients(sigmoid, x), (x,), 0.005)
 
 
-GROUPS = of_functions, of_loss_options, of_layers, of_training, of_fitting, of_the_rest
+GROUPS = of_functions, of_loss_options, of_layers, of_sampling, of_training, of_fitting, of_the_rest
 
 
 def cases() -> Iterator[Case]:

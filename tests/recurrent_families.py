@@ -23,7 +23,7 @@ def weights(a, gates, units=None):
     return [a._numbers(shape, 2 + i) / a.dtype(2 * max(D, 1)) for i, shape in enumerate(shapes)]
 
 
-def forward_call(units=None):
+def forward_call(units=20):
     """What an LSTM's forward takes."""
 
     def arguments(a):
@@ -34,7 +34,7 @@ def forward_call(units=None):
     return arguments
 
 
-def backward_call(units=None):
+def backward_call(units=20):
     """What its backward takes."""
 
     def arguments(a):

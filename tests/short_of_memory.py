@@ -53,7 +53,7 @@ def of_layer(name, method):
     """A layer's forward, once it has gone forward, or its backward."""
     entry, arrays = families.LAYER[name], Arrays(np.float32, (ROWS, COLUMNS))
     layer, (x, *others) = entry.make(arrays=arrays), entry.inputs(arrays)
-    y = layer.forward(x, *others)
+    y = kit.flat(layer.forward(x, *others))[0]
     args = [2 if entry.is_loss else y] if method == "backward" else [x[::-1].copy(), *others]
     return (lambda: getattr(layer, method)(*args)), layer
 

@@ -28,7 +28,7 @@ every_layer = pytest.mark.parametrize("entry", families.LAYER.values(), ids=fami
 def gone_forward(entry):
     """A layer, what its forward was given and what its backward takes."""
     layer, inputs = entry.make(arrays=ARRAYS), entry.inputs(ARRAYS)
-    return layer, inputs, np.ones(np.shape(layer.forward(*inputs)))
+    return layer, inputs, np.ones(np.shape(kit.flat(layer.forward(*inputs))[0]))
 
 
 @every_layer
@@ -43,7 +43,7 @@ def test_no_result_changes_later(entry):
     """Every call gives arrays of its own, and writes to nothing that it was given or has given."""
     layer, inputs, dout = gone_forward(entry)
     given = [a.copy() for a in inputs]
-    results = [layer.forward(*inputs), *kit.flat(layer.backward(dout)), *kit.flat(layer.backward(dout))]
+    results = [*kit.flat(layer.forward(*inputs)), *kit.flat(layer.backward(dout)), *kit.flat(layer.backward(dout))]
     kept = [np.copy(r) for r in results]
     layer.forward(*[a[::-1].copy() for a in inputs])
     for result in kit.arrays(kit.flat(layer.backward(2 * dout))):

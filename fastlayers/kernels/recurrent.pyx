@@ -58,7 +58,7 @@ cdef inline object flattened(object a, Py_ssize_t columns, const Recurrence *wor
 
 
 def recurrent_forward(x, Wx, Wh, b, h, c=None, gates=None, out=None):
-    """(hs, cs, kept) of plain arrays; `out` None or a tuple of three for out. What a cell lacks of these is None."""
+    """(hs, cs, kept) of plain arrays; `out` None or a tuple of three for memory. What a cell lacks of these is None."""
     cdef npy_intp[3] of_hs
     cdef npy_intp[3] of_kept
     cdef npy_intp[2] of_h
@@ -66,6 +66,7 @@ def recurrent_forward(x, Wx, Wh, b, h, c=None, gates=None, out=None):
     cdef int ndim
     cdef object sums, hs, cs = None, kept = None
     cdef bytes scratch
+    cdef list _pinned
     cdef Py_ssize_t weights
     cdef Call call
     cdef Recurrence work
@@ -81,9 +82,6 @@ def recurrent_forward(x, Wx, Wh, b, h, c=None, gates=None, out=None):
         cs = new_array(out_at(out, 1), ndim, of_hs, work.typenum, False)
     if work.gates != RNN:
         kept = new_array(out_at(out, 2), ndim, of_kept, work.typenum, False)
-    sums = flattened(hs if kept is None else kept, work.gates * work.units, &work)
-    if affine(flattened(x, work.inputs, &work), Wx, b, sums, True) is NotImplemented:
-        return NotImplemented
     weights = work.gates * work.units * work.units * PyArray_ITEMSIZE(<ndarray> x)
     scratch = new_scratch(weights + work.samples * work.units * PyArray_ITEMSIZE(<ndarray> x))
     work.reset = scratch_of(scratch) + weights
@@ -97,8 +95,13 @@ def recurrent_forward(x, Wx, Wh, b, h, c=None, gates=None, out=None):
         and (kept is None or take(&call, &work.kept, kept, work.typenum, NPY_ARRAY_C_CONTIGUOUS))
     ):
         return NotImplemented
+    if work.samples * work.steps * work.units * work.gates * (work.units + work.inputs) >= WORTH_PINNING:
+        _pinned = pinned(&call)
+    sums = flattened(hs if kept is None else kept, work.gates * work.units, &work)
+    if affine(flattened(x, work.inputs, &work), Wx, b, sums, True) is NotImplemented:
+        return NotImplemented
     pack(&work, False, scratch_of(scratch))
-    run_steps(recurrent_forward_task, &work, &call)
+    run_steps(recurrent_forward_task, &work, NULL)
     return hs, cs, kept
 
 
@@ -112,6 +115,8 @@ def recurrent_backward(dhs, dc, x, Wx, Wh, h, c, hs, cs, kept, need_dx=True, gat
     cdef Py_ssize_t numbers, size
     cdef object dgates, dh, dWh, dc_before = None, dx, dWx, db
     cdef bytes scratch
+    cdef Argument of_x
+    cdef Argument of_Wx
     cdef Argument of_dWh
     cdef Argument of_dc
     cdef list _pinned
@@ -140,7 +145,9 @@ def recurrent_backward(dhs, dc, x, Wx, Wh, h, c, hs, cs, kept, need_dx=True, gat
     begin(&call)
     of_dc.data = NULL
     if not (
-        take_shaped(&call, &work.Wh, Wh, work.typenum, NPY_ARRAY_C_CONTIGUOUS, 2, of_Wh)
+        take(&call, &of_x, x, work.typenum, EITHER_ORDER)
+        and take(&call, &of_Wx, Wx, work.typenum, EITHER_ORDER)
+        and take_shaped(&call, &work.Wh, Wh, work.typenum, NPY_ARRAY_C_CONTIGUOUS, 2, of_Wh)
         and take_shaped(&call, &work.h, h, work.typenum, NPY_ARRAY_C_CONTIGUOUS, 2, of_h)
         and take_shaped(&call, &work.hs, hs, work.typenum, NPY_ARRAY_C_CONTIGUOUS, ndim, of_hs)
         and take_shaped(&call, &work.dhs, dhs, work.typenum, NPY_ARRAY_C_CONTIGUOUS, ndim, of_hs)

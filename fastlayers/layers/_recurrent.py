@@ -80,10 +80,7 @@ class Cell(Recurrent):
         return self._run_backward(dh_next, None, True)[:2]
 
     def _samples(self, x: ArrayLike) -> Array:
-        x = np.asanyarray(x)
-        if x.ndim != 2:
-            raise ValueError(f"x must have shape (N, {len(self.Wx)}), not {x.shape}")
-        return x
+        return _of_axes("x", x, 2, f"(N, {len(self.Wx)})")
 
 
 class TimeRecurrent(Recurrent, LayerBase):
@@ -136,9 +133,7 @@ class TimeRecurrent(Recurrent, LayerBase):
 
     def _given(self, xs: ArrayLike) -> tuple[Any, ...]:
         """Xs as an array, and the state that it begins with."""
-        xs = np.asanyarray(xs)
-        if xs.ndim != 3:
-            raise ValueError(f"xs must have shape (N, T, {len(self.Wx)}), not {xs.shape}")
+        xs = sequences(xs, len(self.Wx))
         return xs, self._first("h", xs)
 
     def _first(self, name: str, xs: Array) -> Array:
@@ -167,3 +162,15 @@ class TimeRecurrent(Recurrent, LayerBase):
     def _flops(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
         """Of each step: a multiplication and an addition for each weight, and what is of each number of h."""
         return outputs[0] * (2 * (self.Wx.size + self.Wh.size) + self._flops_of_a_unit * outputs[1])
+
+
+def sequences(xs: ArrayLike, inputs: int) -> Array:
+    """Xs as an array ``(N, T, inputs)``; ValueError where it has not three axes."""
+    return _of_axes("xs", xs, 3, f"(N, T, {inputs})")
+
+
+def _of_axes(name: str, value: ArrayLike, axes: int, expected: str) -> Array:
+    array = np.asanyarray(value)
+    if array.ndim != axes:
+        raise ValueError(f"{name} must have shape {expected}, not {arguments.real(name, value).shape}")
+    return array

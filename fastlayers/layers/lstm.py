@@ -76,8 +76,8 @@ class LSTM(Cell):
         """``(h_next, c_next)``, each ``(N, H)``, of x ``(N, D)`` and what the last step gave; all are kept."""
         return self._run_forward(self._samples(x), np.asanyarray(h_prev), np.asanyarray(c_prev))  # type: ignore[return-value]
 
-    def backward(self, dh_next: ArrayLike, dc_next: ArrayLike) -> tuple[Array, Array, Array]:  # type: ignore[override]
-        """``(dx, dh_prev, dc_prev)``; sets dWx, dWh and db. RuntimeError before forward."""
+    def backward(self, dh_next: ArrayLike, dc_next: ArrayLike | None = None) -> tuple[Array, Array, Array]:  # type: ignore[override]
+        """``(dx, dh_prev, dc_prev)``, without dc_next as with 0; sets dWx, dWh and db. RuntimeError before forward."""
         return self._run_backward(dh_next, dc_next, True)  # type: ignore[return-value]
 
     @property

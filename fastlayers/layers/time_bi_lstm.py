@@ -12,6 +12,7 @@ from .._core.memory import recycler
 from .._core.options import SWITCH, Option
 from .._core.types import Array, Shape
 from ._base import LayerBase, no_forward
+from ._recurrent import sequences
 from .lstm import TimeLSTM
 
 
@@ -104,14 +105,14 @@ class TimeBiLSTM(LayerBase):
 
     def forward(self, xs: ArrayLike) -> Array:
         """Hs ``(N, T, 2 H)`` of xs ``(N, T, D)``."""
-        xs, (one, other) = self._sequences(xs), self._both()
+        xs, (one, other) = sequences(xs, len(self.Wx1)), self._both()
         hs, reverse = one.forward(xs), other.forward(_reversed(xs))
         shape, dtype = (*hs.shape[:2], 2 * hs.shape[2]), np.result_type(hs, reverse)
         return _beside(hs, reverse, self._memory[0].like(np.empty(shape, dtype)))
 
     def predict(self, xs: ArrayLike) -> Array:
         """Hs, and nothing is kept but, where it is `stateful`, the states."""
-        xs, (one, other) = self._sequences(xs), self._both()
+        xs, (one, other) = sequences(xs, len(self.Wx1)), self._both()
         return _beside(one.predict(xs), other.predict(_reversed(xs)))
 
     def backward(self, dhs: ArrayLike, *, need_dx: bool = True) -> Array | None:  # type: ignore[override]
@@ -138,12 +139,6 @@ class TimeBiLSTM(LayerBase):
         """Have the next forward begin with 0."""
         self.forward_lstm.reset_state()
         self.backward_lstm.reset_state()
-
-    def _sequences(self, xs: ArrayLike) -> Array:
-        xs = np.asanyarray(xs)
-        if xs.ndim != 3:
-            raise ValueError(f"xs must have shape (N, T, {len(self.Wx1)}), not {xs.shape}")
-        return xs
 
     def _output_shape(self, shape: Shape) -> Shape:
         """``(T, 2 H)``, as `TimeLSTM` has it."""
