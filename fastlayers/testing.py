@@ -81,7 +81,7 @@ def check_gradients(
     ----------
     layer : object
         With ``forward(*inputs)`` and ``backward(dout)``, which gives the gradient of the input, or a
-        tuple of one for each. Its parameters are checked too: ``W`` and ``b`` with ``dW`` and ``db``,
+        tuple of one for each; where forward gives a tuple, backward is given a dout for each of it. Its parameters are checked too: ``W`` and ``b`` with ``dW`` and ``db``,
         those of its ``param_names``, or of its lists ``params`` and ``grads``. A loss
         (``forward(x, t)`` a plain float, and ``backward()`` the gradient of x) is told by its result,
         and its t is left alone.
@@ -129,13 +129,19 @@ def _largest_difference(layer: Any, inputs: tuple[ArrayLike, ...], rng: np.rando
     arrays = [np.array(value) for value in inputs]
     output = layer.forward(*arrays)
     is_loss = type(output) is float and len(arrays) == 2
-    dout = None if is_loss else rng.standard_normal(np.shape(output))
+    outputs = () if is_loss else output if isinstance(output, tuple) else (output,)
+    douts = [rng.standard_normal(np.shape(each)) for each in outputs]
 
     def objective(_: Array) -> float:
         result = layer.forward(*arrays)
-        return float(result) if dout is None else float(np.sum(np.asarray(result, dtype=np.float64) * dout))
+        if is_loss:
+            return float(result)
+        results = result if isinstance(result, tuple) else (result,)
+        return sum(
+            float(np.sum(np.asarray(each, dtype=np.float64) * dout)) for each, dout in zip(results, douts, strict=True)
+        )
 
-    returned = layer.backward() if dout is None else layer.backward(dout.astype(np.asarray(output).dtype))
+    returned = layer.backward(*(dout.astype(np.asarray(each).dtype) for each, dout in zip(outputs, douts, strict=True)))
     dinputs = returned if isinstance(returned, tuple) else (returned,)
     checked = arrays[:1] if is_loss else arrays
     if len(dinputs) < len(checked):

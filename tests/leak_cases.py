@@ -158,7 +158,7 @@ def of_layers(dtype: type = np.float32) -> Iterator[Case]:
         def alternating(la: Any = layer, a: Any = args, g: Any = grads) -> None:
             """Recycled memory of the wrong shape, or held by a weak reference, or by the caller, is let go."""
             half = [array[:3] for array in a]
-            held = la.forward(*half), la.backward(*[array[:3] for array in g])
+            held = la.forward(*half), la.backward(*[array[:3] if array.ndim else array for array in g])
             watch = [weakref.ref(array) for array in held if isinstance(array, np.ndarray)]
             la.forward(*a), la.backward(*g)
             la.forward(*a)
