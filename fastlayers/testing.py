@@ -81,10 +81,10 @@ def check_gradients(
     ----------
     layer : object
         With ``forward(*inputs)`` and ``backward(dout)``, which gives the gradient of the input, or a
-        tuple of one for each; where forward gives a tuple, backward is given a dout for each of it. Its parameters are checked too: ``W`` and ``b`` with ``dW`` and ``db``,
-        those of its ``param_names``, or of its lists ``params`` and ``grads``. A loss
-        (``forward(x, t)`` a plain float, and ``backward()`` the gradient of x) is told by its result,
-        and its t is left alone.
+        tuple of one for each; where forward gives a tuple, backward is given a dout for each of it. Its
+        parameters are checked too: ``W`` and ``b`` with ``dW`` and ``db``, those of its ``param_names``,
+        or of its lists ``params`` and ``grads``. A loss (``forward(x, t)`` a plain float, and
+        ``backward()`` the gradient of x) is told by its result, and its t is left alone.
     *inputs : array_like
         What forward is given; float64 is best. Integers for which backward gives None, or nothing at all, are indices,
         and left alone.
