@@ -48,13 +48,9 @@ class Recurrent(Declared):
 
     def _run_forward(self, x: Any, h: Any, c: Any = None) -> tuple[Array, Array | None]:
         """The results, which are kept with all that they came of."""
-        results = self._pass(x, h, c, self._memory[0])
-        self._kept = x, h, c, *results
-        return results[:2]
-
-    def _pass(self, x: Any, h: Any, c: Any = None, memory: Any = None) -> tuple[Array, Array | None, Array | None]:
-        """H of all steps, c of all steps and the gates."""
-        return self._forward(x, self.Wx, self.Wh, self.b, h, c, self._gates, memory)
+        hs, cs, kept = self._forward(x, self.Wx, self.Wh, self.b, h, c, self._gates, self._memory[0])
+        self._kept = x, h, c, hs, cs, kept
+        return hs, cs
 
     def _run_backward(self, dhs: ArrayLike, dc: ArrayLike | None, need_dx: bool) -> tuple[Any, Array, Array | None]:
         """dx, and the gradients of the first h and c; those of the parameters are set."""
@@ -73,14 +69,17 @@ class Cell(Recurrent):
 
     def forward(self, x: ArrayLike, h_prev: ArrayLike) -> Array:
         """``h_next`` ``(N, H)`` of x ``(N, D)`` and ``h_prev`` ``(N, H)``; both are kept by reference."""
-        return self._run_forward(self._samples(x), np.asanyarray(h_prev))[0]
+        return self._run_forward(self._samples(x), array(h_prev))[0]
 
     def backward(self, dh_next: ArrayLike) -> tuple[Array, Array]:
         """``(dx, dh_prev)``; sets dWx, dWh and db. RuntimeError before forward."""
         return self._run_backward(dh_next, None, True)[:2]
 
     def _samples(self, x: ArrayLike) -> Array:
-        return _of_axes("x", x, 2, f"(N, {len(self.Wx)})")
+        x = array(x)
+        if x.ndim != 2:
+            raise _wrong_axes("x", x, f"(N, {len(self.Wx)})")
+        return x
 
 
 class TimeRecurrent(Recurrent, LayerBase):
@@ -108,7 +107,8 @@ class TimeRecurrent(Recurrent, LayerBase):
     def predict(self, xs: ArrayLike) -> Array:
         """Hs, and nothing is kept but, where it is `stateful`, h."""
         xs, *state = self._given(xs)
-        hs, cs, _ = self._pass(xs, *state)
+        h, c = (*state, None)[:2]  # an LSTM alone has c
+        hs, cs, _ = self._forward(xs, self.Wx, self.Wh, self.b, h, c, self._gates)
         if self.stateful:
             self._leave(hs, cs, *state)
         return hs
@@ -166,11 +166,17 @@ class TimeRecurrent(Recurrent, LayerBase):
 
 def sequences(xs: ArrayLike, inputs: int) -> Array:
     """Xs as an array ``(N, T, inputs)``; ValueError where it has not three axes."""
-    return _of_axes("xs", xs, 3, f"(N, T, {inputs})")
+    xs = array(xs)
+    if xs.ndim != 3:
+        raise _wrong_axes("xs", xs, f"(N, T, {inputs})")
+    return xs
 
 
-def _of_axes(name: str, value: ArrayLike, axes: int, expected: str) -> Array:
-    array = np.asanyarray(value)
-    if array.ndim != axes:
-        raise ValueError(f"{name} must have shape {expected}, not {arguments.real(name, value).shape}")
-    return array
+def array(value: ArrayLike) -> Array:
+    """An array as it is, which is quicker than to ask NumPy for it, or what NumPy makes of anything else."""
+    return value if type(value) is np.ndarray else np.asanyarray(value)
+
+
+def _wrong_axes(name: str, value: Array, expected: str) -> ValueError:
+    """What there is to say; TypeError where it holds no real numbers."""
+    return ValueError(f"{name} must have shape {expected}, not {arguments.real(name, value).shape}")

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from .._core import arguments
 from .._core.types import Array
 from ..functional.recurrent import LSTM as GATES
-from ._recurrent import Cell, TimeRecurrent
+from ._recurrent import Cell, TimeRecurrent, array
 
 
 class LSTM(Cell):
@@ -74,7 +74,7 @@ class LSTM(Cell):
 
     def forward(self, x: ArrayLike, h_prev: ArrayLike, c_prev: ArrayLike) -> tuple[Array, Array]:  # type: ignore[override]
         """``(h_next, c_next)``, each ``(N, H)``, of x ``(N, D)`` and what the last step gave; all are kept."""
-        return self._run_forward(self._samples(x), np.asanyarray(h_prev), np.asanyarray(c_prev))  # type: ignore[return-value]
+        return self._run_forward(self._samples(x), array(h_prev), array(c_prev))  # type: ignore[return-value]
 
     def backward(self, dh_next: ArrayLike, dc_next: ArrayLike | None = None) -> tuple[Array, Array, Array]:  # type: ignore[override]
         """``(dx, dh_prev, dc_prev)``, without dc_next as with 0; sets dWx, dWh and db. RuntimeError before forward."""
