@@ -116,13 +116,17 @@ class Garbage:
             self.array.resize((1, 1), refcheck=False)
 
 
-@pytest.mark.parametrize("name", ["relu_forward", "softmax", "embedding_forward", "sgd_update"])
+@pytest.mark.parametrize("name", ["relu_forward", "softmax", "embedding_forward", "sgd_update", "recurrent_forward"])
 def test_no_array_is_read_that_a_finalizer_has_resized(level, name):
     """Garbage may be collected within a call, for the references that hold arrays where they are."""
     before, refused = gc.get_threshold(), 0
     for threshold in range(1, 12):
         x = np.ones((1000, 1000), np.float32)
-        args = {"embedding_forward": (np.arange(1000), x), "sgd_update": ([x], [np.ones_like(x)], 0.1)}.get(name, (x,))
+        args = {
+            "embedding_forward": (np.arange(1000), x),
+            "sgd_update": ([x], [np.ones_like(x)], 0.1),
+            "recurrent_forward": (np.ones((1, 1, 2), "f"), np.ones((2, 1000), "f"), x, np.ones(1000, "f"), x[:1].copy()),
+        }.get(name, (x,))
         gc.collect(0)
         Garbage(x)
         gc.set_threshold(threshold)

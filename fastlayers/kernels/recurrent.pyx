@@ -100,6 +100,7 @@ def recurrent_forward(x, Wx, Wh, b, h, c=None, gates=None, out=None):
     sums = flattened(hs if kept is None else kept, work.gates * work.units, &work)
     if affine(flattened(x, work.inputs, &work), Wx, b, sums, True) is NotImplemented:
         return NotImplemented
+    check_in_place(&call)  # for too few numbers to be worth pinning
     pack(&work, False, scratch_of(scratch))
     run_steps(recurrent_forward_task, &work, NULL)
     return hs, cs, kept

@@ -17,6 +17,18 @@ cdef enum:
 cdef int num_threads = 1  # only through fl_read and fl_write
 
 
+cdef int check_in_place(const Call *call) except -1:
+    """RuntimeError where an array was resized since it was taken, by what Python has run meanwhile."""
+    cdef object array
+    cdef const Argument *argument = call.last
+    while argument != NULL:
+        array = <object> argument.array
+        if PyArray_DATA(<ndarray> array) != argument.data or size_of(array) != argument.size:
+            raise RuntimeError("an array was resized while it was being read")
+        argument = argument.before
+    return 0
+
+
 cdef list pinned(const Call *call):
     """References that hold a call's arrays where they are, while another thread may have the GIL.
 
@@ -25,18 +37,12 @@ cdef list pinned(const Call *call):
     resize an array that has none yet: RuntimeError.
     """
     cdef list pins = []
-    cdef object array
     cdef const Argument *argument = call.last
     while argument != NULL:
         if Py_REFCNT(argument.array) > 1:
             pins.append(PyWeakref_NewRef(<object> argument.array, None))
         argument = argument.before
-    argument = call.last
-    while argument != NULL:
-        array = <object> argument.array
-        if PyArray_DATA(<ndarray> array) != argument.data or size_of(array) != argument.size:
-            raise RuntimeError("an array was resized while it was being read")
-        argument = argument.before
+    check_in_place(call)
     return pins
 
 
