@@ -125,7 +125,7 @@ def test_no_array_is_read_that_a_finalizer_has_resized(level, name):
         args = {
             "embedding_forward": (np.arange(1000), x),
             "sgd_update": ([x], [np.ones_like(x)], 0.1),
-            "recurrent_forward": (np.ones((1, 1, 2), "f"), np.ones((2, 1000), "f"), x, np.ones(1000, "f"), x[:1].copy()),
+            "recurrent_forward": (x[:1, :1, None].copy(), x[:1].copy(), x, x[0].copy(), x[:1].copy()),
         }.get(name, (x,))
         gc.collect(0)
         Garbage(x)
