@@ -9,6 +9,7 @@ what it was given and of the objects that C code counts by hand. Nor may a call 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import itertools
 import os
@@ -26,6 +27,9 @@ from fastlayers._core import backend
 # Growth that is no leak: caches fill up, and memory is asked of the system in pieces.
 MOST_OBJECTS, MOST_BYTES = 50, 2 << 20
 WARM_UP = 100
+
+
+_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 
 
 def _resident() -> int:
@@ -63,6 +67,8 @@ def growth(case: Case, calls: int) -> list[str]:
     for _ in itertools.repeat(None, min(calls, WARM_UP)):
         case.call()
     grown: list[str] = []
+    if _TRIM is not None:
+        _TRIM(0)  # what was freed goes back to the system, or what leaks would take its place unseen
     gc.freeze()  # what is there is no garbage, and a collection without it is quick
     for _ in range(3):  # what is filled once does not grow again; a leak does
         grown = _growth(case, calls)
