@@ -159,7 +159,8 @@ def call_clip_grads(caller, r, name, owner):
         grads.append(r.choice((grads[0], grads[0].T if isinstance(grads[0], np.ndarray) else 1, anything(r))))
     norm = anything(r) if chance(r, 15) else r.choice((1.0, 1e-3, 1, np.float32(0.5), 0.0, np.inf))
     prefix = "reference." if owner is reference else ""
-    caller.attempt(f"{prefix}{name}", owner.clip_grads, grads, norm, outs=[g for g in grads if type(g) is np.ndarray])
+    outs = [grad for grad in grads if isinstance(grad, np.ndarray)]
+    caller.attempt(f"{prefix}{name}", owner.clip_grads, grads, norm, outs=outs)
 
 
 def call_numerical_gradient(caller, r, name, owner):

@@ -81,7 +81,8 @@ def cases():
         for how in ("plain", "reversed"):
             yield f"{name}, {how}", lambda name=name, how=how: of_function(name, arrangements[how])
     for name, entry in families.LAYER.items():
-        for method in ("forward", "backward") if entry.kind != "affine" or fl.get_backend() == "cython" else ():
+        has_products = entry.kind in ("affine", "convolution", "sequence", "table", "node")
+        for method in ("forward", "backward") if fl.get_backend() == "cython" or not has_products else ():
             yield f"{name}.{method}", lambda name=name, method=method: of_layer(name, method)
     for name in families.OPTIMIZERS:
         for which in ("first", "second"):

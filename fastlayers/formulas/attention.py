@@ -13,7 +13,8 @@ def scores(hs: Array, h: Array) -> Array:
     The gradient of `weighted` with respect to its weights is this too, of dc in place of h: from
     ``c_nsi = sum_t a_nst hs_nti`` follows ``dL/da_nst = sum_i dc_nsi hs_nti``. Source: Saitoh, volume 2, section 8.1.
     """
-    s: Array = np.matmul(h, hs.swapaxes(1, 2))
+    with np.errstate(all="ignore"):
+        s: Array = np.matmul(h, hs.swapaxes(1, 2))
     return s
 
 
@@ -22,7 +23,8 @@ def weighted(hs: Array, a: Array) -> Array:
 
     The gradient of `scores` with respect to h is this too, of ds in place of a. Source: Saitoh, volume 2, section 8.1.
     """
-    c: Array = np.matmul(a, hs)
+    with np.errstate(all="ignore"):
+        c: Array = np.matmul(a, hs)
     return c
 
 
@@ -31,5 +33,6 @@ def spread(a: Array, c: Array) -> Array:
 
     That is the gradient of `weighted` of its weights and dc, and that of `scores` of ds and h.
     """
-    dhs: Array = np.matmul(a.swapaxes(1, 2), c)
+    with np.errstate(all="ignore"):
+        dhs: Array = np.matmul(a.swapaxes(1, 2), c)
     return dhs

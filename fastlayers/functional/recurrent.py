@@ -101,9 +101,8 @@ def _recurrent_backward(
 
 def _checked(gates: int | None, **arrays: Any) -> tuple[int, list[Array | None]]:
     """How many gates there are, and the arrays of one floating dtype, plain and in C order, once all shapes fit."""
-    given = {
-        name: real(name, a) for name, a in arrays.items() if a is not None or name not in ("c", "cs", "kept", "dc")
-    }
+    optional = ("c", "cs", "kept", "dc")
+    given = {name: real(name, a) for name, a in arrays.items() if name not in optional or a is not None}
     x, Wx, Wh = given["x"], given["Wx"], given["Wh"]
     H = len(Wh) if Wh.ndim else 0
     if gates is None:

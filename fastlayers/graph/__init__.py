@@ -116,7 +116,9 @@ class Graph:
         return edge
 
     @overload
-    def apply(self, layer: LSTM, *inputs: Edge, name: str = "") -> tuple[Edge, ...]: ...
+    def apply(  # pyright: ignore[reportOverlappingOverload]  # anything but an LSTM
+        self, layer: LSTM, *inputs: Edge, name: str = ""
+    ) -> tuple[Edge, ...]: ...
     @overload
     def apply(self, layer: Any, *inputs: Edge, name: str = "") -> Edge: ...
     def apply(self, layer: Any, *inputs: Edge, name: str = "") -> Edge | tuple[Edge, ...]:

@@ -106,11 +106,11 @@ class TimeRecurrent(Recurrent, LayerBase):
 
     def predict(self, xs: ArrayLike) -> Array:
         """Hs, and nothing is kept but, where it is `stateful`, h."""
-        xs, *state = self._given(xs)
-        h, c = (*state, None)[:2]  # an LSTM alone has c
+        given: tuple[Any, ...] = (*self._given(xs), None)
+        xs, h, c = given[:3]  # None but of an LSTM
         hs, cs, _ = self._forward(xs, self.Wx, self.Wh, self.b, h, c, self._gates)
         if self.stateful:
-            self._leave(hs, cs, *state)
+            self._leave(hs, cs, h, c)
         return hs
 
     def backward(self, dhs: ArrayLike, *, need_dx: bool = True) -> Array | None:  # type: ignore[override]
