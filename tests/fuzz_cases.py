@@ -51,6 +51,12 @@ PROPERTIES = {
     "Pooling": ("arg_max",),
     "EmbeddingDot": ("W", "dW"),
     "NegativeSamplingLoss": ("rng", "sample_size"),
+    "Attention": ("attention_weight",),
+    "TimeAttention": ("attention_weights",),
+    "TimeBiLSTM": ("stateful",),
+    "TimeDropout": ("p",),
+    "TimeSoftmaxWithLoss": ("ignore_index",),
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), ("cache",)),
 }
 
 
@@ -121,7 +127,13 @@ def call_layer(caller, r, name, owner):
         caller.attempt(f"{prefix}.{call.name}", getattr(layer, call.name), *call.args, **call.kwargs)
     for attribute in PROPERTIES.get(name, ()):
         caller.attempt(f"{prefix}.{attribute}", getattr, layer, attribute)
-    if name == "SigmoidWithLoss":
+    if hasattr(layer, "set_state"):
+        states = [numbers(r, any_shape(r), any_dtype(r)) for _ in range(2 if name == "TimeLSTM" else 1)]
+        caller.attempt(f"{prefix}.set_state", layer.set_state, *states)
+        caller.attempt(f"{prefix}.forward", layer.forward, *calls[0].args)
+    if hasattr(layer, "reset_state"):
+        caller.attempt(f"{prefix}.reset_state", layer.reset_state)
+    if name in ("SigmoidWithLoss", "TimeSigmoidWithLoss"):
         caller.attempt(f"{prefix}.accuracy", layer.accuracy, *calls[0].args[:2])
     if hasattr(layer, "put_gradients_in"):
         buffers = [numbers(r, np.shape(param), r.choice(kit.FAST)) for param in (layer.W, layer.b)]
@@ -140,6 +152,17 @@ def call_sampler(caller, r, name, owner):
             caller.attempt(f"{prefix}.{attribute}", getattr, sampler, attribute)
         target = anything(r) if chance(r, 10) else any_form(r, caller.arena, indices(r, (5,), sampler.vocab_size))
         caller.attempt(f"{prefix}.get_negative_sample", sampler.get_negative_sample, target)
+
+
+def call_running_text(caller, r, name, owner):
+    """A text of any length, in any number of pieces, and what its epochs are."""
+    corpus = any_form(r, caller.arena, indices(r, (r.choice((0, 1, 7, 60)),), 9))
+    sizes = [anything(r) if chance(r, 10) else r.choice((1, 2, 5, 0)) for _ in range(2)]
+    text = caller.attempt("training.running_text", owner.running_text, corpus, *sizes)
+    if text is None:
+        text = owner.running_text(np.arange(20), 2, 3)
+    caller.attempt("training.RunningText", owner.RunningText, corpus, *sizes)
+    caller.attempt("training.RunningText.epoch", text.epoch, anything(r) if chance(r, 20) else r.randint(0, 5))
 
 
 def call_optimizer(caller, r, name, owner):
@@ -237,4 +260,5 @@ CASES += [(call_initializer, name, initializers) for name in initializers.__all_
 CASES += [(call_network, "Sequential", owner) for owner in (fl, reference)]
 CASES += [(call_fit, "Sequential", owner) for owner in (fl, reference)]
 CASES += [(call_numerical_gradient, "numerical_gradient", testing), (call_check_gradients, "check_gradients", testing)]
+CASES += [(call_running_text, "running_text", fl.training)]
 CASES += [(call_settings, "settings", fl)]

@@ -37,6 +37,7 @@ def call_network(caller, r, name, owner):
     optimizer = anything(r) if chance(r, 10) else getattr(owner, r.choice([*families.OPTIMIZERS]))()
     caller.attempt(f"{prefix}.params", lambda: network.params)
     caller.attempt(f"{prefix}.compiled", lambda: network.compiled)
+    caller.attempt(f"{prefix}.reset_state", network.reset_state)
     shape = {} if chance(r, 50) else {"input_shape": anything(r) if chance(r, 50) else widths[:1]}
     summary = caller.attempt(f"{prefix}.summary", network.summary, **shape)
     if summary is not None:
@@ -110,6 +111,8 @@ def call_fit(caller, r, name, owner):
     caller.attempt("History.as_dict", history.as_dict)
     caller.attempt("History.epochs", lambda: history.epochs)
     caller.attempt("History.best_epoch", lambda: history.best_epoch)
+    caller.attempt("History.perplexity", lambda: history.perplexity)
+    caller.attempt("History.validation_perplexity", lambda: history.validation_perplexity)
 
 
 def any_callback(caller, r):

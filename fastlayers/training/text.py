@@ -57,7 +57,8 @@ class RunningText:
         """
         words = len(self.corpus) - 1
         starts = words // self.batch_size * np.arange(self.batch_size)
-        times = self.time_size * (arguments.count("number", number, 0) * self.steps + np.arange(self.steps))
+        begin = arguments.count("number", number, 0) * self.steps * self.time_size % words  # of any number of epochs
+        times = begin + self.time_size * np.arange(self.steps)
         places = times[:, np.newaxis, np.newaxis] + starts[:, np.newaxis] + np.arange(self.time_size)
         places = places.reshape(-1, self.time_size) % words
         return self.corpus[places], self.corpus[places + 1]
