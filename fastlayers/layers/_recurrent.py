@@ -127,7 +127,13 @@ class TimeRecurrent(Recurrent, LayerBase):
         return dxs  # type: ignore[no-any-return]
 
     def set_state(self, h: ArrayLike | None) -> None:
-        """Have the next forward begin with h ``(N, H)``, where the layer is `stateful`."""
+        """Have the next forward begin with this h, where the layer is `stateful`.
+
+        Parameters
+        ----------
+        h : array_like or None
+            ``(N, H)``; None for 0.
+        """
         self.h = None if h is None else np.asanyarray(h)
 
     def reset_state(self) -> None:
