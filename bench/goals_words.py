@@ -106,7 +106,7 @@ def jax(contexts: Any, rows: Any, W_in: Any, W_out: Any) -> Any:
     import jax.numpy as jnp
 
     @functools.partial(found.jit, donate_argnums=(0, 1))
-    def update(into: Any, out: Any) -> Any:
+    def update(into: Any, out: Any, contexts: Any, rows: Any) -> Any:
         def loss_of(inputs: Any, outputs: Any) -> Any:
             scores = jnp.einsum("nkd,nd->nk", outputs, inputs.mean(1))
             return jnp.sum(jnp.logaddexp(0, jnp.where(jnp.arange(6) == 0, -scores, scores))) / len(rows)
@@ -114,10 +114,11 @@ def jax(contexts: Any, rows: Any, W_in: Any, W_out: Any) -> Any:
         loss, (d_in, d_out) = found.value_and_grad(loss_of, (0, 1))(into[contexts], out[rows])
         return loss, into.at[contexts].add(-LR * d_in), out.at[rows].add(-LR * d_out)
 
-    state = [jnp.asarray(W_in), jnp.asarray(W_out)]
+    state = [jnp.array(W_in), jnp.array(W_out)]  # copies, since those of NumPy cannot be written into
+    given = jnp.asarray(contexts), jnp.asarray(rows)  # which would otherwise be part of the compiled function
 
     def step() -> float:
-        loss, *state[:] = update(*state)
+        loss, *state[:] = update(*state, *given)
         return float(loss)
 
     return step

@@ -83,13 +83,21 @@ def ours(corpus: Corpus, model: str, size: int, epochs: int) -> Callable[[], np.
     return train
 
 
-def gensims(path: str, corpus: Corpus, model: str, size: int, epochs: int) -> Callable[[], np.ndarray] | None:
+def gensims(
+    path: str, corpus: Corpus, model: str, size: int, epochs: int, min_count: int
+) -> Callable[[], np.ndarray] | None:
     try:
         from gensim.models import Word2Vec as Other
     except ImportError:
         return None
     made: Any = Other(
-        vector_size=size, sg=int(model == "skipgram"), alpha=LR[model], min_count=5, seed=0, workers=1, **SETTINGS
+        vector_size=size,
+        sg=int(model == "skipgram"),
+        alpha=LR[model],
+        min_count=min_count,
+        seed=0,
+        workers=1,
+        **SETTINGS,
     )
     made.build_vocab(corpus_file=path)
 
@@ -106,6 +114,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("text", type=Path)
     options.add_argument("--size", type=int, default=100, help="numbers of a vector (%(default)s)")
+    options.add_argument("--min-count", type=int, default=5, help="of a word that is learned (%(default)s)")
     options.add_argument("--epochs", type=int, default=5, help="(%(default)s)")
     options.add_argument("--most", type=int, default=-1, help="no more characters of the text than this")
     args = options.parse_args()
@@ -116,7 +125,7 @@ def main() -> None:
         path = str(Path(folder, "text.txt"))
         Path(path).write_text("\n".join(found), encoding="utf-8")
         start = process_time()
-        corpus = read_corpus(path)
+        corpus = read_corpus(path, args.min_count)
         seconds = process_time() - start
         numbers = {word: i for i, word in enumerate(corpus.words)}
         asked = analogies(numbers)
@@ -128,7 +137,7 @@ def main() -> None:
         for model in LR:
             makers = {
                 "fastlayers": ours(corpus, model, args.size, args.epochs),
-                "gensim": gensims(path, corpus, model, args.size, args.epochs),
+                "gensim": gensims(path, corpus, model, args.size, args.epochs, args.min_count),
             }
             for name, train in makers.items():
                 if train is None:

@@ -1,6 +1,10 @@
 """Arbitrary calls: the arguments of `arbitrary` in any form, and where results are to go."""
 
+import functools
+import inspect
+import random
 import warnings
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +47,26 @@ def silently(function, *args):
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         return function(*args)
+
+
+def drawn(test):
+    """Have a test run with many an `r`, the same in every run, and others for each case; a failure says with which."""
+    signature = inspect.signature(test)
+
+    @functools.wraps(test)
+    def runs(request, **given):
+        for number in range(kit.amount(short=30, rest=100, every=300)):
+            seed = zlib.crc32(f"{request.node.name} {number}".encode())
+            try:
+                test(**given, r=random.Random(seed))
+            except BaseException as error:
+                error.add_note(f"with r = random.Random({seed})")
+                raise
+
+    others = [parameter for name, parameter in signature.parameters.items() if name != "r"]
+    request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    runs.__signature__ = signature.replace(parameters=[request, *others])
+    return runs
 
 
 # Functions

@@ -94,7 +94,7 @@ def pytest_collection_modifyitems(config, items):
 @functools.cache
 def does_less_when_short(module):
     """Whether the cases of a module are not the same in a short run: of fewer points, calls or examples."""
-    return any(word in inspect.getsource(module) for word in ("kit.SHORT", "kit.amount", "import points"))
+    return any(word in inspect.getsource(module) for word in ("kit.SHORT", "kit.amount", "import points", "@drawn"))
 
 
 @pytest.fixture

@@ -1,16 +1,12 @@
 """Both paths agree, on input drawn at random: values, dtypes, shapes, layouts, warnings, errors and their messages."""
 
-import functools
-import inspect
-import random
 import warnings
-import zlib
 
 import families
 import kit
 import numpy as np
 import pytest
-from calls import any_call, any_layer, any_optimizer, is_error, silently
+from calls import any_call, any_layer, any_optimizer, drawn, is_error, silently
 from family import Arrays
 from guarded import Arena
 
@@ -23,26 +19,6 @@ pytestmark = [
 ]
 
 TOLERANCE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-13}  # no kernel takes others: there is one path
-
-
-def drawn(test):
-    """Have a test run with many an `r`, the same in every run, and others for each case; a failure says with which."""
-    signature = inspect.signature(test)
-
-    @functools.wraps(test)
-    def runs(request, **given):
-        for number in range(kit.amount(short=30, rest=100, every=300)):
-            seed = zlib.crc32(f"{request.node.name} {number}".encode())
-            try:
-                test(**given, r=random.Random(seed))
-            except BaseException as error:
-                error.add_note(f"with r = random.Random({seed})")
-                raise
-
-    others = [parameter for name, parameter in signature.parameters.items() if name != "r"]
-    request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    runs.__signature__ = signature.replace(parameters=[request, *others])
-    return runs
 
 
 def observed(function, *args):

@@ -198,3 +198,13 @@ def test_a_network_of_the_book_learns_words(implementation):
         outs[0] += outs[1]
         optimizer.update([W_in, W_out], [into, outs[0]])
     assert np.mean(losses[-10:]) < 0.5 * losses[0]
+
+
+def test_a_kernel_asks_for_no_memory_that_cannot_be(level):
+    """Of tables and batches that only look as large, whose sizes multiplied are more than an integer holds."""
+    table, words = np.zeros(4, np.uint64), np.zeros((2**20, 1), np.int32)
+    wide = np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), (4, 2**41 - 10), (0, 0))
+    assert level.word2vec_batch(words, words, wide, wide, table, np.ones(4), 2, 0.1, 0.5) is NotImplemented
+    many = np.lib.stride_tricks.as_strided(np.zeros(1, np.int32), (2**24, 2**24), (0, 0))
+    large = np.lib.stride_tricks.as_strided(table, (2**24,), (0,))
+    assert level.word2vec_batch(many, many, wide[:, :2], wide, large, large, 2**23, 0.1, 0.5) is NotImplemented

@@ -194,6 +194,18 @@ def test_what_does_not_fit_is_refused(name):
         cell.forward(XS[:, 0], *[np.zeros((2, H))] * (2 if name == "LSTM" else 1))
 
 
+@KINDS
+def test_a_kernel_takes_no_array_for_a_result(level, name):
+    """In a layer, results go to memory that is its own; an array in its place is no such thing."""
+    given = [XS, *parameters(name), np.zeros((N, H)), np.zeros((N, H)) if name == "LSTM" else None]
+    hs, cs, kept = level.recurrent_forward(*given)
+    x, Wx, Wh, _, h, c = given
+    for out in (np.empty((N, T, H)), "memory"):
+        assert level.recurrent_forward(*given, None, (out, None, None)) is NotImplemented
+        back = (DHS, None, x, Wx, Wh, h, c, hs, cs, kept, True, None)
+        assert level.recurrent_backward(*back, (None,) * 6 + (out,)) is NotImplemented
+
+
 def test_in_a_network_it_has_its_place_in_the_one_call():
     layers = [layer("LSTM"), fl.TimeAffine(kit.numbers((H, 2), np.float64), np.zeros(2)), fl.Flatten()]
     net = fl.Sequential(layers, fl.MeanSquaredError())

@@ -27,8 +27,20 @@ cdef bint describe(Recurrence *work, object gates, object x, object Wh) noexcept
         return False
     work.samples = PyArray_DIM(<ndarray> x, 0)
     work.steps = PyArray_DIM(<ndarray> x, 1) if ndim == 3 else 1
+    work.inputs = PyArray_DIM(<ndarray> x, ndim - 1)
     work.chunk = work.samples if work.samples <= IN_ONE_UNIT else SEQUENCES
     work.c.data = work.cs.data = work.kept.data = work.dc.data = NULL
+    return True
+
+
+cdef bint are_memory(object out, int n) noexcept:
+    """Whether `out` is None, or a tuple of n of which none is a caller's array."""
+    cdef int i
+    if not are_outs(out, n):
+        return False
+    for i in range(n):
+        if is_given(out_at(out, i)):
+            return False
     return True
 
 
@@ -40,11 +52,9 @@ cdef int run_steps(Task task, Recurrence *work, const Call *call) except -1:
     return 0
 
 
-cdef inline object flattened(object a, const Recurrence *work):
-    """Rows of a batch, a step of a sequence each."""
-    if PyArray_NDIM(<ndarray> a) == 2:
-        return a
-    return a.reshape(work.samples * work.steps, PyArray_DIM(<ndarray> a, 2))
+cdef inline object flattened(object a, Py_ssize_t columns, const Recurrence *work):
+    """Rows of a batch, a step of a sequence each; a's own shape may be another by now."""
+    return a if PyArray_NDIM(<ndarray> a) == 2 else a.reshape(work.samples * work.steps, columns)
 
 
 def recurrent_forward(x, Wx, Wh, b, h, c=None, gates=None, out=None):
@@ -52,33 +62,34 @@ def recurrent_forward(x, Wx, Wh, b, h, c=None, gates=None, out=None):
     cdef npy_intp[3] of_hs
     cdef npy_intp[3] of_kept
     cdef npy_intp[2] of_h
+    cdef npy_intp[2] of_Wh
     cdef int ndim
-    cdef object hs, cs = None, kept = None
+    cdef object sums, hs, cs = None, kept = None
     cdef bytes scratch
     cdef Py_ssize_t weights
     cdef Call call
     cdef Recurrence work
-    if not describe(&work, gates, x, Wh) or not are_outs(out, 3) or (c is not None) != (work.gates == LSTM):
+    if not describe(&work, gates, x, Wh) or not are_memory(out, 3) or (c is not None) != (work.gates == LSTM):
         return NotImplemented
     ndim = PyArray_NDIM(<ndarray> x)
     of_hs[0] = of_kept[0] = of_h[0] = work.samples
     of_hs[1] = of_kept[1] = work.steps
-    of_h[1] = of_hs[ndim - 1] = work.units
-    of_kept[ndim - 1] = work.gates * work.units
+    of_h[1] = of_hs[ndim - 1] = of_Wh[0] = work.units
+    of_kept[ndim - 1] = of_Wh[1] = work.gates * work.units
     hs = new_array(out_at(out, 0), ndim, of_hs, work.typenum, False)
     if work.gates == LSTM:
         cs = new_array(out_at(out, 1), ndim, of_hs, work.typenum, False)
     if work.gates != RNN:
         kept = new_array(out_at(out, 2), ndim, of_kept, work.typenum, False)
-    if affine_forward(flattened(x, &work), Wx, b, flattened(hs if kept is None else kept, &work)) is NotImplemented:
+    sums = flattened(hs if kept is None else kept, work.gates * work.units, &work)
+    if affine_forward(flattened(x, work.inputs, &work), Wx, b, sums) is NotImplemented:
         return NotImplemented
     weights = work.gates * work.units * work.units * PyArray_ITEMSIZE(<ndarray> x)
     scratch = new_scratch(weights + work.samples * work.units * PyArray_ITEMSIZE(<ndarray> x))
     work.reset = scratch_of(scratch) + weights
     begin(&call)
     if not (
-        take(&call, &work.Wh, Wh, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
-        and PyArray_DIM(<ndarray> Wh, 0) == work.units
+        take_shaped(&call, &work.Wh, Wh, work.typenum, NPY_ARRAY_C_CONTIGUOUS, 2, of_Wh)
         and take_shaped(&call, &work.h, h, work.typenum, NPY_ARRAY_C_CONTIGUOUS, 2, of_h)
         and (c is None or take_shaped(&call, &work.c, c, work.typenum, NPY_ARRAY_C_CONTIGUOUS, 2, of_h))
         and take(&call, &work.hs, hs, work.typenum, NPY_ARRAY_C_CONTIGUOUS)
@@ -106,7 +117,7 @@ def recurrent_backward(dhs, dc, x, Wx, Wh, h, c, hs, cs, kept, need_dx=True, gat
     cdef list _pinned
     cdef Call call
     cdef Recurrence work
-    if not describe(&work, gates, x, Wh) or not are_outs(out, 7):
+    if not describe(&work, gates, x, Wh) or not are_memory(out, 7):
         return NotImplemented
     ndim, size = PyArray_NDIM(<ndarray> x), PyArray_ITEMSIZE(<ndarray> x)
     of_hs[0] = of_kept[0] = of_h[0] = work.samples
@@ -164,14 +175,14 @@ def recurrent_backward(dhs, dc, x, Wx, Wh, h, c, hs, cs, kept, need_dx=True, gat
     else:
         sum_over_steps(&work, work.before, 0, of_Wh[1], of_dWh.data)
     gradients = affine_backward(
-        flattened(dgates, &work), flattened(x, &work), Wx, need_dx,
+        flattened(dgates, work.gates * work.units, &work), flattened(x, work.inputs, &work), Wx, need_dx,
         (out_at(out, 0) if need_dx else None, out_at(out, 1), out_at(out, 3)),
     )
     if gradients is NotImplemented:
         return NotImplemented
     dx, dWx, db = gradients
     if dx is not None and ndim == 3:
-        dx = dx.reshape(work.samples, work.steps, -1 if dx.size else PyArray_DIM(<ndarray> x, 2))
+        dx = dx.reshape(work.samples, work.steps, work.inputs)
     return dx, dWx, dWh, db, dh, dc_before
 
 

@@ -48,7 +48,10 @@ cdef object find_rows(Update *work, object param, object idx):
 
 cdef inline bint leaves_what_is_zero(const Update *work) noexcept nogil:
     """Whether a step of gradient descent along zero changes nothing, not a sign of zero; nan would."""
-    return 0 < work.rule.factors[0] < INFINITY and 0 <= work.rule.scale <= 1 and not decays(work)
+    cdef double lr = work.rule.factors[0]
+    if work.typenum == NPY_FLOAT:
+        lr = <float> lr  # in which one of 1e300 is infinite
+    return 0 < lr < INFINITY and 0 <= work.rule.scale <= 1 and not decays(work)
 
 
 cdef void touched_rows_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:

@@ -20,6 +20,7 @@ cdef extern from "rows.h" nogil:
 
 cdef enum:
     SCORES = 16  # at a time
+    MOST_SCORES = 1 << 30  # of a batch; memory for more is asked of nobody
 
 # One step's memory: of a word of a text, or of each row of a batch.
 cdef struct WordStep:
@@ -266,6 +267,7 @@ cdef bint read_sizes(Words *work, object table, object into, object sample_size,
         or PyArray_NDIM(<ndarray> into) != 2
         or not PyFloat_CheckExact(rate)
         or not 0 < work.each <= size_of(table)
+        or PyArray_DIM(<ndarray> into, 1) > LONGEST
     ):
         return False
     work.drawn.sampler.words = <uint64_t> size_of(table)
@@ -345,6 +347,8 @@ def word2vec_batch(inputs, outputs, into, out, table, word_p, sample_size, rate,
     n, words = PyArray_DIM(<ndarray> inputs, 0), <Py_ssize_t> work.drawn.sampler.words
     of_inputs, of_outputs = size_of(inputs) // n, size_of(outputs) // n
     if not 0 < of_inputs <= LONGEST or not 0 < of_outputs <= LONGEST or n > LONGEST:
+        return NotImplemented
+    if <double> n * of_outputs * work.each > MOST_SCORES:  # in an integer it might overflow
         return NotImplemented
     _scratch = new_memory(&work, n, of_inputs, of_outputs, 0)
     work.length = n

@@ -94,8 +94,8 @@ class EmbeddingDot(Declared):
         if dout.shape != h.shape[:-1]:
             raise ValueError(f"dout of shape {dout.shape} does not fit the output of shape {h.shape[:-1]}")
         with np.errstate(all="ignore"):
+            dh: Array = dout[..., np.newaxis] * rows  # before anything is set, since there may be no memory for it
             self.embed.backward(dout[..., np.newaxis] * h)
-            dh: Array = dout[..., np.newaxis] * rows
         return dh
 
 

@@ -149,6 +149,7 @@ class NegativeSamplingLoss(Declared):
         with np.errstate(all="ignore"):
             slopes = slopes * slopes.dtype.type(arguments.number("dout", dout) / max(self.idx[..., 0].size, 1))
             of_rows = slopes[..., np.newaxis] * h[..., np.newaxis, :]
+        dh = dots("...k,...kd->...d", slopes, rows)  # before anything is set, since there may be no memory for it
         out = gradient_memory(self, of_rows)
         self._set_gradients(W=self._add_up(of_rows, self.idx, len(self.W), out=out))
-        return dots("...k,...kd->...d", slopes, rows)
+        return dh

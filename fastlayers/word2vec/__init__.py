@@ -1,8 +1,9 @@
 """Vectors of words from a text: word2vec, by the continuous bag of words or the skip-gram, with negative sampling.
 
->>> corpus = np.array([0, 1, 2, 3, 4, 1, 5, 6] * 50)
+>>> import numpy as np
+>>> corpus = np.array([0, 1, 2, 3, 4, 1, 5, 6] * 20)
 >>> model = Word2Vec(corpus, size=8, window=1, negative=2, sample=0, rng=0)
->>> losses = model.train(corpus, epochs=20)
+>>> losses = model.train(corpus, epochs=3, lr=0.1)
 >>> losses[-1] < losses[0]
 True
 >>> model.vectors.shape

@@ -29,6 +29,7 @@ cdef struct Recurrence:
     int gates
     Py_ssize_t samples
     Py_ssize_t steps
+    Py_ssize_t inputs  # numbers of x in a step
     Py_ssize_t units
     Py_ssize_t chunk  # sequences of a unit of work
     Argument Wh
