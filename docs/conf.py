@@ -64,7 +64,10 @@ numpydoc_validation_exclude = {
     r"\.(forward|backward|predict|update|on_\w+)$",
     # As the one that they name, or Sequential's of that name.
     r"\.DataParallel\.(loss|accuracy|save|train_step|fit)$",
+    r"\.Word2Vec\.(save|load)$",
     r"\.(he_uniform|xavier_normal|xavier_uniform)$",
+    # A tuple's own.
+    r"\.Corpus\.(count|index|ids|words)$",
     # A protocol's constructor takes anything, and is not called.
     r"\.Layer$",
 }

@@ -124,7 +124,13 @@ class TimeRecurrent(Recurrent, LayerBase):
         return dxs  # type: ignore[no-any-return]
 
     def set_state(self, h: ArrayLike | None) -> None:
-        """Have the next forward begin with h ``(N, H)``, where the layer is `stateful`."""
+        """Have the next forward begin with this h, where the layer is `stateful`.
+
+        Parameters
+        ----------
+        h : array_like or None
+            ``(N, H)``; None for 0.
+        """
         self.h = None if h is None else arguments.real("h", h)
 
     def reset_state(self) -> None:

@@ -145,7 +145,13 @@ class TimeLSTM(TimeRecurrent):
     dc: Array | None = None
 
     def set_state(self, h: ArrayLike | None, c: ArrayLike | None = None) -> None:
-        """Have the next forward begin with h and c ``(N, H)``, a c of None being 0, where the layer is `stateful`."""
+        """Have the next forward begin with this h and c, where the layer is `stateful`.
+
+        Parameters
+        ----------
+        h, c : array_like or None
+            ``(N, H)`` each; None for 0.
+        """
         super().set_state(h)
         self.c = None if c is None else arguments.real("c", c)
 

@@ -122,9 +122,22 @@ class UnigramSampler:
         self._sample_size = size
 
     def get_negative_sample(self, target: ArrayLike) -> Array:
-        """For each target, of any shape, `sample_size` other words: ``(*target.shape, sample_size)``, int32.
+        """For each target `sample_size` other words, all distinct.
 
-        A target outside ``[0, vocab_size)`` is a ValueError, and one that is no integer a TypeError.
+        Parameters
+        ----------
+        target : array_like of int
+            Words, of any shape.
+
+        Returns
+        -------
+        negative : ndarray of int32
+            ``(*target.shape, sample_size)``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a target is no integer, or outside ``[0, vocab_size)``.
         """
         return self._draw(target, self._table, self._word_p, self._sample_size, float(self.rng.random()))
 

@@ -18,12 +18,17 @@ class RunningText:
 
     It can be taken apart as ``x, t``, which are those of the first epoch.
 
-    Attributes
+    Parameters
     ----------
-    corpus : ndarray
+    corpus : array_like
         The text, an index for each word.
     batch_size, time_size : int
         How many parts there are, and how many words of each a batch has.
+
+    Attributes
+    ----------
+    corpus, batch_size, time_size
+        As given, the corpus as an array.
     steps : int
         How many batches are an epoch.
     """

@@ -24,7 +24,23 @@ class WordVectors:
         return self.W_in
 
     def number(self, word: str | int) -> int:
-        """The number of a word; KeyError for one that was not learned."""
+        """The number of a word.
+
+        Parameters
+        ----------
+        word : str or int
+            A word, or its number, which is given back.
+
+        Returns
+        -------
+        int
+            Its row of `vectors`.
+
+        Raises
+        ------
+        KeyError
+            If it was not learned.
+        """
         if isinstance(word, str):
             if word not in self._numbers:
                 raise KeyError(f"{word!r} is not among the words")
