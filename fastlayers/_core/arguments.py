@@ -180,6 +180,11 @@ def as_samples(x: Array, W: Array, name: str = "x") -> Array:
     return samples
 
 
+def rows_of_steps(x: Array) -> Array:
+    """``(..., D)`` as ``(n, D)``: the steps of all sequences below each other."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
 def matrix(name: str, value: ArrayLike) -> Array:
     array = real(name, value)
     if array.ndim != 2:

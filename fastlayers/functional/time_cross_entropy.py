@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core import backend
-from .._core.arguments import floating, integer, real
+from .._core.arguments import floating, integer, real, rows_of_steps
 from .._core.memory import Recycler
 from .._core.results import Out
 from .._core.targets import labels_of_steps, weights
@@ -71,7 +70,7 @@ def _of_plain(
         if type(sample_weight) is not np.ndarray or sample_weight.shape != t.shape:
             return NotImplemented
         sample_weight = sample_weight.reshape(-1)
-    return kernel(_rows(x), t.reshape(-1), out, None, sample_weight, ignore_label, NO_SMOOTHING, reduction)
+    return kernel(rows_of_steps(x), t.reshape(-1), out, None, sample_weight, ignore_label, NO_SMOOTHING, reduction)
 
 
 def _of_any(
@@ -90,11 +89,7 @@ def _of_any(
     labels = labels_of_steps("x", x, real("t", t), integer("ignore_label", ignore_label))
     if sample_weight is not None:
         sample_weight = weights("sample_weight", sample_weight, x.shape[:-1], "one for each label", x.dtype)
-    return rule(_rows(x), labels, out, None, sample_weight, -1, NO_SMOOTHING, reduction)
-
-
-def _rows(x: Array) -> Array:
-    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    return rule(rows_of_steps(x), labels, out, None, sample_weight, -1, NO_SMOOTHING, reduction)
 
 
 def _restored(x: ArrayLike, loss: Any, y: Array, dx: Array) -> tuple[float | Array, Array, Array]:

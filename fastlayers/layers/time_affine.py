@@ -8,7 +8,7 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.arguments import real
+from .._core.arguments import real, rows_of_steps
 from .._core.types import Array, Shape
 from ._base import no_forward
 from .affine import Affine
@@ -97,7 +97,7 @@ class TimeAffine(Affine):
         dout = dout if type(dout) is np.ndarray else real("dout", dout)
         if dout.shape != (expected := (*x.shape[:-1], *self.W.shape[1:])):
             raise ValueError(f"dout of shape {dout.shape} does not fit the output of shape {expected}")
-        gradients = self._backward(_rows(dout), _rows(x), self.W, need_dx=need_dx, out=self._gradients)
+        gradients = self._backward(rows_of_steps(dout), rows_of_steps(x), self.W, need_dx=need_dx, out=self._gradients)
         dx: Array | None
         dx, dW, db = gradients
         self._set_gradients(W=dW, b=None if self.b is None else db)
@@ -112,7 +112,7 @@ class TimeAffine(Affine):
                 f"{name} of shape {x.shape} does not fit W of shape {self.W.shape}: a step must have W's {len(self.W)} "
                 "numbers"
             )
-        return _rows(x)
+        return rows_of_steps(x)
 
     def _of_steps(self, y: Array, x: Array) -> Array:
         return y if x.ndim < 3 else y.reshape(*x.shape[:-1], y.shape[-1])
@@ -129,7 +129,3 @@ class TimeAffine(Affine):
     def _flops(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
         """Those of an affine layer, for each step."""
         return math.prod(outputs[:-1]) * super()._flops(inputs, outputs)
-
-
-def _rows(x: Array) -> Array:
-    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
