@@ -68,13 +68,15 @@ cdef inline Matrix turned(Matrix m) noexcept nogil:
     return t
 
 
-cdef inline void set_product(Product *p, int typenum, Matrix a, Matrix b, const char *bias, char *y) noexcept nogil:
-    """``y = a b + bias``, y in C order."""
+cdef inline void set_product(
+    Product *p, int typenum, Matrix a, Matrix b, const char *bias, char *y, Py_ssize_t y_row
+) noexcept nogil:
+    """``y = a b + bias``, y in C order with so many numbers from one row to the next."""
     p.odd = 0
     p.of.is_double = typenum == NPY_DOUBLE
     p.of.a, p.of.a_row, p.of.a_inner = a.data, a.row, a.column
     p.of.b, p.of.b_inner, p.of.b_column = b.data, b.row, b.column
-    p.of.bias, p.of.y, p.of.y_row, p.of.y_column = bias, y, b.columns, 1
+    p.of.bias, p.of.y, p.of.y_row, p.of.y_column = bias, y, y_row, 1
     p.of.rows, p.of.inner, p.of.columns = a.rows, a.columns, b.columns
     p.of.accumulate = p.of.relu = False
     fl_turn_product(&p.of)
@@ -103,7 +105,7 @@ cdef int own_product(
 ) except -1:
     """``y = a b + bias`` where that is quicker here; False if it was not done, or is not finite."""
     cdef Product p
-    set_product(&p, typenum, a, b, bias, y)
+    set_product(&p, typenum, a, b, bias, y, b.columns)
     return fl_product_is_ours(&p.of) and multiply(&p, call)
 
 
@@ -135,7 +137,7 @@ def product(a, b, y, bias=None, bint accumulate=False, bint relu=False, by=None)
         return NotImplemented
     if not take_shaped(&call, &of_y, y, typenum, NPY_ARRAY_C_CONTIGUOUS, 2, of_result) or not is_result(&call):
         return NotImplemented
-    set_product(&p, typenum, in_a, in_b, of_bias.data, of_y.data)
+    set_product(&p, typenum, in_a, in_b, of_bias.data, of_y.data, in_b.columns)
     if by == "rule":
         return fl_shape(&p.of), fl_order(&p.of), p.of.rows, p.of.inner, p.of.columns, fl_in_vain(&p.of)
     p.of.accumulate = accumulate

@@ -44,11 +44,11 @@ cdef bint are_memory(object out, int n) noexcept:
     return True
 
 
-cdef int run_steps(Task task, Recurrence *work, const Call *call) except -1:
-    """All sequences, a unit after the other or several at once; see `run`."""
+cdef int run_steps(Recurrence *work) except -1:
+    """All sequences, a unit after the other or several at once; their memory is `pinned` where it is worth it."""
     cdef Py_ssize_t work_of_unit = work.chunk * work.steps * work.units * work.units * work.gates
     if work.samples > 0:
-        run(task, work, call, (work.samples - 1) // work.chunk + 1, work_of_unit // WORTH_A_THREAD + 1)
+        run(recurrent_task, work, NULL, (work.samples - 1) // work.chunk + 1, work_of_unit // WORTH_A_THREAD + 1)
     return 0
 
 
@@ -101,8 +101,9 @@ def recurrent_forward(x, Wx, Wh, b, h, c=None, gates=None, out=None):
     if affine(flattened(x, work.inputs, &work), Wx, b, sums, True) is NotImplemented:
         return NotImplemented
     check_in_place(&call)  # for too few numbers to be worth pinning
-    pack(&work, False, scratch_of(scratch))
-    run_steps(recurrent_forward_task, &work, NULL)
+    work.back = False
+    pack(&work, scratch_of(scratch))
+    run_steps(&work)
     return hs, cs, kept
 
 
@@ -175,8 +176,9 @@ def recurrent_backward(dhs, dc, x, Wx, Wh, h, c, hs, cs, kept, need_dx=True, gat
         memcpy(work.dc.data, of_dc.data, of_dc.size * size)
     elif work.gates == LSTM:
         memset(work.dc.data, 0, work.dc.size * size)
-    pack(&work, True, scratch_of(scratch))
-    run_steps(recurrent_backward_task, &work, NULL)
+    work.back = True
+    pack(&work, scratch_of(scratch))
+    run_steps(&work)
     if work.gates == GRU:
         sum_over_steps(&work, work.before, 0, 2 * work.units, of_dWh.data)
         sum_over_steps(&work, work.reset_before, 2 * work.units, work.units, of_dWh.data)
@@ -199,13 +201,12 @@ cdef int sum_over_steps(
 ) except -1:
     """The columns of dWh from `start`: a of all steps, turned, times the gradient of these sums."""
     cdef Product p
-    cdef Py_ssize_t size = 8 if work.typenum == NPY_DOUBLE else 4
-    p.odd = 0
-    p.of.is_double = work.typenum == NPY_DOUBLE
-    p.of.a, p.of.a_row, p.of.a_inner = a, 1, work.units
-    p.of.b, p.of.b_inner, p.of.b_column = work.dgates.data + start * size, work.gates * work.units, 1
-    p.of.bias, p.of.y, p.of.y_row, p.of.y_column = NULL, dWh + start * size, work.gates * work.units, 1
-    p.of.rows, p.of.inner, p.of.columns = work.units, work.samples * work.steps, columns
-    p.of.accumulate = p.of.relu = False
+    cdef Matrix before, gates
+    cdef Py_ssize_t size = 8 if work.typenum == NPY_DOUBLE else 4, all_columns = work.gates * work.units
+    before.data, before.rows, before.columns = a, work.samples * work.steps, work.units
+    before.row, before.column = work.units, 1
+    gates.data, gates.rows, gates.columns = work.dgates.data + start * size, before.rows, columns
+    gates.row, gates.column = all_columns, 1
+    set_product(&p, work.typenum, turned(before), gates, NULL, dWh + start * size, all_columns)
     multiply(&p, NULL)
     return 0

@@ -28,7 +28,7 @@ cdef inline bint set_affine(Product *p, const AffineWork *affine, bint relu) noe
     """Make it the product ``x W + b``, or ReLU of it; whether a kernel of ours does that."""
     cdef Matrix x = matrix(&affine.x, NPY_ARRAY_C_CONTIGUOUS, affine.rows, affine.inputs)
     cdef Matrix W = matrix(&affine.W, NPY_ARRAY_C_CONTIGUOUS, affine.inputs, affine.columns)
-    set_product(p, affine.typenum, x, W, affine.b.data, affine.y.data)
+    set_product(p, affine.typenum, x, W, affine.b.data, affine.y.data, W.columns)
     p.of.relu = relu
     return fl_product_is_ours(&p.of)
 

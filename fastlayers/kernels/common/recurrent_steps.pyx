@@ -25,6 +25,7 @@ cdef enum:
     BYTES_TO_PACK = 1 << 16  # where Wh has more than these
 
 cdef struct Recurrence:
+    bint back  # to the gradients
     int typenum
     int gates
     Py_ssize_t samples
@@ -106,11 +107,11 @@ cdef void pack_panels(
         j += panel
 
 
-cdef void pack_weights(const Recurrence *work, bint turned, floating *packed) noexcept nogil:
-    """Wh or its transpose; of a GRU what is of z and r before the candidate's, which has a product of its own."""
+cdef void pack_weights(const Recurrence *work, floating *packed) noexcept nogil:
+    """Wh, or going back its transpose; of a GRU that of z and r before the candidate's, which has its own product."""
     cdef Py_ssize_t H = work.units, columns = work.gates * H, first = 2 * H if work.gates == GRU else columns
     cdef const floating *Wh = <const floating *> work.Wh.data
-    if turned:
+    if work.back:
         pack_panels(Wh, 1, columns, first, H, work.panel, packed)
         pack_panels(Wh + first, 1, columns, columns - first, H, work.panel, packed + first * H)
     else:
@@ -245,40 +246,35 @@ cdef inline void put_gates(Row *row, const floating *gates, Py_ssize_t H) noexce
         row.at[i] = <char *> (gates + i * H)
 
 
-cdef void recurrent_forward_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef void recurrent_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    """The units start to stop, forward or back."""
     cdef const Recurrence *work = <const Recurrence *> of
-    cdef Py_ssize_t i, first
+    cdef Py_ssize_t i, first, rows
     for i in range(start, stop):
         first = i * work.chunk
-        if work.typenum == NPY_FLOAT:
-            steps_forward(work, first, min(work.chunk, work.samples - first), <float *> NULL)
+        rows = min(work.chunk, work.samples - first)
+        if work.typenum == NPY_FLOAT and work.back:
+            steps_backward(work, first, rows, <float *> NULL)
+        elif work.typenum == NPY_FLOAT:
+            steps_forward(work, first, rows, <float *> NULL)
+        elif work.back:
+            steps_backward(work, first, rows, <double *> NULL)
         else:
-            steps_forward(work, first, min(work.chunk, work.samples - first), <double *> NULL)
+            steps_forward(work, first, rows, <double *> NULL)
 
 
-cdef void recurrent_backward_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    cdef const Recurrence *work = <const Recurrence *> of
-    cdef Py_ssize_t i, first
-    for i in range(start, stop):
-        first = i * work.chunk
-        if work.typenum == NPY_FLOAT:
-            steps_backward(work, first, min(work.chunk, work.samples - first), <float *> NULL)
-        else:
-            steps_backward(work, first, min(work.chunk, work.samples - first), <double *> NULL)
-
-
-cdef void pack(Recurrence *work, bint turned, char *scratch) noexcept nogil:
-    """Wh, or its transpose, as the steps read it: packed for a tile's columns where that pays."""
+cdef void pack(Recurrence *work, char *scratch) noexcept nogil:
+    """Wh, or going back its transpose, as the steps read it: packed for a tile's columns where that pays."""
     cdef bint pays = work.samples > FEW and (
-        turned or (work.steps >= STEPS_TO_PACK and (work.Wh.end - work.Wh.data) > BYTES_TO_PACK)
+        work.back or (work.steps >= STEPS_TO_PACK and (work.Wh.end - work.Wh.data) > BYTES_TO_PACK)
     )
     work.panel = WIDEST if work.typenum == NPY_FLOAT else WIDEST // 2
     work.weights = scratch
     if not pays:
-        work.panel = work.units if turned else 0
-    if not pays and not turned:
+        work.panel = work.units if work.back else 0
+    if not pays and not work.back:
         work.weights = work.Wh.data
     elif work.typenum == NPY_FLOAT:
-        pack_weights(work, turned, <float *> scratch)
+        pack_weights(work, <float *> scratch)
     else:
-        pack_weights(work, turned, <double *> scratch)
+        pack_weights(work, <double *> scratch)
