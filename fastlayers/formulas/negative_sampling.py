@@ -16,9 +16,9 @@ def alias_table(word_p: Array) -> Array:
     """A column for each word, with two words in it: so that any distribution is drawn from in one look.
 
     Of V columns, each of probability 1 / V, column i is word i's up to a threshold, and above it that of its alias. A
-    word of less than 1 / V leaves room in its column, which is filled by one that has more; that loses so much, and may
-    be the next to be filled up. The upper half of an entry is the threshold as a fraction of 2**32, the lower half the
-    alias.
+    word of less than 1 / V leaves a part of its column, which is given to one that has more; that has so much less
+    left, and may be the next whose column is filled up. The upper half of an entry is the threshold as a fraction of
+    2**32, the lower half the alias.
     Source: Vose, "A linear algorithm for generating random numbers with a given distribution", IEEE Transactions on
     Software Engineering 17 (1991).
     """
