@@ -201,6 +201,7 @@ def call_check_gradients(caller, r, name, owner):
             fl.MulLayer,
             fl.SoftmaxWithLoss,
             fl.MeanSquaredError,
+            fl.HuberLoss,
             fl.reference.Sigmoid,
             fl.AddLayer,
             object,
