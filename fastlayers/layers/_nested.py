@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .._core.types import Array
+from .._core.types import Array, Shape
 from ._base import OWN, Declared
 from ._calling import keep
-from ._declaration import grads_of, has_params, named_params, param_names, params_of
+from ._declaration import buffers_of, grads_of, named_params, named_trained, param_names
 
-__all__ = ["Nested", "leaves"]
+__all__ = ["Nested", "chain", "leaves"]
+
+_BUFFERS = operator.attrgetter("buffer_names")
 
 
 def leaves(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
@@ -24,10 +27,20 @@ def leaves(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{of}{i}", layer
 
 
+def chain(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
+    """The layers that feed each other: as `leaves`, but a `Parallel` is one of them."""
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Nested) and not layer.is_parallel:
+            yield from chain(layer.layers, f"{of}{i}.")
+        else:
+            yield f"{of}{i}", layer
+
+
 class Nested(Declared):
-    """Layers as one that has what they have to train; `Stack` is the one kind of it."""
+    """Layers as one that has what they have to train."""
 
     layers: list[Any]
+    is_parallel: ClassVar[bool] = False  # whether all are given the same, or each what the one before it gives
 
     # The layers that were asked for their parameters, and what they said: in a step it need not be asked again.
     _asked: list[Any] | None = None
@@ -53,19 +66,21 @@ class Nested(Declared):
         """The place of the first layer that has anything to train, if there is one."""
         trained = self._trained()
         if trained is None:
-            return next((i for i, layer in enumerate(self.layers) if has_params(layer)), None)
+            return next((i for i, layer in enumerate(self.layers) if named_trained(layer)), None)
         for i, layer, name, _ in trained:
-            if getattr(layer, name) is not None:
+            if not layer.frozen and getattr(layer, name) is not None:
                 return i
         return None
 
     @property
     def params(self) -> list[Array]:
-        """The parameters of each layer, in order: the arrays themselves."""
+        """The parameters of each layer that is not frozen, in order: the arrays themselves."""
         trained = self._trained()
         if trained is None:
-            return [param for layer in self.layers for param in params_of(layer)]
-        return [param for _, layer, name, _ in trained if (param := getattr(layer, name)) is not None]
+            return [param for _, param in self._named_trained()]
+        return [
+            param for _, layer, name, _ in trained if not layer.frozen and (param := getattr(layer, name)) is not None
+        ]
 
     @property
     def grads(self) -> list[Array]:
@@ -73,17 +88,37 @@ class Nested(Declared):
 
         They are those of the last backward, or zeros before the first.
         """
-        found: list[Array] = []
+        found = self._handed_out_before()
+        if found is not None:
+            return found
+        found = []
         for layer in self.layers:
             names = () if isinstance(layer, Declared) else param_names(layer)
             if isinstance(layer, Declared):
                 found += layer.grads
+            elif getattr(layer, "frozen", False):
+                continue
             elif names is None:
                 found += grads_of(layer)
             else:
                 there = [name for name in names if getattr(layer, name, None) is not None]
                 found += [self._handed_out_of(layer, name) for name in there]
         return found
+
+    def _handed_out_before(self) -> list[Array] | None:
+        """What `grads` gave, if nothing has changed: asked for at every step it is to take no time."""
+        found: list[Array] = []
+        for _, layer, name, of_gradient in self._trained() or ():
+            param = None if layer.frozen else getattr(layer, name)
+            if param is None:
+                continue
+            grad = layer._handed_out.get(name)
+            if grad is not getattr(layer, of_gradient) or grad is None:
+                return None
+            if grad.shape != param.shape or grad.dtype != param.dtype:
+                return None
+            found.append(grad)
+        return found or None
 
     def _handed_out_of(self, layer: Any, name: str) -> Array:
         """The array for a gradient of a user's layer, which sets a new one at each backward."""
@@ -97,9 +132,31 @@ class Nested(Declared):
             keep(layer, name, kept)
         return kept
 
+    if TYPE_CHECKING:  # of those that are parallel
+
+        def _output_shape(self, shape: Shape) -> Shape: ...
+        def _flops(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int | None: ...
+
+    def _all_params(self) -> list[Array]:
+        """The parameters of each layer, whether frozen or not."""
+        trained = self._trained()
+        if trained is None:
+            return [param for _, param in self._named_params()]
+        return [param for _, layer, name, _ in trained if (param := getattr(layer, name)) is not None]
+
+    def _buffers(self) -> list[tuple[Any, str, Any]]:
+        """What `buffers_of` gives of the layers, and of those of stacks among them."""
+        if self._trained() is not None and not any(map(_BUFFERS, self.layers)):
+            return []
+        return [*buffers_of(layer for _, layer in leaves(self.layers))]
+
     def _named_params(self) -> list[tuple[str, Array]]:
         """The parameters of each layer, with its place before each name: ``0.W``."""
         return [(f"{i}.{name}", param) for i, layer in enumerate(self.layers) for name, param in named_params(layer)]
+
+    def _named_trained(self) -> list[tuple[str, Array]]:
+        """The same of layers that are not frozen."""
+        return [(f"{i}.{name}", param) for i, layer in enumerate(self.layers) for name, param in named_trained(layer)]
 
     def _last_gradients(self) -> list[Array]:
         """What the last backward has left, aligned with `params`: copies of what the next one will write into."""
@@ -108,7 +165,7 @@ class Nested(Declared):
             return [
                 grad.copy() if layer._handed_out else grad
                 for _, layer, _, name in trained
-                if (grad := getattr(layer, name)) is not None
+                if not layer.frozen and (grad := getattr(layer, name)) is not None
             ]
         found: list[Array] = []
         for layer in self.layers:
@@ -117,7 +174,7 @@ class Nested(Declared):
             elif isinstance(layer, Declared):
                 own = layer._last_gradients()
                 found += [gradient.copy() for gradient in own] if layer._handed_out else own
-            elif self._kept or param_names(layer) is None:
+            elif self._kept or param_names(layer) is None:  # of a frozen one there are none
                 found += [np.array(gradient) for gradient in grads_of(layer)]
             else:
                 found += grads_of(layer)

@@ -66,6 +66,7 @@ cdef struct Held:
     PyObject *kept[MOST_STEPS]
     PyObject *param[MOST_PARAMS]
     PyObject *grad[MOST_PARAMS]
+    bint is_trained[MOST_PARAMS]  # there, and of no frozen layer
 
 
 cdef void let_go(Held *held) noexcept:
@@ -80,28 +81,31 @@ cdef void let_go(Held *held) noexcept:
 
 
 cdef inline Py_ssize_t first_param(const Held *held) noexcept:
-    """The place of the first parameter that is there."""
-    cdef Py_ssize_t i
-    for i in range(held.params):
-        if held.param[i] != <PyObject *> None:
-            return i
-    return held.params
+    """The place of the first parameter that is trained."""
+    return first_trained(held, 0, held.params)
+
+
+cdef inline Py_ssize_t first_trained(const Held *held, Py_ssize_t begin, Py_ssize_t end) noexcept:
+    """The same of those from one place up to another, which it is where there is none."""
+    while begin < end and not held.is_trained[begin]:
+        begin += 1
+    return begin
 
 
 cdef tuple params_of(const Held *held):
-    """The parameters that are there."""
+    """The parameters that are trained."""
     return collected(held, held.param)
 
 
 cdef tuple collected(const Held *held, PyObject *const *those):
-    """Those of the parameters that are there."""
+    """Those of the parameters that are trained."""
     cdef Py_ssize_t i, n = 0
     cdef tuple found
     for i in range(held.params):
-        n += held.param[i] != <PyObject *> None
+        n += held.is_trained[i]
     found, n = PyTuple_New(n), 0
     for i in range(held.params):
-        if held.param[i] != <PyObject *> None:
+        if held.is_trained[i]:
             Py_INCREF(<object> those[i])
             PyTuple_SET_ITEM(found, n, <object> those[i])
             n += 1

@@ -21,6 +21,8 @@ cdef enum Kept:
     POOLING  # the shape of its input, and indices
     SHAPE  # that of its input alone
     STEPS  # as AFFINE, of the steps of sequences; see `steps.pyx`
+    FORK  # no layer: what is given goes to each of several branches, and
+    END  # one of them ends; see `branches.pyx`
 
 
 cdef int let_go_of_much(object memory, object y) except -1:
@@ -43,7 +45,7 @@ cdef class Step:
         Of this package, of a class with ``param_names`` and ``options``.
     kept : str or None
         What its forward keeps for its backward: "mask", "out", "x", "affine", "steps", "convolution", "pooling" or
-        "shape"; None where only its methods know.
+        "shape"; None where only its methods know. "fork" and "end" of a `Parallel` before its branches and behind each.
     forward, backward, predict : callable or None
         Its kernels; None with `kept`, and where predicting is an affair of its method.
     """
@@ -54,6 +56,7 @@ cdef class Step:
     cdef Py_ssize_t attributes  # how many it has: one that it did not have would be one more
     cdef bint reshapes  # whether it had these attributes: else they need not be asked for
     cdef bint hands_out
+    cdef bint freezes
     cdef Kept kept
     cdef object forward
     cdef object backward
@@ -73,6 +76,7 @@ cdef class Step:
         self.version = version_of(self.kind)
         self.attributes = PyDict_GET_SIZE(attributes_of(layer))
         self.reshapes, self.hands_out = "_x_shape" in attributes_of(layer), "_handed_out" in attributes_of(layer)
+        self.freezes = "frozen" in attributes_of(layer)
         kinds = {
             None: OF_ITS_OWN,
             "mask": MASK,
@@ -83,6 +87,8 @@ cdef class Step:
             "pooling": POOLING,
             "shape": SHAPE,
             "steps": STEPS,
+            "fork": FORK,
+            "end": END,
         }
         self.kept = kinds[kept]
         self.forward, self.backward, self.predict = forward, backward, predict
@@ -92,7 +98,7 @@ cdef class Step:
         if self.kept == AFFINE and self.params == ("W",):  # a product alone, whose b is None
             self.params = ("W", "b")
         self.grads = tuple([f"d{name}" for name in self.params])
-        self.indices = layer._indices_of_rows
+        self.indices = getattr(layer, "_indices_of_rows", None)
         self.memory = memory
         if memory is not None and (MASK <= self.kept <= INPUT or self.kept == POOLING):
             self.memory, self.memory_of_backward = part(memory, 0), part(memory, 1)
@@ -119,7 +125,14 @@ cdef class Step:
             held.grad[held.params] = NULL
             held.param[held.params] = fl_new_attribute(<object> attributes, name, None)
             held.params += 1
+            held.is_trained[held.params - 1] = (
+                held.param[held.params - 1] != <PyObject *> None and not self.is_frozen(<object> attributes)
+            )
         return True
+
+    cdef inline bint is_frozen(self, object own) except -1:
+        """Whether the layer's gradients are of no use."""
+        return self.freezes and bool(get(own, "frozen"))
 
     cdef inline tuple options_of(self, object own):
         """The layer's options, as its kernels are given them."""
@@ -205,9 +218,7 @@ cdef class Step:
             result = call(self.backward, &arguments)
             return self.by_method(dout, need_dx) if result is NotImplemented else result
         give(&arguments, <object> params[0])
-        give(&arguments, True if need_dx else False)
-        memory = get(own, "_gradients")
-        give(&arguments, memory)
+        _memory = self.give_needed(&arguments, own, need_dx)
         result = call(self.backward, &arguments)
         if result is NotImplemented:
             return self.by_method(dout, need_dx)
@@ -216,16 +227,40 @@ cdef class Step:
             return dx.reshape(get(own, "_x_shape"))
         return dx
 
+    cdef object give_needed(self, Arguments *arguments, object own, bint need_dx):
+        """Give an affine kernel what says which gradients are needed, with memory for these, which is held by it.
+
+        What was handed out is written by the kernel itself, where it fits.
+        """
+        cdef bint need_dW = not self.is_frozen(own)
+        cdef object memory = get(own, "_gradients"), handed = self.handed_out(own), db
+        if not need_dW:
+            memory = (part(memory, 0), None, None)
+        elif handed is not None:
+            db = get(handed, "b")
+            memory = (part(memory, 0), get(handed, "W"), part(memory, 2) if db is None else db)
+        give(arguments, True if need_dx else False)
+        give(arguments, True if need_dW else False)
+        give(arguments, memory)
+        return memory
+
+    cdef inline object handed_out(self, object own):
+        """The gradients that were handed out, by the names of their parameters; None for none."""
+        cdef object handed = get(own, "_handed_out") if self.hands_out else None
+        return handed if type(handed) is dict and len(<dict> handed) > 0 else None
+
     cdef object set_gradients(self, object own, object result, PyObject **params, PyObject **grads):
         """Set dW and db of a kernel's (dx, dW, db), into what was handed out if they were; its dx."""
         cdef object dW = part(result, 1), db = None if <object> params[1] is None else part(result, 2)
-        if self.hands_out and get(own, "_handed_out"):
+        cdef object handed = self.handed_out(own)
+        if handed is not None and (get(handed, "W") is not dW or get(handed, "b") is not db):
             self.layer._set_gradients(W=dW, b=db)
             return part(result, 0)
         put(own, "dW", dW)
         put(own, "db", db)
-        hold_on(&grads[0], dW)
-        hold_on(&grads[1], db)
+        if handed is None:
+            hold_on(&grads[0], dW)
+            hold_on(&grads[1], db)
         return part(result, 0)
 
     cdef inline object memory_of_predict(self):
