@@ -79,7 +79,7 @@ class _Network:
         if self.dtype == "float16":
             raise TypeError(f"{_FILE} holds parameters of float32 or float64, not float16")
         kinds.check_statistics(stack)
-        self.of_steps = any(name.startswith("Time") for name in names)
+        self.of_steps = any(name.startswith("Time") and name not in IDENTITIES for name in names)
         self.takes_indices = takes_indices([layer for _, layer in stack])
         self.sample = _sample(layers, input_shape, self.of_steps)
         self.activation = _probabilities(loss) if probabilities else None
@@ -93,10 +93,7 @@ class _Network:
 
     def emit(self, source: Source) -> None:
         """Write the loops of all layers."""
-        y = Numbers("y")
-        _walk(source, self.plan, Numbers("x"), y)
-        if not self.plan:
-            source.add(f"for (int i = 0; i < {math.prod(self.shape)}; i++) {y['i']} = x[i];")
+        _walk(source, self.plan, Numbers("x"), Numbers("y"))
 
     def _of_one(self, shape: Shape) -> tuple[int, ...]:
         """The shape of what one call takes or gives."""

@@ -22,7 +22,8 @@ SILU = """
         return (x >= 0 ? x : fmax@(x, -1e4@) * half * half) / (1 + half * half);
     }
 """
-# Of the digits of the root of 1/2 that the first constant has not, the tail's slope makes what they are worth.
+# Of the digits of the root of 1/2 that the first constant has not, the tail's slope makes what they are worth. Far out,
+# where erfc leaves the range before its product with x does, a series takes its place.
 GELU = """
     static REAL NAME_gelu(REAL x)
     {
@@ -30,8 +31,15 @@ GELU = """
         if (!(a < 40)) return x < 0 ? -0.0@ : x;
         const REAL z = a * HIGH;
         const REAL lost = fma@(a, HIGH, -z) + a * LOW;
-        const REAL tail = erfc@(z) / 2 - lost * 0.56418958354775629@ * exp@(-z * z);
-        return (x > 0 ? x : 0) - a * tail;
+        REAL below = a * (erfc@(z) / 2 - lost * 0.56418958354775629@ * exp@(-z * z));
+        if (a > FAR) {
+            const volatile REAL square = a * a;
+            const REAL half = exp@(-square / 4);
+            REAL series = 1;
+            for (int odd = 11; odd > 0; odd -= 2) series = 1 - (REAL)odd / square * series;
+            below = series * 0.39894228040143268@ * half * half * (1 - fma@(a, a, -square) / 2);
+        }
+        return (x > 0 ? x : 0) - below;
     }
 """
 GELU_TANH = """
@@ -68,9 +76,11 @@ SOFTMAX = """
         for (int i = 0; i < size; i++) y[i] /= sum + rest;
     }
 """
-# Numbers in two parts: the first in the type's digits, of INNER's a few less, so that a sum with it can be taken apart.
+# Where a dtype's series begins; and numbers in two parts: the first in the type's digits, of INNER's a few less, so that
+# a sum with it can be taken apart.
 _PARTS = {
     "float32": {
+        "FAR": "12",
         "HIGH": "0.707106769@",
         "INNER_LOW": "2.94358301e-5@",
         "INNER": "22.3638306@",
@@ -79,6 +89,7 @@ _PARTS = {
         "LOW": "1.21016171e-8@",
     },
     "float64": {
+        "FAR": "36",
         "HIGH": "0.70710678118654757@",
         "INNER_LOW": "7.0680847336708613e-15@",
         "INNER": "22.363860002236379@",
