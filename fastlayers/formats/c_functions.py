@@ -76,7 +76,7 @@ SOFTMAX = """
         for (int i = 0; i < size; i++) y[i] /= sum + rest;
     }
 """
-# Where a dtype's series begins; and numbers in two parts: the first in the type's digits, of INNER's a few less, so that
+# Where a dtype's series begins; and numbers in two parts: the first in the type's digits, of INNER's fewer, so that
 # a sum with it can be taken apart.
 _PARTS = {
     "float32": {
