@@ -21,7 +21,8 @@ import nox
 sys.path.insert(0, str(Path(__file__).resolve().parent / ".ci"))
 from sessions import (
     BUILD,
-    NO_COMPILER,
+    NO_EXTENSIONS,
+    PURE,
     REQUIRE_KERNELS,
     ROOT,
     SCRIPTS,
@@ -70,10 +71,10 @@ def test(session: nox.Session) -> None:
 
 @nox.session(name="test-pure", default=False)
 def test_pure(session: nox.Session) -> None:
-    """Every case of the tests on an installation without kernels."""
+    """Every case of the tests on the pure wheel, where no extension module loads but Python's own and NumPy's."""
     source = copy_of_checkout(session)
-    session.install(f"{source}[test]", env=NO_COMPILER)
-    suite(session, source, options=EVERY_CASE, kernels=False)
+    session.install(f"{source}[test]", env=PURE)
+    suite(session, source, options=EVERY_CASE, kernels=False, **NO_EXTENSIONS)
 
 
 @nox.session(name="test-isa", default=False)
