@@ -246,7 +246,7 @@ def cibuildwheel(session: nox.Session) -> None:
     (repaired,) = folder.glob("repaired/*manylinux_*.whl")
     session.install(f"{repaired}[{','.join(options['test-extras'])}]", env=env)
     with session.chdir(folder):
-        test = options["test-command"].format(project=source)
+        test = options["test-command"].format(project=ROOT)
         session.run("sh", "-c", " ".join([test, *session.posargs]), external=True, env=env)
 
 
