@@ -28,7 +28,7 @@ def network(inputs, outputs, rng):
 
 
 class TD3:
-    """An actor, whose actions are from -1 to 1, and two critics, which say what return a state and an action lead to."""
+    """An actor, whose actions are from -1 to 1, and two critics, which say what return an action leads to."""
 
     def __init__(self, inputs, actions, rng, lr=1e-3, tau=0.005, noise=0.2, clip=0.5):
         self.actor = fl.Sequential([network(inputs, actions, rng), fl.Tanh()])
@@ -36,6 +36,7 @@ class TD3:
         self.critics = fl.Sequential([fl.Parallel([self.critic, network(inputs + actions, 1, rng)])])
         self.target_actor, self.target_critics = self.actor.copy(), self.critics.copy()
         self.of_actor, self.of_critics = fl.Adam(lr), fl.Adam(lr)
+        self.params, self.grads = self.critics.params, self.critics.grads
         self.tau, self.noise, self.clip, self.updates, self.rng = tau, noise, clip, 0, rng
 
     def act(self, state):
@@ -50,7 +51,7 @@ class TD3:
         expected = rewards + GAMMA * (1 - ends) * self.target_critics.predict(after).min(axis=1)
         q = self.critics.forward(np.concatenate((states, actions), axis=1))
         self.critics.backward((q - expected[:, None]) / len(q), need_dx=False)
-        self.of_critics.update(self.critics.params, self.critics.grads)
+        self.of_critics.update(self.params, self.grads)
 
         self.updates += 1
         if self.updates % 2 == 0:
