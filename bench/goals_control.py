@@ -1,0 +1,95 @@
+"""The goals of reinforcement learning: updates and decisions of the examples' learners, beside the same in PyTorch."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import limits
+import numpy as np
+import peers
+import reinforcement
+from goals import OURS, Bound, Calls, Race, Source
+from goals_sequences import compared
+
+import fastlayers
+from fastlayers.command import cases
+
+RATE = 1e-3
+BLOCK = 512  # decisions that noise is drawn for at once, as in the example
+Made = tuple[Any, tuple[Any, ...]]  # a learner, and the arguments of its update
+
+
+def updates(ours: Callable[[float], Made], theirs: Callable[[Made], Made]) -> Calls:
+    """Each learner's update, after one was seen to do the same as on the reference.
+
+    Those that are timed have a learning rate of 0: the same batch again and again would drive them to where gradients
+    vanish.
+    """
+    if not reinforcement.runs():
+        return {}
+    with fastlayers.use_backend("reference"):
+        expected = learned(ours(RATE))
+    makers: dict[str, Callable[[float], Made]] = {OURS: ours}
+    if peers.available("torch"):
+        makers["PyTorch"] = lambda rate: theirs(ours(rate))
+    calls: Calls = {}
+    for name, make in makers.items():
+        learner, batch = make(0.0)
+        contender = cases.Call(learner.update, batch, {}), partial(learned, make(RATE))
+        calls[name] = compared(name, contender, expected)
+    return calls
+
+
+def learned(made: Made) -> list[Any]:
+    learner, batch = made
+    learner.update(*batch)
+    return reinforcement.learned(learner)
+
+
+def ppo_in_pytorch(made: Made) -> Made:
+    learner, (states, actions, before, *rest) = made
+    return reinforcement.PPO(learner), (states, actions, np.log(before), *rest)
+
+
+def drawn(actions: int) -> Iterator[Any]:
+    """Noise for each decision."""
+    rng = np.random.default_rng(0)
+    while True:
+        yield from rng.gumbel(size=(BLOCK, 1, actions)).astype(np.float32)
+
+
+def decisions(is_drawn: bool) -> Calls:
+    """Of one state, as a Python int, after all states of a batch were seen to lead to the same."""
+    if not reinforcement.runs():
+        return {}
+    learner, (states, *_) = reinforcement.ppo(RATE)
+    noise = np.random.default_rng(0).gumbel(size=(len(states), 2)).astype(np.float32)
+    names = {"f": learner.act, "x": states[:1], "noise": drawn(2)}
+    calls: Calls = {OURS: Source("int(f(x, next(noise))[0])" if is_drawn else "int(f(x)[0])", names)}
+    if peers.available("torch"):
+        theirs = reinforcement.PPO(learner)
+        np.testing.assert_array_equal(theirs.act(states, noise), learner.act(states, noise))
+        np.testing.assert_array_equal(theirs.act(states), learner.act(states))
+        names = {"f": theirs.sample if is_drawn else theirs.act, "x": states[:1]}
+        calls["PyTorch"] = Source("int(f(x)[0])", names)
+    return calls
+
+
+def both_networks(*networks: cases.Network) -> limits.Work:
+    works = [limits.training(network) for network in networks]
+    return limits.Work(sum(work.flops for work in works), sum(work.nbytes for work in works))
+
+
+POLICY, VALUE = (cases.Network((4, 64, 64, outputs), 128) for outputs in (2, 1))
+
+CONTROL = (
+    Race(
+        18,
+        "PPO, an update of 4-64-64-2 and 4-64-64-1 @128",
+        partial(updates, partial(reinforcement.ppo), ppo_in_pytorch),
+        (Bound("PyTorch", least=14),),
+        work={OURS: both_networks(POLICY, VALUE)},
+    ),
+    Race(18, "PPO, an action that is drawn", partial(decisions, True), (Bound("PyTorch", least=45),)),
+    Race(18, "PPO, the likeliest action", partial(decisions, False), (Bound("PyTorch"),)),
+)
