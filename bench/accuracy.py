@@ -87,7 +87,7 @@ PLAIN_NUMPY = SimpleNamespace(
     sigmoid_cross_entropy=plain_binary_loss,
     softmax=plain_softmax,
     softmax_cross_entropy=plain_loss,
-    affine_backward=lambda dout, x, W, need_dx: (None, x.T @ dout, dout.sum(axis=0)),
+    affine_backward=lambda dout, x, W, need_dx, need_dW=True: (None, x.T @ dout, dout.sum(axis=0)),
 )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ._core import arguments
 from ._core.types import Array
-from .layers._declaration import copy_buffers, put_buffers
+from .layers._declaration import copy_buffers, params_of, put_buffers
 from .layers._stack import leaves
 from .training import finiteness
 from .training.callback import Callback, Training
@@ -117,16 +117,16 @@ class EarlyStopping(_Watching):
             return
         self.waited = 0
         if self._params is not None:
-            _copy(self._params, training.network.params)
+            _copy(self._params, params_of(training.network))
         elif self.restore_best:
-            self._params = [param.copy() for param in training.network.params]
+            self._params = [param.copy() for param in params_of(training.network)]
         if self.restore_best:
             self._buffers = copy_buffers(layer for _, layer in leaves(training.network.layers))
 
     def on_fit_end(self, training: Training) -> None:
         """Put the best parameters back, in place, and the buffers that went with them."""
         if self._params is not None:
-            _copy(training.network.params, self._params)
+            _copy(params_of(training.network), self._params)
             put_buffers(self._buffers)
         self._params, self._buffers = None, []
 

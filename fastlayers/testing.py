@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ._core.arguments import check_ndarray
 from ._core.types import Array
-from .layers._declaration import check_declared, copy_buffers, grads_of, named_params, put_buffers
+from .layers._declaration import check_declared, copy_buffers, grads_of, named_trained, put_buffers
 from .layers._stack import leaves
 
 __all__ = ["check_gradients", "numerical_gradient"]
@@ -154,7 +154,7 @@ def _largest_difference(layer: Any, inputs: tuple[ArrayLike, ...], rng: np.rando
         if d is not None or a.dtype.kind not in "iu"
     ]
     check_declared(layer, "what is checked")
-    pairs = zip(named_params(layer), grads_of(layer), strict=True)
+    pairs = zip(named_trained(layer), grads_of(layer), strict=True)
     claims += [(name, param, np.array(gradient)) for (name, param), gradient in pairs]
 
     worst = 0.0

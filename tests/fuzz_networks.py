@@ -55,6 +55,12 @@ def call_network(caller, r, name, owner):
         caller.attempt(f"{prefix}.{method}", getattr(network, method), x, t)
     params = [p for p in network.params if isinstance(p, np.ndarray)]
     caller.attempt(f"{prefix}.train_step", network.train_step, x, t, optimizer, outs=params)
+    other = caller.attempt(f"{prefix}.copy", network.copy)
+    other = anything(r) if other is None or chance(r, 10) else other
+    caller.attempt(f"{prefix}.blend", network.blend, other, anything(r) if chance(r, 20) else 0.5, outs=params)
+    for method in ("freeze", "unfreeze"):
+        caller.attempt(f"{prefix}.{method}", getattr(network, method))
+        caller.attempt(f"{prefix}.backward", network.backward, dout)
     if chance(r, 10):
         call_formats(caller, r, prefix, network, params)
 

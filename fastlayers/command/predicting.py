@@ -33,11 +33,11 @@ class InputError(ValueError):
 def test(model: Path, idx: Path | None, color: str, style: Style) -> documents.Document:
     """Tell how a network does on images that it has not learned from, and which classes it mixes up."""
     network = _load(model, color)
-    dtype = network.params[0].dtype.name
+    dtype = params_of(network)[0].dtype.name
     test = datasets.load_idx_split(idx, "t10k", dtype) if idx else datasets.load_digits(dtype).test
     source = str(idx or "the bundled digits")
     if _takes_rows(network):
-        features = network.params[0].shape[0]
+        features = params_of(network)[0].shape[0]
         if test.x.shape[1] != features:
             hint = "" if idx else " (is it a network for other images? then give --idx DIR)"
             raise InputError(
@@ -62,7 +62,7 @@ def test(model: Path, idx: Path | None, color: str, style: Style) -> documents.D
 def classify(model: Path, pictures: Sequence[Path], invert: bool, color: str, style: Style) -> documents.Document:
     """Tell the class of each picture, and how probable the network takes it to be."""
     network = _load(model, color)
-    dtype = network.params[0].dtype.name
+    dtype = params_of(network)[0].dtype.name
     found = []
     for path in pictures:
         image = read_grey(path, lambda shape: _image_shape(model, network, shape))
@@ -111,7 +111,7 @@ def _image_shape(model: str | os.PathLike[str], network: Sequential, shape: tupl
     rows = _takes_rows(network)
     tried = (shape, *((side, side) for side in range(1, _LARGEST + 1)))
     if rows:
-        side = math.isqrt(network.params[0].shape[0])
+        side = math.isqrt(params_of(network)[0].shape[0])
         tried = (shape, (side, side))
     for height, width in tried:
         try:

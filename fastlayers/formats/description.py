@@ -99,6 +99,8 @@ def _describe(layer: Any) -> dict[str, Any]:
         described["buffers"] = kinds.buffers_of(layer)
     if layer.options:
         described["options"] = kinds.options_of(layer)
+    if layer.frozen:
+        described["frozen"] = True
     return described
 
 
@@ -227,7 +229,8 @@ def _check_form(header: Mapping[str, Any], owner: str = "its header", of: str = 
         name = f"layer {of}{i}"
         if not isinstance(layer, dict):
             raise ValueError(f"{name} is {reprlib.repr(layer)}; expected dict")
-        _check_entries(name, {"options": {}, "buffers": [], **layer}, kind=str, params=list, buffers=list, options=dict)
+        layer = {"options": {}, "buffers": [], "frozen": False, **layer}
+        _check_entries(name, layer, kind=str, params=list, buffers=list, options=dict, frozen=bool)
         if layer["kind"] == NETWORK:
             _check_form(layer, name, f"{of}{i}.", kind=str)
 
@@ -269,6 +272,8 @@ def _layers(
         options = kinds.read_options(f"layer {place}", layer.get("options", {}), kind, dtype)
         native = {key: array.astype(array.dtype.newbyteorder("=")) for key, array in own.items()}
         made.append(kind(**native, **options))
+        if layer.get("frozen", False):
+            made[-1].frozen = True
     return made
 
 

@@ -29,8 +29,8 @@ class Portable:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to an ``.npz`` file, whole or not at all.
 
-        The file has the parameters, the options of layers and loss, and a checksum; no state of training, no
-        optimizer, and no `Dropout.rng`. ``numpy.load`` reads its arrays, ``0.W``, ``0.b`` and so on.
+        The file has the parameters, the options of layers and loss, what is `frozen`, and a checksum; no state of
+        training, no optimizer, and no `Dropout.rng`. ``numpy.load`` reads its arrays, ``0.W``, ``0.b`` and so on.
 
         Parameters
         ----------

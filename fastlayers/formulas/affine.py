@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, overload
+
 import numpy as np
 
 from .._core.types import Array
@@ -21,7 +23,17 @@ def affine_forward(x: Array, W: Array, b: Array | None) -> Array:
         return y + b
 
 
-def affine_backward(dout: Array, x: Array, W: Array, need_dx: bool) -> tuple[Array | None, Array, Array]:
+@overload
+def affine_backward(
+    dout: Array, x: Array, W: Array, need_dx: bool, need_dW: Literal[True] = True
+) -> tuple[Array | None, Array, Array]: ...
+@overload
+def affine_backward(
+    dout: Array, x: Array, W: Array, need_dx: bool, need_dW: bool
+) -> tuple[Array | None, Array | None, Array | None]: ...
+def affine_backward(
+    dout: Array, x: Array, W: Array, need_dx: bool, need_dW: bool = True
+) -> tuple[Array | None, Array | None, Array | None]:
     """``dx = dout W^T``, ``dW = x^T dout``, ``db = sum of dout over the batch``.
 
     dout ``(N, M)``, x ``(N, D)``, W ``(D, M)``. From ``y_nm = sum_d x_nd W_dm + b_m`` follow
@@ -29,6 +41,8 @@ def affine_backward(dout: Array, x: Array, W: Array, need_dx: bool) -> tuple[Arr
     Source: Saitoh, section 5.6.2.
     """
     dx = np.dot(dout, W.T) if need_dx else None
+    if not need_dW:
+        return dx, None, None
     dW = np.dot(x.T, dout)
     # Summed along contiguous memory NumPy adds pairwise, and with digits to spare: adding row after
     # row in float32 would lose a batch of 2**24 ones.

@@ -25,6 +25,7 @@ and an array with masked entries, which stand for no number.
 from .affine import affine_backward, affine_forward
 from .average_pooling import average_pooling_backward, average_pooling_forward
 from .batch_normalization import batch_normalization, batch_normalization_backward, batch_normalization_forward
+from .blend import blend as blend  # what networks call
 from .convolution import convolution_backward, convolution_forward
 from .cross_entropy import cross_entropy_error, softmax_cross_entropy
 from .cross_entropy import softmax_gradient as softmax_gradient  # what the layer calls

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
+from typing import Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -72,32 +72,24 @@ def _affine_forward(run: Run, x: ArrayLike, W: ArrayLike, b: ArrayLike | None = 
     return deliver_one(run(formulas.affine_forward, *arrays, *([None] if b is None else [])), out, "y")
 
 
+Outs: TypeAlias = tuple[Array | None, Array | None, Array | None] | None
+
+
 @overload
 def affine_backward(
-    dout: ArrayLike,
-    x: ArrayLike,
-    W: ArrayLike,
-    *,
-    need_dx: Literal[True] = True,
-    out: tuple[Array | None, Array | None, Array | None] | None = None,
+    dout: ArrayLike, x: ArrayLike, W: ArrayLike, *, need_dx: Literal[True] = True, out: Outs = None
 ) -> tuple[Array, Array, Array]: ...
 @overload
 def affine_backward(
-    dout: ArrayLike,
-    x: ArrayLike,
-    W: ArrayLike,
-    *,
-    need_dx: bool,
-    out: tuple[Array | None, Array | None, Array | None] | None = None,
+    dout: ArrayLike, x: ArrayLike, W: ArrayLike, *, need_dx: bool, out: Outs = None
 ) -> tuple[Array | None, Array, Array]: ...
+@overload
 def affine_backward(
-    dout: ArrayLike,
-    x: ArrayLike,
-    W: ArrayLike,
-    *,
-    need_dx: bool = True,
-    out: tuple[Array | None, Array | None, Array | None] | None = None,
-) -> tuple[Array | None, Array, Array]:
+    dout: ArrayLike, x: ArrayLike, W: ArrayLike, *, need_dx: bool = True, need_dW: bool, out: Outs = None
+) -> tuple[Array | None, Array | None, Array | None]: ...
+def affine_backward(
+    dout: ArrayLike, x: ArrayLike, W: ArrayLike, *, need_dx: bool = True, need_dW: bool = True, out: Outs = None
+) -> tuple[Array | None, Array | None, Array | None]:
     r"""Gradients of the affine transformation with respect to its input, weights and bias.
 
     Parameters
@@ -110,6 +102,8 @@ def affine_backward(
         Weights ``(D, M)``.
     need_dx : bool, default True
         Whether to compute dx; the first layer of a network has no use for it.
+    need_dW : bool, default True
+        Whether to compute dW and db; a layer that is not trained has no use for them.
     out : tuple of three (ndarray or None), optional
         Where dx, dW and db go.
 
@@ -117,10 +111,10 @@ def affine_backward(
     -------
     dx : ndarray or None
         x's shape; None without `need_dx`.
-    dW : ndarray
-        ``(D, M)``.
-    db : ndarray
-        ``(M,)``.
+    dW : ndarray or None
+        ``(D, M)``; None without `need_dW`.
+    db : ndarray or None
+        ``(M,)``; likewise.
 
     Raises
     ------
@@ -140,14 +134,23 @@ def affine_backward(
     >>> dx, dW, db
     (array([[14.]]), array([[3., 6.]]), array([1., 2.]))
     """
-    result = backend.kernels.affine_backward(dout, x, W, need_dx, out)
-    return _affine_backward(backend.run, dout, x, W, need_dx=need_dx, out=out) if result is NotImplemented else result
+    result = backend.kernels.affine_backward(dout, x, W, need_dx, need_dW, out)
+    if result is not NotImplemented:
+        return result  # type: ignore[no-any-return]
+    return _affine_backward(backend.run, dout, x, W, need_dx=need_dx, need_dW=need_dW, out=out)
 
 
 def _affine_backward(
-    run: Run, dout: ArrayLike, x: ArrayLike, W: ArrayLike, *, need_dx: bool = True, out: Out = None
-) -> tuple[Array | None, Array, Array]:
-    need_dx = bool(need_dx)  # first, as the kernel has it
+    run: Run,
+    dout: ArrayLike,
+    x: ArrayLike,
+    W: ArrayLike,
+    *,
+    need_dx: bool = True,
+    need_dW: bool = True,
+    out: Out = None,
+) -> tuple[Array | None, Array | None, Array | None]:
+    need_dx, need_dW = bool(need_dx), bool(need_dW)  # first, as the kernel has it
     dout, x, W = real("dout", dout), real("x", x), matrix("W", W)
     samples = as_samples(x, W)
     expected = (*samples.shape[:-1], W.shape[1])
@@ -156,10 +159,14 @@ def _affine_backward(
             f"dout of shape {dout.shape} does not fit x of shape {x.shape} and W of shape {W.shape}: "
             f"dout must have shape {expected}"
         )
-    if not need_dx and isinstance(out, tuple) and len(out) == 3 and isinstance(out[0], np.ndarray):
-        raise ValueError("out[0] must be None when need_dx is False: there is no dx to write into it")
+    if isinstance(out, tuple) and len(out) == 3:
+        for i, (name, option, needed) in enumerate(
+            (("dx", "need_dx", need_dx), ("dW", "need_dW", need_dW), ("db", "need_dW", need_dW))
+        ):
+            if not needed and isinstance(out[i], np.ndarray):
+                raise ValueError(f"out[{i}] must be None when {option} is False: there is no {name} to write into it")
     arrays = [np.asarray(np.atleast_2d(a), order="C") for a in (dout, samples, W)]
-    dx, dW, db = run(formulas.affine_backward, *arrays, need_dx)
+    dx, dW, db = run(formulas.affine_backward, *arrays, need_dx, need_dW)
     if dx is not None:
         dx = dx.reshape(x.shape)
     dx, dW, db = deliver((dx, dW, db), out, ("dx", "dW", "db"))

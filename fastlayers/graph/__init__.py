@@ -198,7 +198,8 @@ class Graph:
             for edge, grad in zip(node.inputs, node.grads, strict=False):  # a loss has none for its targets
                 if grad is not None:
                     edge.grad = grad if edge.grad is None else edge.grad + grad
-            for edge, gradient in zip(node.params, grads_of(node.layer), strict=True):
+            trained = [edge for edge in node.params if not getattr(node.layer, "frozen", False)]
+            for edge, gradient in zip(trained, grads_of(node.layer), strict=True):
                 edge.grad = gradient
 
     def _edges(self) -> list[Edge]:

@@ -199,14 +199,14 @@ cdef object affine(object x, object W, object b, object out, bint quiet):
     return out
 
 
-def affine_backward(dout, x, W, need_dx=True, out=None):
+def affine_backward(dout, x, W, need_dx=True, need_dW=True, out=None):
     """(dx, dW, db) of a plain batch; `out` None or a tuple of the three, any of it None."""
     cdef int typenum = floating_type(dout)
     cdef npy_intp[2] of_dout
     cdef npy_intp[2] of_x
     cdef npy_intp[2] of_W
     cdef object dx, dW, db
-    cdef bint with_dx = need_dx
+    cdef bint with_dx = need_dx, with_dW = need_dW
     cdef int order_of_x = 0, order_of_W = 0
     cdef list _pinned
     cdef tuple operands
@@ -219,7 +219,7 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
         operands = promoted(dout, x, W)
         if operands is None or operands[0] is not dout:
             return NotImplemented
-        return affine_backward(*operands, need_dx, out)
+        return affine_backward(*operands, need_dx, need_dW, out)
     if PyArray_NDIM(<ndarray> dout) != 2 or PyArray_NDIM(<ndarray> W) != 2:
         return NotImplemented
     of_dout[0] = of_x[0] = PyArray_DIM(<ndarray> dout, 0)
@@ -230,28 +230,30 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
     if not are_outs(out, 3):
         return NotImplemented
     dx, dW, db = out_at(out, 0), out_at(out, 1), out_at(out, 2)
-    if is_given(dx) and not with_dx:
+    if is_given(dx) and not with_dx or (is_given(dW) or is_given(db)) and not with_dW:
         return NotImplemented
     if not with_dx:
         dx = None
     elif not is_given(dx):
         dx = new_array(dx, 2, of_x, typenum, False)
-    if not is_given(dW):
+    if not with_dW:
+        dW = db = None
+    elif not is_given(dW):
         dW = new_array(dW, 2, of_W, typenum, False)
-    if not is_given(db):
+    if with_dW and not is_given(db):
         db = new_array(db, 1, &of_W[1], typenum, False)
     # All is read before the products, as above.
     begin(&call)
     work.typenum, work.rows, work.columns = typenum, of_dout[0], of_dout[1]
-    work.dx.data = NULL
+    work.dx.data = work.dW.data = work.db.data = NULL
     order_of_x = take_shaped(&call, &work.x, x, typenum, EITHER_ORDER, 2, of_x)
     order_of_W = take_shaped(&call, &work.W, W, typenum, EITHER_ORDER, 2, of_W) if order_of_x else 0
     if not (
         order_of_W
         and take_shaped(&call, &work.dout, dout, typenum, NPY_ARRAY_C_CONTIGUOUS, 2, of_dout)
         and (not with_dx or take_gradient(&call, &work.dx, dx, typenum, 2, of_x))
-        and take_gradient(&call, &work.dW, dW, typenum, 2, of_W)
-        and take_gradient(&call, &work.db, db, typenum, 1, &of_W[1])
+        and (not with_dW or take_gradient(&call, &work.dW, dW, typenum, 2, of_W))
+        and (not with_dW or take_gradient(&call, &work.db, db, typenum, 1, &of_W[1]))
     ):
         return NotImplemented
     if work.rows * of_W[0] * of_W[1] >= WORTH_PINNING:
@@ -259,7 +261,7 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
         unpinned = NULL
     in_dout = matrix(&work.dout, NPY_ARRAY_C_CONTIGUOUS, work.rows, work.columns)
     # dW first: x, which forward has read, may be in a cache still, where dx would take its place.
-    if not own_product(
+    if with_dW and not own_product(
         unpinned, typenum, turned(matrix(&work.x, order_of_x, work.rows, of_W[0])), in_dout, NULL, work.dW.data
     ):
         PyArray_MatrixProduct2(PyArray_Transpose(<ndarray> x, NULL), dout, <ndarray> dW)
@@ -267,7 +269,7 @@ def affine_backward(dout, x, W, need_dx=True, out=None):
         unpinned, typenum, in_dout, turned(matrix(&work.W, order_of_W, of_W[0], of_W[1])), NULL, work.dx.data
     ):
         PyArray_MatrixProduct2(dout, PyArray_Transpose(<ndarray> W, NULL), <ndarray> dx)
-    if work.columns > 0:
+    if with_dW and work.columns > 0:
         run(
             sum_over_batch_task, &work, &call, (work.columns + TILE - 1) // TILE,
             max(work.rows, 1) * min(work.columns, TILE),

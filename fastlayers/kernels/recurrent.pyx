@@ -185,7 +185,7 @@ def recurrent_backward(dhs, dc, x, Wx, Wh, h, c, hs, cs, kept, need_dx=True, gat
     else:
         sum_over_steps(&work, work.before, 0, of_Wh[1], of_dWh.data)
     gradients = affine_backward(
-        flattened(dgates, work.gates * work.units, &work), flattened(x, work.inputs, &work), Wx, need_dx,
+        flattened(dgates, work.gates * work.units, &work), flattened(x, work.inputs, &work), Wx, need_dx, True,
         (out_at(out, 0) if need_dx else None, out_at(out, 1), out_at(out, 3)),
     )
     if gradients is NotImplemented:

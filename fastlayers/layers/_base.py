@@ -32,12 +32,15 @@ class Declared(Described):
         The constructor's other arguments that a file keeps.
     takes_indices : bool
         Whether forward is given integers, such as the numbers of words, which are not to be cast to floats.
+    frozen : bool, default False
+        Whether the parameters are to stay as they are: `params` and `grads` are empty then.
     """
 
     param_names: ClassVar[tuple[str, ...]] = ()
     buffer_names: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[Mapping[str, Option]] = {}
     takes_indices: ClassVar[bool] = False
+    frozen: bool = False
 
     # Other names of options, which a constructor takes too, and files of earlier versions have.
     _aliases: ClassVar[Mapping[str, str]] = {}
@@ -54,17 +57,21 @@ class Declared(Described):
 
     @property
     def params(self) -> list[Array]:
-        """The parameters, in order: the arrays themselves."""
-        return [param for _, param in self._named_params()]
+        """The parameters that are trained, in order: the arrays themselves."""
+        return [param for _, param in self._named_trained()]
 
     def _named_params(self) -> list[tuple[str, Array]]:
-        """The parameters, each with its name."""
+        """The parameters, each with its name, whether frozen or not."""
         found = [(name, getattr(self, name)) for name in self.param_names]
         return [(name, param) for name, param in found if param is not None]
 
+    def _named_trained(self) -> list[tuple[str, Array]]:
+        """The parameters that are trained, each with its name."""
+        return [] if self.frozen else self._named_params()
+
     def _last_gradients(self) -> list[Array]:
         """What the last backward has left, aligned with `params`."""
-        return [getattr(self, f"d{name}") for name, _ in self._named_params()]
+        return [getattr(self, f"d{name}") for name, _ in self._named_trained()]
 
     @property
     def grads(self) -> list[Array]:
@@ -72,7 +79,7 @@ class Declared(Described):
 
         They are those of the last backward, or zeros before the first.
         """
-        if not self.param_names:
+        if self.frozen or not self.param_names:
             return []
         kept = dict(self._handed_out)
         names = [name for name in self.param_names if getattr(self, name) is not None]

@@ -20,6 +20,7 @@ __all__ = [
     "grads_of",
     "has_params",
     "named_params",
+    "named_trained",
     "param_names",
     "params_of",
     "put_buffers",
@@ -37,14 +38,12 @@ def param_names(layer: Any) -> tuple[str, ...] | None:
 
 
 def params_of(layer: Any) -> list[Any]:
-    """The parameters of a layer, in order: the arrays themselves."""
-    if isinstance(layer, Declared):
-        return layer.params
+    """The parameters of a layer, in order, whether frozen or not: the arrays themselves."""
     return [param for _, param in named_params(layer)]
 
 
 def has_params(layer: Any) -> bool:
-    """Whether a layer has anything to train."""
+    """Whether a layer has anything to train, if it were not frozen."""
     return bool(params_of(layer))
 
 
@@ -59,8 +58,15 @@ def named_params(layer: Any) -> list[tuple[str, Array]]:
     return [(name, param) for name, param in found if param is not None]
 
 
+def named_trained(layer: Any) -> list[tuple[str, Array]]:
+    """As `named_params`, of a layer that is not frozen; of a frozen one none."""
+    if isinstance(layer, Declared):
+        return layer._named_trained()
+    return [] if getattr(layer, "frozen", False) else named_params(layer)
+
+
 def grads_of(layer: Any) -> list[Array]:
-    """The gradients that the last backward has left, aligned with `params_of`.
+    """The gradients that the last backward has left, aligned with `named_trained`.
 
     Raises
     ------
@@ -69,6 +75,8 @@ def grads_of(layer: Any) -> list[Array]:
     """
     if isinstance(layer, Declared):
         return layer._last_gradients()
+    if getattr(layer, "frozen", False):
+        return []
     names = param_names(layer)
     if names is None:
         grads = getattr(layer, "grads", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 from .._core.types import Array
 from ._base import OWN, Declared
 from ._calling import keep
-from ._declaration import grads_of, has_params, named_params, param_names, params_of
+from ._declaration import buffers_of, grads_of, named_params, named_trained, param_names
 
 __all__ = ["Nested", "leaves"]
+
+_BUFFERS = operator.attrgetter("buffer_names")
 
 
 def leaves(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
@@ -25,7 +28,7 @@ def leaves(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
 
 
 class Nested(Declared):
-    """Layers as one that has what they have to train; `Stack` is the one kind of it."""
+    """Layers as one that has what they have to train."""
 
     layers: list[Any]
 
@@ -53,19 +56,21 @@ class Nested(Declared):
         """The place of the first layer that has anything to train, if there is one."""
         trained = self._trained()
         if trained is None:
-            return next((i for i, layer in enumerate(self.layers) if has_params(layer)), None)
+            return next((i for i, layer in enumerate(self.layers) if named_trained(layer)), None)
         for i, layer, name, _ in trained:
-            if getattr(layer, name) is not None:
+            if not layer.frozen and getattr(layer, name) is not None:
                 return i
         return None
 
     @property
     def params(self) -> list[Array]:
-        """The parameters of each layer, in order: the arrays themselves."""
+        """The parameters of each layer that is not frozen, in order: the arrays themselves."""
         trained = self._trained()
         if trained is None:
-            return [param for layer in self.layers for param in params_of(layer)]
-        return [param for _, layer, name, _ in trained if (param := getattr(layer, name)) is not None]
+            return [param for _, param in self._named_trained()]
+        return [
+            param for _, layer, name, _ in trained if not layer.frozen and (param := getattr(layer, name)) is not None
+        ]
 
     @property
     def grads(self) -> list[Array]:
@@ -78,6 +83,8 @@ class Nested(Declared):
             names = () if isinstance(layer, Declared) else param_names(layer)
             if isinstance(layer, Declared):
                 found += layer.grads
+            elif getattr(layer, "frozen", False):
+                continue
             elif names is None:
                 found += grads_of(layer)
             else:
@@ -97,9 +104,26 @@ class Nested(Declared):
             keep(layer, name, kept)
         return kept
 
+    def _all_params(self) -> list[Array]:
+        """The parameters of each layer, whether frozen or not."""
+        trained = self._trained()
+        if trained is None:
+            return [param for _, param in self._named_params()]
+        return [param for _, layer, name, _ in trained if (param := getattr(layer, name)) is not None]
+
+    def _buffers(self) -> list[tuple[Any, str, Any]]:
+        """What `buffers_of` gives of the layers, and of those of stacks among them."""
+        if self._trained() is not None and not any(map(_BUFFERS, self.layers)):
+            return []
+        return [*buffers_of(layer for _, layer in leaves(self.layers))]
+
     def _named_params(self) -> list[tuple[str, Array]]:
         """The parameters of each layer, with its place before each name: ``0.W``."""
         return [(f"{i}.{name}", param) for i, layer in enumerate(self.layers) for name, param in named_params(layer)]
+
+    def _named_trained(self) -> list[tuple[str, Array]]:
+        """The same of layers that are not frozen."""
+        return [(f"{i}.{name}", param) for i, layer in enumerate(self.layers) for name, param in named_trained(layer)]
 
     def _last_gradients(self) -> list[Array]:
         """What the last backward has left, aligned with `params`: copies of what the next one will write into."""
@@ -108,7 +132,7 @@ class Nested(Declared):
             return [
                 grad.copy() if layer._handed_out else grad
                 for _, layer, _, name in trained
-                if (grad := getattr(layer, name)) is not None
+                if not layer.frozen and (grad := getattr(layer, name)) is not None
             ]
         found: list[Array] = []
         for layer in self.layers:
@@ -117,7 +141,7 @@ class Nested(Declared):
             elif isinstance(layer, Declared):
                 own = layer._last_gradients()
                 found += [gradient.copy() for gradient in own] if layer._handed_out else own
-            elif self._kept or param_names(layer) is None:
+            elif self._kept or param_names(layer) is None:  # of a frozen one there are none
                 found += [np.array(gradient) for gradient in grads_of(layer)]
             else:
                 found += grads_of(layer)

@@ -6,7 +6,6 @@ A stack has the dtype of its parameters, in which its first layer is given the i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -16,21 +15,16 @@ from .._core import backend
 from .._core.types import Array
 from ._base import OWN
 from ._calling import forward, keep, prediction, takes
-from ._declaration import check_declared
+from ._composite import Composite
 from ._input import as_input, takes_indices
-from ._nested import Nested, leaves
+from ._nested import leaves
 from ._program import NOT_MADE, Declining, program_of
 from ._shapes import in_pieces, piece_of
-from ._state import reset_state
-from ._tied import tie, ties_among
 
 __all__ = ["OWN", "Stack", "as_input", "leaves", "prediction", "takes_indices"]
 
-# What a copy of a stack is better without: it is found again by asking the layers.
-_MADE_ANEW = frozenset({"_asked", "_found", "_program"})
 
-
-class Stack(Nested):
+class Stack(Composite):
     """Layers that feed each other, as one layer.
 
     Parameters
@@ -45,22 +39,6 @@ class Stack(Nested):
         stack = super().__new__(cls)
         object.__setattr__(stack, "_program", NOT_MADE)  # its own: what a class has as well is slower to read
         return stack
-
-    def __init__(self, layers: Iterable[Any]) -> None:
-        self.layers = list(layers)
-        for place, layer in leaves(self.layers):
-            check_declared(layer, f"layer {place}")
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What a pickle or a copy has: all but what the layers can be asked for again; and which parameters are one."""
-        state = {name: value for name, value in vars(self).items() if name not in _MADE_ANEW}
-        ties = ties_among(getattr(self, "layers", ()))
-        return {**state, "_ties": ties} if ties else state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what `__getstate__` gave."""
-        vars(self).update(state)
-        tie(vars(self).get("layers", ()), vars(self).pop("_ties", ()))
 
     def __setattr__(self, name: str, value: Any) -> None:
         """As for any object; a method of its own is no part of a program."""
@@ -108,10 +86,6 @@ class Stack(Nested):
         if y is None or y is NotImplemented:
             y = in_pieces(self._predict_whole, x, self._piece_of(x, batch_size))
         return y if type(y) is np.ndarray else np.asarray(y)
-
-    def reset_state(self) -> None:
-        """Have the next call begin from a zero state: every layer's that keeps one, of networks within this one too."""
-        reset_state(self.layers)
 
     def _piece_of(self, x: Any, batch_size: int | None) -> int | None:
         """How many samples of x are to pass at a time; a program keeps what was found of one, to ask no more."""

@@ -73,7 +73,7 @@ class Affine(LayerBase):
     _can_leave_out_dx: ClassVar[bool] = True
     _keeps: ClassVar[str | None] = "affine"
     _forward = staticmethod(affine_forward)
-    _backward: ClassVar[Callable[..., tuple[Array | None, Array, Array]]] = staticmethod(affine_backward)
+    _backward: ClassVar[Callable[..., tuple[Array | None, Array | None, Array | None]]] = staticmethod(affine_backward)
     _memory: Any = None  # of y
     _gradients: Any = None  # of dx, dW, db
     _x_shape: tuple[int, ...] = ()  # of the last x, where one of more than two axes was given
@@ -114,16 +114,24 @@ class Affine(LayerBase):
     @overload
     def backward(self, dout: ArrayLike, *, need_dx: bool) -> Array | None: ...
     def backward(self, dout: ArrayLike, *, need_dx: bool = True) -> Array | None:
-        """dx of the shape that x had, or None without `need_dx`; sets dW and db. RuntimeError before forward."""
+        """dx of the shape that x had, or None without `need_dx`; sets dW and db. RuntimeError before forward.
+
+        Of a frozen layer dW and db are None: they are not computed.
+        """
         if self.x is None:
             raise no_forward(self)
         dx: Array | None
-        dx, dW, db = self._backward(dout, self.x, self.W, need_dx=need_dx, out=self._gradients)
+        need_dW, out = not self.frozen, self._memory_of_gradients()
+        dx, dW, db = self._backward(dout, self.x, self.W, need_dx=need_dx, need_dW=need_dW, out=out)
         if self._handed_out:
             self._set_gradients(W=dW, b=None if self.b is None else db)
         else:
             self.dW, self.db = dW, None if self.b is None else db
         return dx if dx is None or len(self._x_shape) < 3 else dx.reshape(self._x_shape)
+
+    def _memory_of_gradients(self) -> Any:
+        """For dx, dW and db; of a frozen layer for dx alone."""
+        return (self._gradients[0], None, None) if self.frozen else self._gradients
 
     @property
     def _sample_size(self) -> int:
@@ -131,7 +139,7 @@ class Affine(LayerBase):
 
     def _output_shape(self, shape: Shape) -> Shape:
         """``(M,)``; ValueError unless W is ``(D, M)`` and b ``(M,)``, for samples of D numbers."""
-        shapes = [param.shape for param in self.params]
+        shapes = [param.shape for _, param in self._named_params()]
         W, biases = shapes[0], shapes[1:]
         width = size_of(shape)
         if len(W) != 2 or any(b != W[1:] for b in biases) or width not in (None, W[0]):

@@ -203,9 +203,11 @@ class Convolution(LayerBase):
         if (
             filters % self.groups
             or given not in (None, channels * self.groups)
-            or any(param.shape != (filters,) for param in self.params[1:])
+            or any(param.shape != (filters,) for _, param in self._named_params()[1:])
         ):
-            raise ValueError(f"has parameters of shapes {[param.shape for param in self.params]}; {expected}")
+            raise ValueError(
+                f"has parameters of shapes {[param.shape for _, param in self._named_params()]}; {expected}"
+            )
         if height is None or width is None:
             return filters, None, None
         batch = 1, channels * self.groups, height, width

@@ -75,7 +75,7 @@ class EmbeddingDot(Declared):
     @property
     def grads(self) -> list[Array]:
         """The gradient of the table: from now on every backward writes into this array."""
-        return self.embed.grads
+        return [] if self.frozen else self.embed.grads
 
     def forward(self, h: ArrayLike, idx: ArrayLike) -> Array:
         """Products of idx's shape, with h ``(*idx.shape, D)``."""

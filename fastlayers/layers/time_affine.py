@@ -97,9 +97,8 @@ class TimeAffine(Affine):
         dout = dout if type(dout) is np.ndarray else real("dout", dout)
         if dout.shape != (expected := (*x.shape[:-1], *self.W.shape[1:])):
             raise ValueError(f"dout of shape {dout.shape} does not fit the output of shape {expected}")
-        gradients = self._backward(rows_of_steps(dout), rows_of_steps(x), self.W, need_dx=need_dx, out=self._gradients)
-        dx: Array | None
-        dx, dW, db = gradients
+        rows, need_dW = (rows_of_steps(dout), rows_of_steps(x), self.W), not self.frozen
+        dx, dW, db = self._backward(*rows, need_dx=need_dx, need_dW=need_dW, out=self._memory_of_gradients())
         self._set_gradients(W=dW, b=None if self.b is None else db)
         return dx if dx is None else dx.reshape(x.shape)
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .._core import arguments, targets
 from .._core.types import Array
-from ..layers._declaration import buffers_of, put_buffers
+from ..layers._declaration import buffers_of, named_trained, params_of, put_buffers
 from ..layers._stack import as_input, leaves, takes_indices
 from ..network import Sequential
 from . import divisors, start
@@ -36,11 +36,16 @@ class SharedGradient:
         self._dtype = start.place_gradients(network, self._exchange.arrays)
 
     def broadcast(self, params: Sequence[Array]) -> None:
-        """Give every rank the parameters of rank 0, which go where gradients do."""
+        """Give every rank the parameters of rank 0, which go where gradients do; those that are frozen too."""
         self._exchange.put(params)
         self._exchange.broadcast()
         for param, sent in zip(params, self._exchange.arrays, strict=True):
             np.copyto(param, sent, casting="same_kind")
+        layers = [layer for _, layer in leaves(self._network.layers) if not named_trained(layer)]
+        frozen = [param for layer in layers for param in params_of(layer)]
+        if frozen:  # on every rank alike
+            for param, sent in zip(frozen, self._comm.bcast(frozen), strict=True):
+                np.copyto(param, sent)
         self._share_buffers(has_samples=True)
 
     def _share_buffers(self, *, has_samples: bool) -> None:
@@ -108,6 +113,11 @@ class SharedGradient:
         finally:
             if is_ours:
                 loss_layer.reduction = reduction
+        if len(grads) != len(self._exchange.arrays):
+            raise ValueError(
+                f"the network has {len(grads)} arrays to train, and had {len(self._exchange.arrays)}: after freeze or "
+                "unfreeze it needs a new DataParallel"
+            )
         divisor = divisors.divisor(loss_layer, len(x), t, sample_weight)
         self._exchange.put(grads)
         if reduction == "mean" and not is_ours:  # the sum is made of the mean

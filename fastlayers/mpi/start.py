@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 
 from .._core.types import Array
+from ..layers._declaration import params_of
 from ..layers._stack import leaves
 from ..network import Sequential
 
 
 def check_alike(comm: Any, network: Sequential) -> None:
     """ValueError on every rank where the networks differ, or a parameter cannot be updated in place."""
-    params, loss = network.params, network.loss_layer
+    params, loss = params_of(network), network.loss_layer
     mine = [f"parameter {i} of shape {p.shape} and dtype {p.dtype}" for i, p in enumerate(params)]
+    mine.append(f"{len(network.params)} parameters that are not frozen")
     mine.append(f"the loss {type(loss).__name__} with reduction={getattr(loss, 'reduction', None)!r}")
     fixed = [i for i, p in enumerate(params) if p.dtype.kind != "f" or not p.flags.writeable]
     found = comm.allgather((mine, fixed))

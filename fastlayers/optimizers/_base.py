@@ -84,6 +84,11 @@ class Optimizer(Described):
         rule = self._formula
         if type(params) is list and type(grads) is list and len(params) == len(grads):  # common, and quick to see
             keys: Sequence[Any] = range(len(params))
+            if states and states[0] and len(states[0]) != len(params):
+                raise ValueError(
+                    f"params has {len(params)} arrays, but those of the first update were {len(states[0])}: what is "
+                    "trained has changed, and needs a new optimizer"
+                )
         else:
             keys, params, grads = _aligned(params, grads)
         lr: Any = self.lr

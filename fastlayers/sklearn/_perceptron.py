@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._core.types import Array
+from ..layers._declaration import params_of
 from ..network import Sequential
 from . import _lbfgs, _stochastic
 from ._beside import beside
@@ -222,7 +223,7 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         X, y = validate_data(
             self, X, y, dtype=self._dtypes(reset), multi_output=True, y_numeric=is_regressor(self), reset=reset, **_FORM
         )
-        X = X if reset else in_range("X", X, self.network_.params[0].dtype)
+        X = X if reset else in_range("X", X, params_of(self.network_)[0].dtype)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _validation(self, X: Any, y: Any, sample_weight: Any) -> Samples:
@@ -266,11 +267,11 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         check_is_fitted(self, "network_")
         check_all_unmasked(X=X)
         X = validate_data(self, X, dtype=self._dtypes(reset=False), reset=False, **_FORM)
-        return outputs_of(self.network_, in_range("X", X, self.network_.params[0].dtype))
+        return outputs_of(self.network_, in_range("X", X, params_of(self.network_)[0].dtype))
 
     def _dtypes(self, reset: bool) -> tuple[Any, ...]:
         """What X may stay in; all else becomes float64, in which `in_range` sees its numbers."""
-        return np.float64, np.float32 if reset else self.network_.params[0].dtype
+        return np.float64, np.float32 if reset else params_of(self.network_)[0].dtype
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from .._core.types import Array
-from ..layers._declaration import copy_buffers, put_buffers
+from ..layers._declaration import copy_buffers, params_of, put_buffers
 from ..layers._stack import leaves
 from ..layers._state import at_rest
 from . import evaluation, finiteness
@@ -176,7 +176,7 @@ class Guard:
         if not bad:
             return "that of each sample by itself is finite"
         row, largest = min(bad)
-        of_params = max(map(_largest, self._network.params), default=0)
+        of_params = max(map(_largest, params_of(self._network)), default=0)
         return (
             f"that of {len(bad)} of its {sum(counted for _, counted in found)} samples by itself is not finite either, "
             f"first of row {row} of x and t (x is up to {largest:.3g} there, parameters up to {of_params:.3g})"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._core.types import Array
-from ..layers._declaration import copy_buffers, put_buffers
+from ..layers._declaration import copy_buffers, params_of, put_buffers
 from ..layers._stack import leaves
 from . import finiteness
 
@@ -27,7 +27,7 @@ class Snapshot:
 
     def look(self) -> bool:
         """Whether all is finite; then it is kept."""
-        arrays = [*self._network.params, *(array for _, array in finiteness.arrays_of(self._optimizer))]
+        arrays = [*params_of(self._network), *(array for _, array in finiteness.arrays_of(self._optimizer))]
         if not self._spare.is_of(arrays):
             self._spare = _Copy(arrays)
         if not self._spare.take():

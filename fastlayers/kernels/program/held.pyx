@@ -66,6 +66,7 @@ cdef struct Held:
     PyObject *kept[MOST_STEPS]
     PyObject *param[MOST_PARAMS]
     PyObject *grad[MOST_PARAMS]
+    bint is_trained[MOST_PARAMS]  # there, and of no frozen layer
 
 
 cdef void let_go(Held *held) noexcept:
@@ -80,28 +81,28 @@ cdef void let_go(Held *held) noexcept:
 
 
 cdef inline Py_ssize_t first_param(const Held *held) noexcept:
-    """The place of the first parameter that is there."""
+    """The place of the first parameter that is trained."""
     cdef Py_ssize_t i
     for i in range(held.params):
-        if held.param[i] != <PyObject *> None:
+        if held.is_trained[i]:
             return i
     return held.params
 
 
 cdef tuple params_of(const Held *held):
-    """The parameters that are there."""
+    """The parameters that are trained."""
     return collected(held, held.param)
 
 
 cdef tuple collected(const Held *held, PyObject *const *those):
-    """Those of the parameters that are there."""
+    """Those of the parameters that are trained."""
     cdef Py_ssize_t i, n = 0
     cdef tuple found
     for i in range(held.params):
-        n += held.param[i] != <PyObject *> None
+        n += held.is_trained[i]
     found, n = PyTuple_New(n), 0
     for i in range(held.params):
-        if held.param[i] != <PyObject *> None:
+        if held.is_trained[i]:
             Py_INCREF(<object> those[i])
             PyTuple_SET_ITEM(found, n, <object> those[i])
             n += 1

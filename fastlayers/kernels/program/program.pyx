@@ -253,14 +253,14 @@ cdef class Program:
         return dout if first < 0 else None
 
     cdef tuple grads(self, Held *held):
-        """The gradient of each parameter that is there."""
+        """The gradient of each parameter that is trained."""
         cdef Py_ssize_t i, at = 0
         cdef Step step
         cdef object grad, own
         for i in range(held.steps):
             step = <Step> self.steps[i]
             for name in step.grads:
-                if held.param[at] != <PyObject *> None and (held.grad[at] == NULL or not self.distinct):
+                if held.is_trained[at] and (held.grad[at] == NULL or not self.distinct):
                     own = <object> held.attributes[i]
                     grad = get(own, name)
                     # What was handed out the next backward writes into.
@@ -287,7 +287,7 @@ cdef class Program:
         for i in range(held.steps):
             step, own = <Step> self.steps[i], <object> held.attributes[i]
             for j in range(len(step.params)):
-                if held.param[at] != <PyObject *> None and n < len(grads):
+                if held.is_trained[at] and n < len(grads):
                     # What was handed out someone else may have written to.
                     if step.indices is not None and get(own, step.grads[j]) is grads[n] and not get(own, "_handed_out"):
                         found[n] = get(own, step.indices)

@@ -54,6 +54,7 @@ cdef class Step:
     cdef Py_ssize_t attributes  # how many it has: one that it did not have would be one more
     cdef bint reshapes  # whether it had these attributes: else they need not be asked for
     cdef bint hands_out
+    cdef bint freezes
     cdef Kept kept
     cdef object forward
     cdef object backward
@@ -73,6 +74,7 @@ cdef class Step:
         self.version = version_of(self.kind)
         self.attributes = PyDict_GET_SIZE(attributes_of(layer))
         self.reshapes, self.hands_out = "_x_shape" in attributes_of(layer), "_handed_out" in attributes_of(layer)
+        self.freezes = "frozen" in attributes_of(layer)
         kinds = {
             None: OF_ITS_OWN,
             "mask": MASK,
@@ -119,7 +121,14 @@ cdef class Step:
             held.grad[held.params] = NULL
             held.param[held.params] = fl_new_attribute(<object> attributes, name, None)
             held.params += 1
+            held.is_trained[held.params - 1] = (
+                held.param[held.params - 1] != <PyObject *> None and not self.is_frozen(<object> attributes)
+            )
         return True
+
+    cdef inline bint is_frozen(self, object own) except -1:
+        """Whether the layer's gradients are of no use."""
+        return self.freezes and bool(get(own, "frozen"))
 
     cdef inline tuple options_of(self, object own):
         """The layer's options, as its kernels are given them."""
@@ -205,9 +214,7 @@ cdef class Step:
             result = call(self.backward, &arguments)
             return self.by_method(dout, need_dx) if result is NotImplemented else result
         give(&arguments, <object> params[0])
-        give(&arguments, True if need_dx else False)
-        memory = get(own, "_gradients")
-        give(&arguments, memory)
+        memory = self.give_needed(&arguments, own, need_dx)
         result = call(self.backward, &arguments)
         if result is NotImplemented:
             return self.by_method(dout, need_dx)
@@ -215,6 +222,17 @@ cdef class Step:
         if dx is not None and (self.reshapes or PyDict_GET_SIZE(own) != self.attributes) and get(own, "_x_shape"):
             return dx.reshape(get(own, "_x_shape"))
         return dx
+
+    cdef object give_needed(self, Arguments *arguments, object own, bint need_dx):
+        """Give an affine kernel what says which gradients are needed, with memory for these, which is held by it."""
+        cdef bint need_dW = not self.is_frozen(own)
+        cdef object memory = get(own, "_gradients")
+        if not need_dW:
+            memory = (part(memory, 0), None, None)
+        give(arguments, True if need_dx else False)
+        give(arguments, True if need_dW else False)
+        give(arguments, memory)
+        return memory
 
     cdef object set_gradients(self, object own, object result, PyObject **params, PyObject **grads):
         """Set dW and db of a kernel's (dx, dW, db), into what was handed out if they were; its dx."""

@@ -61,7 +61,7 @@ cdef object backward_of_steps(
     cdef Arguments arguments
     cdef object W = <object> params[0]
     cdef object x = <object> kept[0] if kept[0] != NULL else get(own, "x")
-    cdef object rows, of_rows, result, memory = get(own, "_gradients")
+    cdef object rows, of_rows, result, _memory
     if not PyArray_CheckExact(x) or not is_matrix(W) or steps_of(dout) != steps_of(x):
         return step.by_method(dout, need_dx)
     rows = rows_of(x, PyArray_DIM(<ndarray> W, 0))
@@ -72,8 +72,7 @@ cdef object backward_of_steps(
     give(&arguments, of_rows)
     give(&arguments, rows)
     give(&arguments, W)
-    give(&arguments, True if need_dx else False)
-    give(&arguments, memory)
+    _memory = step.give_needed(&arguments, own, need_dx)
     result = call(step.backward, &arguments)
     if result is NotImplemented:
         return step.by_method(dout, need_dx)

@@ -1,0 +1,150 @@
+"""What can be done with several layers as one: copied, moved towards another, kept from being trained."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any, Self
+
+from .._core.arguments import typed
+from ..functional.blend import blend
+from ._declaration import check_declared, put_buffers
+from ._nested import Nested, leaves
+from ._state import reset_state
+from ._tied import tie, ties_among
+
+__all__ = ["Composite"]
+
+# What a copy of a stack is better without: it is found again by asking the layers.
+_MADE_ANEW = frozenset({"_asked", "_found", "_program"})
+
+
+class Composite(Nested):
+    """Layers as one layer, however they feed each other.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+    """
+
+    def __init__(self, layers: Iterable[Any]) -> None:
+        self.layers = list(layers)
+        for place, layer in leaves(self.layers):
+            check_declared(layer, f"layer {place}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle or a copy has: all but what the layers can be asked for again; and which parameters are one."""
+        state = {name: value for name, value in vars(self).items() if name not in _MADE_ANEW}
+        ties = ties_among(getattr(self, "layers", ()))
+        return {**state, "_ties": ties} if ties else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what `__getstate__` gave."""
+        vars(self).update(state)
+        tie(vars(self).get("layers", ()), vars(self).pop("_ties", ()))
+
+    def copy(self) -> Self:
+        """A network of its own, with the same numbers: a target network, or what is kept while this one is trained.
+
+        Returns
+        -------
+        Sequential
+            Of copies of all that this one has: its layers with their parameters, options and running statistics, and
+            its loss. Parameters that are one array here are one there; what is `frozen` here is frozen there.
+        """
+        return copy.deepcopy(self)
+
+    def blend(self, other: Nested, tau: float) -> None:
+        r"""Move the parameters towards those of another network of the same layers, in place, whether frozen or not.
+
+        Parameters
+        ----------
+        other : Sequential
+            It is left as it is.
+        tau : float
+            How far: with 1 the parameters become the other's, with 0 nothing changes.
+
+        Raises
+        ------
+        TypeError
+            If `other` is no network, or a parameter is no array of floats.
+        ValueError
+            If tau is outside of [0, 1], the two have not the same layers with parameters of the same shapes, or one
+            cannot be written to. Then nothing is.
+
+        Notes
+        -----
+        :math:`\theta \leftarrow (1 - \tau)\,\theta + \tau\,\theta'`, which is how a target network follows the one that
+        is trained: Lillicrap et al., "Continuous control with deep reinforcement learning", ICLR 2016, algorithm 1. The
+        running statistics of batch normalization are moved as well; a network that has none yet gets the other's.
+
+        Examples
+        --------
+        >>> import numpy as np, fastlayers as fl
+        >>> net = fl.Sequential([fl.Affine(np.array([[1.0]]), np.array([2.0]))])
+        >>> target = net.copy()
+        >>> net.layers[0].W[...] = 3.0
+        >>> target.blend(net, 0.25)
+        >>> target.layers[0].W
+        array([[1.5]])
+        """
+        if not isinstance(other, Nested):
+            raise TypeError(f"other must be a network, as Sequential is, not {typed(other)}")
+        pairs = [*zip(self._buffers(), other._buffers(), strict=False)]
+        both = [(mine, theirs) for (*_, mine), (*_, theirs) in pairs if mine is not None and theirs is not None]
+        blend(
+            [*self._all_params(), *(mine for mine, _ in both)],
+            [*other._all_params(), *(theirs for _, theirs in both)],
+            tau,
+            lambda: [name for name, _ in self._named_params()],
+        )
+        put_buffers((layer, name, theirs) for (layer, name, mine), (*_, theirs) in pairs if mine is None)
+
+    def freeze(self) -> Self:
+        """Leave all parameters as they are from now on, until `unfreeze`.
+
+        Returns
+        -------
+        Sequential
+            This network.
+
+        Notes
+        -----
+        Each layer's ``frozen`` is set, which can be done to a single one as well. What is frozen is not in `params` and
+        `grads`, so no optimizer sees it, its weight decay no more than its step; gradients pass through: `backward`
+        gives dx as before, and affine layers leave dW and db out, which are half of their work. All else goes on in
+        training: dropout drops, and batch normalization goes by the batch and moves its running statistics on, as with
+        PyTorch's ``requires_grad_(False)``. Optimizers other than `SGD` keep something for each parameter in `params`,
+        so that what is trained from now on needs a new one.
+
+        Examples
+        --------
+        >>> import numpy as np, fastlayers as fl
+        >>> critic = fl.Sequential([fl.Affine(np.array([[2.0], [3.0]]))]).freeze()
+        >>> value = critic.forward(np.array([[1.0, 1.0]]))
+        >>> critic.backward(np.ones((1, 1)))  # how the value changes with what it is given
+        array([[2., 3.]])
+        >>> critic.params
+        []
+        """
+        return self._set_frozen(True)
+
+    def unfreeze(self) -> Self:
+        """Have all parameters trained again.
+
+        Returns
+        -------
+        Sequential
+            This network.
+        """
+        return self._set_frozen(False)
+
+    def _set_frozen(self, value: bool) -> Self:
+        for _, layer in leaves(self.layers):
+            if getattr(layer, "frozen", False) != value:
+                layer.frozen = value
+        return self
+
+    def reset_state(self) -> None:
+        """Have the next call begin from a zero state: every layer's that keeps one, of networks within this one too."""
+        reset_state(self.layers)
