@@ -21,19 +21,11 @@ ROLLOUT, EPOCHS, BATCH = 128, 10, 128  # steps of each environment, passes over 
 GAMMA, LAMBDA = 0.99, 0.95
 
 
-def orthogonal(shape, gain, rng):
-    """Weights whose rows or columns are at right angles, as most programs of PPO begin with."""
-    q, r = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
-    q *= gain * np.sign(np.diag(r))
-    return np.ascontiguousarray(q if shape[0] >= shape[1] else q.T, np.float32)
+def network(inputs, outputs, rng):
+    def affine(inputs, outputs):
+        return fl.Affine(*fl.initializers.affine(inputs, outputs, init=fl.initializers.xavier_normal, rng=rng))
 
-
-def network(inputs, outputs, gain, rng):
-    layers, widths = [], (inputs, 64, 64, outputs)
-    for i, shape in enumerate(zip(widths, widths[1:], strict=False)):
-        W = orthogonal(shape, gain if i == 2 else np.sqrt(2), rng)
-        layers += [fl.Affine(W, np.zeros(shape[1], np.float32)), fl.Tanh()]
-    return fl.Sequential(layers[:-1])
+    return fl.Sequential([affine(inputs, 64), fl.Tanh(), affine(64, 64), fl.Tanh(), affine(64, outputs)])
 
 
 class PPO:
@@ -43,11 +35,12 @@ class PPO:
     """
 
     def __init__(self, inputs, actions, updates, rng, lr=1e-3, clip=0.2, entropy=0.01):
-        self.policy, self.value = network(inputs, actions, 0.01, rng), network(inputs, 1, 1.0, rng)
+        self.policy, self.value = network(inputs, actions, rng), network(inputs, 1, rng)
+        self.policy.layers[-1].W *= 0.01  # at first all actions are as likely
         self.optimizer = fl.Adam(lambda step: lr * (1 - step / updates), eps=1e-5, clip_norm=0.5)
         self.params = [*self.policy.params, *self.value.params]
         self.grads = [*self.policy.grads, *self.value.grads]
-        self.clip, self.entropy, self.rows = clip, entropy, np.arange(BATCH)
+        self.clip, self.entropy = clip, entropy
 
     def act(self, states, noise=0.0):
         """The likeliest actions; with Gumbel noise, actions drawn from the policy."""
@@ -64,25 +57,23 @@ class PPO:
     def update(self, states, actions, before, advantages, returns):
         """One step of both networks on a batch; `before` is how likely the actions were when they were taken.
 
-        With r = p / before, a sample's loss is the larger of -A r and -A clip(r), less the policy's entropy, and half
-        the square of value - return. By the logits the gradient of log p is onehot - p, and that of the entropy H is
-        -p (log p + H).
+        A sample's loss is the larger of -A r and -A clip(r), where r = p / before, less some of the policy's entropy,
+        -sum p log p, and half of (value - return)**2. What is the same for all actions has no gradient.
         """
-        rows = self.rows
+        rows = np.arange(len(states))
         p = fl.softmax(self.policy.forward(states))
         ratio = p[rows, actions] / before
-        weight = advantages * ratio
-        weight[(ratio - 1) * np.sign(advantages) > self.clip] = 0  # there the objective is flat
-        log_p = np.log(p)
-        log_p -= (p * log_p).sum(axis=1, keepdims=True)
-        log_p *= self.entropy
-        log_p += weight[:, None]
-        p *= log_p
-        p[rows, actions] -= weight
-        p /= BATCH
-        self.policy.backward(p, need_dx=False)
-        dvalue = self.value.forward(states) - returns[:, None]
-        dvalue /= BATCH
+        slope = advantages / before
+        slope[(ratio - 1) * np.sign(advantages) > self.clip] = 0  # there the objective is flat
+        dp = np.log(p + 1e-8)
+        dp *= self.entropy
+        dp[rows, actions] -= slope
+        dp /= len(states)
+        self.policy.backward(fl.softmax_backward(dp, p), need_dx=False)
+
+        dvalue = self.value.forward(states)
+        dvalue -= returns[:, None]
+        dvalue /= len(states)
         self.value.backward(dvalue, need_dx=False)
         self.optimizer.update(self.params, self.grads)
 
@@ -166,7 +157,7 @@ def main(arguments=None):
     mean = evaluate(learner, 100, seed=10_000)
     print(f"greedy, over 100 episodes: a mean return of {mean:.1f}")
 
-    figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
+    _, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
     axes.plot(ends, returns, ".", markersize=2, color="0.7", label="an episode")
     axes.plot(ends[49:], np.convolve(returns, np.ones(50) / 50, "valid"), label="mean of 50")
     axes.axhline(475, color="0.4", linestyle="--", linewidth=1, label="solved")
