@@ -1,5 +1,6 @@
 """The goals of reinforcement learning: updates and decisions of the examples' learners, beside the same in PyTorch."""
 
+import copy
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from goals_sequences import compared
 import fastlayers
 from fastlayers.command import cases
 
-RATE = 1e-3
+RATE, TAU = 1e-3, 0.005
 BLOCK = 512  # decisions that noise is drawn for at once, as in the example
 Made = tuple[Any, tuple[Any, ...]]  # a learner, and the arguments of its update
 
@@ -51,6 +52,31 @@ def ppo_in_pytorch(made: Made) -> Made:
     return reinforcement.PPO(learner), (states, actions, np.log(before), *rest)
 
 
+def dqn_in_pytorch(made: Made) -> Made:
+    learner, batch = made
+    return reinforcement.DQN(learner, reinforcement.example("plot_dqn").GAMMA), batch
+
+
+def target_network(is_new: bool) -> Calls:
+    """One that follows, or a copy."""
+    parameters, *_ = Q.data("float32")
+    net = fastlayers.Sequential([fastlayers.Affine(W, b) for W, b in parameters])
+    target = net.copy()
+    for param in target.params:
+        param += 1
+    calls: Calls = {OURS: cases.Call(net.copy, (), {}) if is_new else cases.Call(target.blend, (net, TAU), {})}
+    if peers.available("torch"):
+        module, kept = map(reinforcement.module_of, (net, target))
+        theirs = cases.Call(copy.deepcopy, (module,), {}), cases.Call(reinforcement.blend, (kept, module, TAU), {})
+        if not is_new:
+            reinforcement.blend(kept, module, TAU)
+            target.blend(net, TAU)
+            for param, same in zip(target.params, kept.parameters(), strict=True):
+                np.testing.assert_allclose(param, same.detach().numpy().T, 1e-6, 1e-6)
+        calls["PyTorch"] = theirs[not is_new]
+    return calls
+
+
 def drawn(actions: int) -> Iterator[Any]:
     """Noise for each decision."""
     rng = np.random.default_rng(0)
@@ -75,21 +101,30 @@ def decisions(is_drawn: bool) -> Calls:
     return calls
 
 
-def both_networks(*networks: cases.Network) -> limits.Work:
-    works = [limits.training(network) for network in networks]
+def summed(*works: limits.Work) -> limits.Work:
     return limits.Work(sum(work.flops for work in works), sum(work.nbytes for work in works))
 
 
+Q = cases.Network((4, 120, 84, 2), 128)
 POLICY, VALUE = (cases.Network((4, 64, 64, outputs), 128) for outputs in (2, 1))
 
 CONTROL = (
     Race(
         18,
         "PPO, an update of 4-64-64-2 and 4-64-64-1 @128",
-        partial(updates, partial(reinforcement.ppo), ppo_in_pytorch),
+        partial(updates, reinforcement.ppo, ppo_in_pytorch),
         (Bound("PyTorch", least=14),),
-        work={OURS: both_networks(POLICY, VALUE)},
+        work={OURS: summed(limits.training(POLICY), limits.training(VALUE))},
     ),
     Race(18, "PPO, an action that is drawn", partial(decisions, True), (Bound("PyTorch", least=45),)),
+    Race(
+        18,
+        "DQN, an update of 4-120-84-2 @128",
+        partial(updates, reinforcement.dqn, dqn_in_pytorch),
+        (Bound("PyTorch", least=5),),
+        work={OURS: summed(limits.training(Q), limits.predicting(Q))},
+    ),
+    Race(18, "4-120-84-2, a target network that follows", partial(target_network, False), (Bound("PyTorch"),)),
+    Race(18, "4-120-84-2, a copy", partial(target_network, True), (Bound("PyTorch"),)),
     Race(18, "PPO, the likeliest action", partial(decisions, False), (Bound("PyTorch"),)),
 )

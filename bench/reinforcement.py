@@ -100,6 +100,39 @@ class PPO(Learner):
         self.optimizer.step()
 
 
+class DQN(Learner):
+    """Of ``plot_dqn.py``."""
+
+    def __init__(self, ours: Any, gamma: float) -> None:
+        super().__init__()
+        self.q, self.target = module_of(ours.q), module_of(ours.target)
+        self.parameters = [*self.q.parameters()]
+        self.optimizer = self.torch.optim.Adam(self.parameters, lr=ours.optimizer.lr)
+        self.gamma, self.tau, self.every, self.updates = gamma, ours.tau, ours.every, 0
+
+    def act(self, state: Any) -> Any:
+        return self.predicted(self.q, state).argmax().numpy()
+
+    def update(self, *batch: Any) -> None:
+        states, actions, rewards, next_states, ends = map(self.torch.from_numpy, batch)
+        with self.torch.no_grad():
+            expected = rewards + self.gamma * (1 - ends) * self.target(next_states).max(dim=1).values
+        q = self.q(states).gather(1, actions[:, None])[:, 0]
+        loss = self.torch.nn.functional.smooth_l1_loss(q, expected)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.updates += 1
+        if self.updates % self.every == 0:
+            blend(self.target, self.q, self.tau)
+
+
+def blend(target: Any, net: Any, tau: float) -> None:
+    """As most programs in PyTorch have it."""
+    for kept, param in zip(target.parameters(), net.parameters(), strict=True):
+        kept.data.copy_(tau * param.data + (1 - tau) * kept.data)
+
+
 def learned(learner: Any) -> list[Any]:
     """What an update has made, of ours or PyTorch's: the optimizer's mean of the gradients, and the parameters."""
     optimizer = learner.optimizer
@@ -117,3 +150,12 @@ def ppo(lr: float) -> tuple[Any, tuple[Any, ...]]:
     states, actions = rng.standard_normal((n, 4), np.float32), rng.integers(0, 2, n)
     before = learner.probabilities(states, actions) * np.exp(0.2 * rng.standard_normal(n, np.float32))
     return learner, (states, actions, before, rng.standard_normal(n, np.float32), rng.standard_normal(n, np.float32))
+
+
+def dqn(lr: float) -> tuple[Any, tuple[Any, ...]]:
+    """The example's learner, always the same, and a batch of transitions."""
+    rng, module = np.random.default_rng(0), example("plot_dqn")
+    learner, n = module.DQN(4, 2, rng, lr=lr, every=UPDATES), module.BATCH
+    states, after = rng.standard_normal((2, n, 4), np.float32)
+    ends = (rng.random(n) < 0.1).astype(np.float32)
+    return learner, (states, rng.integers(0, 2, n), np.ones(n, np.float32), after, ends)
