@@ -160,6 +160,8 @@ def measure(folder: Path, contender: str, program: str) -> None:
 def alone(folder: Path, contender: str, program: str) -> None:
     import numpy as np
 
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     found = measured(contender, program, CALLS if program == ON_END else TICKS)
     np.savez(path_of(folder, contender, program), **found._asdict())
 
@@ -194,23 +196,24 @@ def draw(found: dict[tuple[str, str], Found], path: Path) -> None:
     from plots import COLOURS, DPI
 
     panels = {
-        f"{CALLS:,} decisions on end": [ON_END],
-        f"{TICKS:,} at 10 kHz, from the tick": [PACED],
-        "10 kHz, each step kept": [KEPT, FROZEN, DISABLED],
+        f"{CALLS:,} decisions on end": {ON_END: "-"},
+        f"{TICKS:,} at 10 kHz, from the tick": {PACED: "-"},
+        f"{TICKS:,} at 10 kHz, each step kept": {KEPT: "-", FROZEN: "--", DISABLED: ":"},
     }
     figure = Figure(figsize=(12, 4.2), layout="constrained")
-    for axes, (title, programs) in zip(figure.subplots(1, 3, sharey=True), panels.items(), strict=True):
+    for axes, (title, styles) in zip(figure.subplots(1, 3, sharey=True), panels.items(), strict=True):
         for (contender, program), one in found.items():
-            if program in programs:
+            if program in styles:
                 microseconds = np.sort(one.latencies) / 1e3
                 share = np.arange(len(microseconds), 0, -1) / len(microseconds)
-                style = {KEPT: "-", FROZEN: "--", DISABLED: ":"}.get(program, "-")
-                label = contender + program.removeprefix(KEPT) if program in programs[1:] else contender
-                axes.plot(microseconds, share, style, color=COLOURS.get(contender, "#999999"), label=label)
-        axes.set(xscale="log", yscale="log", title=title, xlabel="microseconds")
+                label = contender + program.removeprefix(ON_END).removeprefix(KEPT).removeprefix(PACED)
+                colour = COLOURS.get(contender, "#999999")
+                axes.plot(microseconds, share, styles[program], color=colour, label=label, linewidth=1.2)
+        axes.set(xscale="log", yscale="log", title=title, xlabel="microseconds (log scale); further left is faster")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7, frameon=False)
-    figure.axes[0].set_ylabel("share of decisions that took longer")
+        if axes.lines:
+            axes.legend(fontsize=7, frameon=False)
+    figure.axes[0].set_ylabel("share of decisions that took longer (log scale)")
     figure.savefig(path, dpi=DPI, facecolor="white")
 
 
