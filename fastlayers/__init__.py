@@ -38,7 +38,7 @@ from ._version import __version__
 from .functional import *  # noqa: F403
 from .layers import *  # noqa: F403
 from .layers._summary import Summary
-from .network import Sequential
+from .network import Parallel, Sequential
 from .optimizers import *  # noqa: F403
 from .optimizers import clip_grads
 from .training.history import History
@@ -57,6 +57,7 @@ else:
 __all__ = [
     "History",
     "Layer",
+    "Parallel",
     "Sequential",
     "Summary",
     "__version__",

@@ -15,11 +15,12 @@ from .formats.portable import Portable
 from .layers._program import Compiled, reason_against
 from .layers._stack import Stack
 from .layers._summary import Summary, summary_of
+from .layers.parallel import Parallel
 from .training.evaluation import accuracy_of, loss_of
 from .training.fitted import Draw, Fitted
 from .training.loop import Gradient, Plan
 
-__all__ = ["Sequential"]
+__all__ = ["Parallel", "Sequential"]
 
 
 class Sequential(Fitted, Portable, DescribedNetwork, Stack):

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import functional, layers, optimizers
 from ._core.names import asked_for_missing
-from .network import Sequential
+from .network import Parallel, Sequential
 
-__all__ = ["Sequential", "clip_grads"]  # of which the first asks its layers
+__all__ = ["Parallel", "Sequential", "clip_grads"]  # of which the first two ask their layers
 __all__ += functional.__all__
 __all__ += layers.__all__
 __all__ += optimizers.__all__

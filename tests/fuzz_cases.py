@@ -25,6 +25,7 @@ ALSO_ALLOWED = {
     **dict.fromkeys(families.NODES, (OverflowError, RuntimeError)),  # an int that the array's dtype cannot hold
     # What is no layer has no forward; a file may be missing, and so may a package; a fit may come to infinity.
     "Sequential": (RuntimeError, AttributeError, OSError, ImportError, FloatingPointError),
+    "Parallel": (RuntimeError, AttributeError),
     "check_gradients": (AssertionError, RuntimeError, AttributeError, OverflowError),
     "numerical_gradient": (OverflowError,),
     "set_backend": (ImportError,),

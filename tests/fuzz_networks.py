@@ -29,6 +29,8 @@ def call_network(caller, r, name, owner):
         ]
     if chance(r, 10):
         layers.insert(r.randint(0, len(layers)), anything(r))
+    if layers and chance(r, 50):
+        layers = within_others(caller, r, prefix, owner, layers)
     loss = anything(r) if chance(r, 5) else getattr(owner, r.choice(("SoftmaxWithLoss", *families.LOSSES)))()
     network = caller.attempt(prefix, owner.Sequential, anything(r) if chance(r, 5) else layers, loss)
     if network is None:
@@ -63,6 +65,27 @@ def call_network(caller, r, name, owner):
         caller.attempt(f"{prefix}.backward", network.backward, dout)
     if chance(r, 10):
         call_formats(caller, r, prefix, network, params)
+
+
+def within_others(caller, r, prefix, owner, layers):
+    """The layers with some of them in a network, beside others that are given the same."""
+    begin = r.randrange(len(layers))
+    end = r.randint(begin, len(layers))
+    beside = [owner.Sequential(layers[begin:end]), *([anything(r)] if chance(r, 10) else []), owner.Sequential([])]
+    heads = caller.attempt(
+        f"{prefix}.Parallel", owner.Parallel, anything(r) if chance(r, 5) else beside[: r.randint(0, 3)]
+    )
+    if heads is None:
+        return layers
+    x = anything(r) if chance(r, 20) else numbers(r, (4, r.choice((1, 2, 3, 5, 10))), r.choice(kit.FLOATS))
+    for method in ("predict", "forward", "backward", "split"):
+        caller.attempt(f"Parallel.{method}", getattr(heads, method), x)
+    other = caller.attempt("Parallel.copy", heads.copy)
+    params = [p for p in heads.params if isinstance(p, np.ndarray)]
+    caller.attempt("Parallel.blend", heads.blend, anything(r) if other is None else other, 0.5, outs=params)
+    for method in ("freeze", "unfreeze", "reset_state"):
+        caller.attempt(f"Parallel.{method}", getattr(heads, method))
+    return [*layers[:begin], heads, *layers[end:]]
 
 
 def call_formats(caller, r, prefix, network, params):

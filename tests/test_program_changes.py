@@ -190,8 +190,12 @@ class Own:
         (lambda: fl.Sequential([type("Mine", (fl.Relu,), {})()]), "layer 0, Mine, is not a layer of this package"),
         (lambda: fl.Sequential([]), "there are no layers"),
         (
-            lambda: fl.Sequential([fl.Sequential([fl.Relu()])]),
-            "layer 0, Sequential, is a network, which runs by itself",
+            lambda: fl.Sequential([fl.Parallel([fl.Relu(), fl.Sequential([Own()])])]),
+            "layer 0.1.0, Own, is not a layer of this package",
+        ),
+        (
+            lambda: fl.Sequential([type("Net", (fl.Sequential,), {"predict": lambda self, x: x})([fl.Relu()])]),
+            "layer 0, Net, has a predict of its own",
         ),
         (lambda: fl.Sequential([fl.Relu() for _ in range(65)]), "there are 65 layers, and at most 64 are run as one"),
         (

@@ -104,7 +104,13 @@ def test_the_reference_offers_the_same_names():
         twin = getattr(fl.reference, name)
         assert twin.__name__ == name
         assert twin.__doc__
-        stateless = name in ("AddLayer", "Flatten", "MulLayer", "Sequential")  # no function behind them, so no twin
+        stateless = name in (
+            "AddLayer",
+            "Flatten",
+            "MulLayer",
+            "Parallel",
+            "Sequential",
+        )  # no function behind them, so no twin
         assert stateless == (twin is getattr(fl, name))
         assert stateless or twin.__module__ == "fastlayers.reference"
 

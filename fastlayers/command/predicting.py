@@ -14,6 +14,7 @@ from .. import datasets
 from ..functional import softmax
 from ..layers import Affine
 from ..layers._declaration import params_of
+from ..layers._nested import chain
 from ..layers._shapes import shapes_through
 from ..layers._stack import leaves, takes_indices
 from ..network import Sequential
@@ -98,7 +99,7 @@ def _takes_rows(network: Sequential) -> bool:
 def _classes(network: Sequential, sample: tuple[int, ...], what: str) -> int:
     """How many scores there are for a sample of this shape."""
     try:
-        shape = shapes_through(leaves(network.layers), sample)[-1]
+        shape = shapes_through(chain(network.layers), sample)[-1]
     except ValueError as error:
         raise InputError(f"{what}: {error}") from None
     if shape is None or len(shape) != 1 or shape[0] is None:

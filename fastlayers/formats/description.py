@@ -21,15 +21,18 @@ import numpy as np
 
 from .._core.files import open_regular
 from .._core.types import Array
+from ..layers._nested import Nested, chain, leaves
 from ..layers._shapes import shapes_through
-from ..layers._stack import Stack, leaves
 from ..layers._tied import tie
+from ..layers.parallel import Parallel
 from . import ModelFileError, kinds, tied
 
 T = TypeVar("T")
 
 FORMAT = "fastlayers-model"
-NETWORK = "Sequential"  # a layer that has layers
+NETWORK = "Sequential"  # a layer that has layers, and
+PARALLEL = "Parallel"  # one whose layers are given the same
+_KINDS = (*kinds.LAYERS, NETWORK, PARALLEL)
 VERSION = 1
 _LONGEST = 300  # characters of a message
 _DEEPEST = 16  # lists and objects within one another; a header has 4, and 2 more for each network within another
@@ -87,12 +90,12 @@ def describe(stack: Sequence[Any], loss: Any) -> tuple[str, dict[str, Array]]:
 
 
 def _describe(layer: Any) -> dict[str, Any]:
-    if isinstance(layer, Stack):
-        own = type(layer)
-        if own.__name__ != NETWORK or own.__module__.partition(".")[0] != __name__.partition(".")[0]:
-            raise TypeError(f"a model file holds {NETWORK} within a network, not {own.__module__}.{own.__qualname__}")
+    if isinstance(layer, Nested):
+        own, kind = type(layer), PARALLEL if layer.is_parallel else NETWORK
+        if own.__name__ != kind or own.__module__.partition(".")[0] != __name__.partition(".")[0]:
+            raise TypeError(f"a model file holds {kind} within a network, not {own.__module__}.{own.__qualname__}")
         inner = [_describe(inner) for inner in layer.layers]
-        return {"kind": NETWORK, "params": [], "layers": inner, **_describe_loss(getattr(layer, "loss_layer", None))}
+        return {"kind": kind, "params": [], "layers": inner, **_describe_loss(getattr(layer, "loss_layer", None))}
     described: dict[str, Any] = {"kind": kinds.name_of(layer, kinds.LAYERS, "a model file")}
     described["params"] = kinds.params_of(layer)
     if layer.buffer_names:
@@ -112,12 +115,15 @@ def _describe_loss(loss: Any) -> dict[str, Any]:
 
 def _check_losses(stack: Sequence[Any], header: Mapping[str, Any], dtype: str) -> None:
     """ValueError where layers do not fit each other, or the class weights of a loss its network's outputs."""
-    shapes = shapes_through(leaves(stack))
+    shapes = shapes_through(chain(stack))
     outputs = shapes[-1][0] if shapes and shapes[-1] else None
     kinds.check_weight(header.get("loss_options", {}).get("weight"), outputs, dtype)
     for layer, described in zip(stack, header["layers"], strict=True):
-        if isinstance(layer, Stack):
+        if isinstance(layer, Nested) and not layer.is_parallel:
             _check_losses(layer.layers, described, dtype)
+        elif isinstance(layer, Nested):
+            for inner, of_inner in zip(layer.layers, described["layers"], strict=True):
+                _check_losses([inner], {"layers": [of_inner]}, dtype)
 
 
 def portable(array: Array) -> Array:
@@ -231,7 +237,7 @@ def _check_form(header: Mapping[str, Any], owner: str = "its header", of: str = 
             raise ValueError(f"{name} is {reprlib.repr(layer)}; expected dict")
         layer = {"options": {}, "buffers": [], "frozen": False, **layer}
         _check_entries(name, layer, kind=str, params=list, buffers=list, options=dict, frozen=bool)
-        if layer["kind"] == NETWORK:
+        if layer["kind"] in (NETWORK, PARALLEL):
             _check_form(layer, name, f"{of}{i}.", kind=str)
 
 
@@ -258,8 +264,13 @@ def _layers(
             inner = _layers(layer["layers"], arrays, dtype, make, f"{place}.")
             made.append(make(inner, _loss(layer, dtype, f"layer {place}'s")))
             continue
+        if name == PARALLEL:
+            if layer["loss"] is not None:
+                raise ModelFileError(f"layer {place} is {name!r} with loss={layer['loss']!r}; expected none")
+            made.append(Parallel(_layers(layer["layers"], arrays, dtype, make, f"{place}.")))
+            continue
         if name not in kinds.LAYERS:
-            raise ModelFileError(f"layer {place} is {name!r}; expected one of {', '.join([*kinds.LAYERS, NETWORK])}")
+            raise ModelFileError(f"layer {place} is {name!r}; expected one of {', '.join(_KINDS)}")
         kind = kinds.LAYERS[name]
         for what, found, known in (
             ("parameters", layer["params"], kinds.param_lists(kind)),

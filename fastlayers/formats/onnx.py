@@ -15,8 +15,9 @@ import numpy as np
 
 from .._core.extras import require
 from .._core.files import atomic_write
-from .._core.types import Array
+from .._core.types import Array, Shape
 from .._version import __version__
+from ..layers._nested import Nested, chain
 from ..layers._shapes import shapes_through
 from ..layers._stack import leaves, takes_indices
 from ..layers._summary import sample_shape
@@ -54,8 +55,7 @@ def model(
     graph = _Graph()
     stack = [layer for _, layer in leaves(layers)]
     names = [kinds.name_of(layer, OPERATORS, "an ONNX file") for layer in stack]
-    parameters = [{name: np.asarray(getattr(layer, name)) for name in kinds.params_of(layer)} for layer in stack]
-    arrays = [array for own in parameters for array in own.values()]
+    arrays = [array for layer in stack for array in _parameters(layer).values()]
     dtype = kinds.dtype_of(arrays)
     if sum(array.nbytes for array in arrays) > _LARGEST:
         raise ValueError(f"the parameters take more than the {_LARGEST:,} bytes that an ONNX file can hold")
@@ -67,11 +67,10 @@ def model(
             )
     sample = sample_shape(layers, input_shape)
     try:
-        outputs = shapes_through(leaves(layers), sample)
+        outputs = shapes_through(chain(layers), sample)
     except ValueError as error:
         raise error if input_shape is None else ValueError(f"input_shape {sample} does not fit: {error}") from None
-    for i, (name, layer, own, shape) in enumerate(zip(names, stack, parameters, [sample, *outputs], strict=False)):
-        OPERATORS[name](graph, Node(f"{i}", layer, own, dtype, shape))
+    _add_layers(graph, layers, dtype, sample)
     if probabilities:
         name = kinds.name_of(loss, _PROBABILITIES, "an ONNX file with probabilities")
         axis = -1 if name == "TimeSoftmaxWithLoss" else 1
@@ -90,11 +89,32 @@ def model(
     return graph.model("int64" if takes_indices(stack) else dtype, dtype, *shapes)
 
 
+def _parameters(layer: Any) -> dict[str, Array]:
+    return {name: np.asarray(getattr(layer, name)) for name in kinds.params_of(layer)}
+
+
+def _add_layers(graph: _Graph, layers: Sequence[Any], dtype: str, sample: Shape, of: str = "") -> None:
+    """Layers that feed each other, from what the graph has come to; `of` is what their names begin with."""
+    found = [layer for _, layer in chain(layers)]
+    shapes = [sample, *shapes_through(chain(layers), sample)]
+    for i, (layer, shape) in enumerate(zip(found, shapes, strict=False)):
+        if not isinstance(layer, Nested):
+            node = Node(f"{of}{i}", layer, _parameters(layer), dtype, shape)
+            OPERATORS[kinds.name_of(layer, OPERATORS, "an ONNX file")](graph, node)
+            continue
+        begin, ends = graph.last, []
+        for j, inner in enumerate(layer.layers):
+            graph.go_on_from(begin)
+            _add_layers(graph, [inner], dtype, shape, f"{of}{i}.{j}.")
+            ends.append(graph.last)
+        graph.node("Concat", ends, [f"{of}{i}.y"], axis=-1)
+
+
 def _of_any_steps(
     layers: Sequence[Any], sample: Sequence[int], given: Sequence[int | None]
 ) -> tuple[Sequence[Any], Sequence[Any]]:
     """The shapes of a sequence and of what it gives, with a name for its number of steps where that may be another."""
-    free = shapes_through(leaves(layers), (None, *sample[1:]))[-1]
+    free = shapes_through(chain(layers), (None, *sample[1:]))[-1]
     if free is None or None not in free:  # an affine layer takes so many steps as one sample
         return sample, given
     named = ["steps" if size == sample[0] else None for size in given]
@@ -110,6 +130,11 @@ class _Graph:
         self._arrays: list[Any] = []
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
+        self._begin = "x"  # what the next node is given, where that is not what the last one gives
+
+    def go_on_from(self, name: str) -> None:
+        """Have the next node be given this."""
+        self._begin = name
 
     def add(
         self,
@@ -130,6 +155,7 @@ class _Graph:
     ) -> None:
         """Several nodes, each its results, an operator, and what it takes: arrays, others' results, or x."""
         self._nodes += self._made(name, steps, self.last, of_operators)
+        self._begin = ""
         for of, array in (arrays or {}).items():
             self.hold(f"{name}.{of}", array)
 
@@ -148,6 +174,7 @@ class _Graph:
         """One node more, of inputs and outputs by their names; its own is by default that of the last output."""
         made = self._onnx.helper.make_node(operator, inputs, outputs, name or outputs[-1], **attributes)
         self._nodes.append(made)
+        self._begin = ""
 
     def hold(self, name: str, array: Array) -> str:
         """Have an array in the file, and give its name."""
@@ -180,7 +207,7 @@ class _Graph:
     @property
     def last(self) -> str:
         """What the next node begins with."""
-        return str(self._nodes[-1].output[-1]) if self._nodes else "x"
+        return self._begin or str(self._nodes[-1].output[-1])
 
     def element(self, dtype: str) -> Any:
         """ONNX's number of a dtype."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
-
 import numpy as np
 
 from .._core.types import Array
@@ -23,14 +21,6 @@ def affine_forward(x: Array, W: Array, b: Array | None) -> Array:
         return y + b
 
 
-@overload
-def affine_backward(
-    dout: Array, x: Array, W: Array, need_dx: bool, need_dW: Literal[True] = True
-) -> tuple[Array | None, Array, Array]: ...
-@overload
-def affine_backward(
-    dout: Array, x: Array, W: Array, need_dx: bool, need_dW: bool
-) -> tuple[Array | None, Array | None, Array | None]: ...
 def affine_backward(
     dout: Array, x: Array, W: Array, need_dx: bool, need_dW: bool = True
 ) -> tuple[Array | None, Array | None, Array | None]:

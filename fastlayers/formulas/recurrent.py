@@ -119,7 +119,7 @@ def recurrent_backward(
             dWh += of_Wh
             sums[:, t] = a
     dx, dWx, db = affine_backward(sums.reshape(N * T, gates * H), x.reshape(N * T, D), Wx, need_dx)
-    return None if dx is None else dx.reshape(N, T, D), dWx, dWh, db, dh, dc
+    return None if dx is None else dx.reshape(N, T, D), dWx, dWh, db, dh, dc  # type: ignore[return-value]  # none is None
 
 
 def lstm_step_backward(dh: Array, dc: Array, before: Array, c: Array, kept: Array) -> tuple[Array, Array]:

@@ -25,8 +25,8 @@ import numpy as np
 
 from .._core.files import atomic_write
 from ..layers import LSTM
-from ..layers._declaration import grads_of, named_params
-from ..layers._stack import leaves
+from ..layers._declaration import grads_of, named_params, named_trained
+from ..layers._nested import chain
 from ..network import Sequential
 from . import drawing
 from .nodes import Edge, Node, picture
@@ -87,7 +87,7 @@ class Graph:
         """
         graph = cls()
         edge = graph.input(np.asarray(x), "x")
-        for _, layer in leaves(network.layers):
+        for _, layer in chain(network.layers):
             edge = graph.apply(layer, edge)
         if t is None:
             edge.name = "scores"
@@ -198,7 +198,8 @@ class Graph:
             for edge, grad in zip(node.inputs, node.grads, strict=False):  # a loss has none for its targets
                 if grad is not None:
                     edge.grad = grad if edge.grad is None else edge.grad + grad
-            trained = [edge for edge in node.params if not getattr(node.layer, "frozen", False)]
+            kept = {id(param) for _, param in named_trained(node.layer)}
+            trained = [edge for edge in node.params if id(edge.value) in kept]
             for edge, gradient in zip(trained, grads_of(node.layer), strict=True):
                 edge.grad = gradient
 

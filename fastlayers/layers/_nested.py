@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .._core.types import Array
+from .._core.types import Array, Shape
 from ._base import OWN, Declared
 from ._calling import keep
 from ._declaration import buffers_of, grads_of, named_params, named_trained, param_names
 
-__all__ = ["Nested", "leaves"]
+__all__ = ["Nested", "chain", "leaves"]
 
 _BUFFERS = operator.attrgetter("buffer_names")
 
@@ -27,10 +27,20 @@ def leaves(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{of}{i}", layer
 
 
+def chain(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
+    """The layers that feed each other: as `leaves`, but a `Parallel` is one of them."""
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Nested) and not layer.is_parallel:
+            yield from chain(layer.layers, f"{of}{i}.")
+        else:
+            yield f"{of}{i}", layer
+
+
 class Nested(Declared):
     """Layers as one that has what they have to train."""
 
     layers: list[Any]
+    is_parallel: ClassVar[bool] = False  # whether all are given the same, or each what the one before it gives
 
     # The layers that were asked for their parameters, and what they said: in a step it need not be asked again.
     _asked: list[Any] | None = None
@@ -103,6 +113,11 @@ class Nested(Declared):
         if getattr(layer, f"d{name}", None) is not None:
             keep(layer, name, kept)
         return kept
+
+    if TYPE_CHECKING:  # of those that are parallel
+
+        def _output_shape(self, shape: Shape) -> Shape: ...
+        def _flops(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int | None: ...
 
     def _all_params(self) -> list[Array]:
         """The parameters of each layer, whether frozen or not."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from .._core import backend
 from ._base import OWN, Declared
+from ._nested import Nested
 
 MOST = 64  # layers, and half the parameters of one, as in `step.pyx`
 
@@ -82,10 +83,58 @@ def program_of(stack: Any, loss: Any, prepare: Callable[..., Any] | None) -> Any
     reason = reason_against(stack)
     if reason is not None:
         return Declining(reason, kernels, [*layers])
-    made = [type(layer)._keeps not in (None, "shape") for layer in layers]  # whether it makes a new array of any x
-    steps = [_step(kernels, layer, any(made[:i]) and i < len(layers) - 1) for i, layer in enumerate(layers)]
+    flat = Flat(stack)
+    kept = [what or type(layer)._keeps for layer, what in flat.steps]
+    made = [what not in (None, "shape", "fork") for what in kept]  # whether it makes a new array of any x
+    steps = [
+        kernels.Step(layer, what) if what else _step(kernels, layer, any(made[:i]) and i < len(kept) - 1)
+        for i, (layer, what) in enumerate(flat.steps)
+    ]
     entry = _entry(kernels, type(loss)._forward) if _is_own(loss) and _overridden(loss) is None else None
-    return kernels.Program(kernels, steps, kernels.LossStep(loss, entry, type(loss)._given if entry else ()), prepare)
+    loss_step = kernels.LossStep(loss, entry, type(loss)._given if entry else ())
+    return kernels.Program(kernels, steps, loss_step, prepare, flat.places, flat.nests, flat.branches)
+
+
+class Flat:
+    """The layers of a network, and those of networks within it, in one list.
+
+    Attributes
+    ----------
+    steps : list of (Layer, str or None)
+        With "fork" and "end" for a `Parallel`, before its layers and behind each of these.
+    places : list of (int, int)
+        Of each in which list it is, 0 for the network's own, and where.
+    nests : list of (Stack or Parallel, int, int)
+        The networks within this one, whose lists are 1, 2 and so on, with their own places.
+    branches : dict of int to list of int
+        Of each fork the places of the ends.
+    """
+
+    def __init__(self, stack: Any) -> None:
+        self.steps: list[tuple[Any, str | None]] = []
+        self.places: list[tuple[int, int]] = []
+        self.nests: list[tuple[Any, int, int]] = []
+        self.branches: dict[int, list[int]] = {}
+        for i, layer in enumerate(stack.layers):
+            self._add(layer, (0, i))
+
+    def _add(self, layer: Any, place: tuple[int, int]) -> None:
+        if not isinstance(layer, Nested):
+            self._put(layer, None, place)
+            return
+        self.nests.append((layer, *place))
+        number, fork = len(self.nests), len(self.steps)
+        if layer.is_parallel:
+            self._put(layer, "fork", place)
+        for i, inner in enumerate(layer.layers):
+            self._add(inner, (number, i))
+            if layer.is_parallel:
+                self.branches.setdefault(fork, []).append(len(self.steps))
+                self._put(layer, "end", place)
+
+    def _put(self, layer: Any, what: str | None, place: tuple[int, int]) -> None:
+        self.steps.append((layer, what))
+        self.places.append(place)
 
 
 def reason_against(stack: Any) -> str | None:
@@ -94,24 +143,38 @@ def reason_against(stack: Any) -> str | None:
         return "FASTLAYERS_FUSE is 0"
     if backend.get_backend() == "reference":
         return "the reference is in use"
-    if not stack.layers:
+    reason = _reason_of_network(stack, type(stack).__name__)
+    if reason is not None:
+        return reason
+    steps = len(Flat(stack).steps)
+    if not steps:
         return "there are no layers"
-    if len(stack.layers) > MOST:
-        return f"there are {len(stack.layers)} layers, and at most {MOST} are run as one"
-    of_users = [kind for kind in type(stack).__mro__ if not kind.__module__.startswith("fastlayers.")]
-    for names in (vars(stack), *map(vars, of_users[:-1])):
-        for name in _METHODS_OF_A_STACK & names.keys():
-            return f"{type(stack).__name__} has a {name} of its own"
-    for i, layer in enumerate(stack.layers):
-        name = type(layer).__name__
-        if hasattr(layer, "layers"):
-            return f"layer {i}, {name}, is a network, which runs by itself"
+    if steps > MOST:
+        return f"there are {steps} layers, and at most {MOST} are run as one"
+    return None
+
+
+def _reason_of_network(network: Any, name: str, of: str = "") -> str | None:
+    """The same for a network, by what it is called, which may be within another."""
+    of_users = [kind for kind in type(network).__mro__ if not kind.__module__.startswith("fastlayers.")]
+    for names in (vars(network), *map(vars, of_users[:-1])):
+        for method in (_METHODS_OF_A_STACK if not of else _METHODS_OF_A_STACK | {"predict"}) & names.keys():
+            return f"{name} has a {method} of its own"
+    if network.is_parallel and not network.layers:
+        return f"{name} has no layers"
+    for i, layer in enumerate(network.layers):
+        name = f"layer {of}{i}, {type(layer).__name__},"
+        if isinstance(layer, Nested):
+            reason = _reason_of_network(layer, name, f"{of}{i}.")
+            if reason is not None:
+                return reason
+            continue
         if type(layer) not in OWN:
-            return f"layer {i}, {name}, is not a layer of this package"
+            return f"{name} is not a layer of this package"
         if _overridden(layer) is not None:
-            return f"layer {i}, {name}, has a {_overridden(layer)} of its own"
+            return f"{name} has a {_overridden(layer)} of its own"
         if layer._keeps not in (None, "shape") and None in _entries(backend.kernels, type(layer)):
-            return f"layer {i}, {name}, is bound to other functions than the package's own"
+            return f"{name} is bound to other functions than the package's own"
     return None
 
 

@@ -89,7 +89,7 @@ class Stack(Composite):
 
     def _piece_of(self, x: Any, batch_size: int | None) -> int | None:
         """How many samples of x are to pass at a time; a program keeps what was found of one, to ask no more."""
-        piece = piece_of(leaves(self.layers), x, batch_size, of_indices=takes_indices(self.layers))
+        piece = piece_of(self.layers, x, batch_size, of_indices=takes_indices(self.layers))
         if batch_size is None and piece is not None and type(self._program) is not Declining:
             self._program.pieces[np.shape(x)[1:]] = piece
         return piece

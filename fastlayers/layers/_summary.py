@@ -12,7 +12,8 @@ from .._core import arguments
 from .._core.types import Shape
 from ._base import LayerBase
 from ._declaration import named_params, params_of
-from ._shapes import shapes_through
+from ._nested import chain
+from ._shapes import flops_of, shapes_through
 from ._stack import Stack, leaves, takes_indices
 from ._tied import ties_among
 
@@ -120,26 +121,17 @@ class Summary:
 
 def summary_of(stack: Stack, input_shape: Sequence[int] | None) -> Summary:
     """The table of a stack of layers, once all shapes are seen to fit."""
-    found = [*leaves(stack.layers)]
+    found = [*chain(stack.layers)]
     shape = sample_shape(stack.layers, input_shape)
     inputs: list[Shape] = [shape, *shapes_through(found, shape)]
     tied = {name for name, *_ in ties_among(stack.layers)}
     rows = []
     for (place, layer), into, out in zip(found, inputs, inputs[1:], strict=False):
-        sizes, results = _known(into), _known(out)
-        flops = None
-        if isinstance(layer, LayerBase) and sizes is not None and results is not None:
-            flops = layer._flops(sizes, results)
+        flops = flops_of(layer, into, out)
         own = [param for name, param in named_params(layer) if f"{place}.{name}" not in tied]
         parameters = sum(int(np.size(param)) for param in own)
         rows.append(LayerSummary(place, type(layer).__name__, out, parameters, flops))
     return Summary(shape, tuple(rows))
-
-
-def _known(shape: Shape) -> tuple[int, ...] | None:
-    """The shape, if nothing of it is left open."""
-    sizes = tuple(size for size in shape or () if size is not None)
-    return None if shape is None or len(sizes) < len(shape) else sizes
 
 
 def _shown(shape: Shape) -> str:

@@ -12,7 +12,8 @@ from .. import layers
 from .._core import arguments, pairs, targets
 from .._core.types import Array
 from ..layers._activation import Elementwise
-from ..layers._stack import as_input, leaves
+from ..layers._nested import chain
+from ..layers._stack import as_input
 from ..layers._state import at_rest, first_stateful
 from . import evaluation
 from .callback import kind
@@ -151,7 +152,7 @@ def _output_shape(stack: list[Any], x: Array, of: str) -> Shape | None:
     """The shape of what becomes of a sample; None where a layer of a user's own decides."""
     shape: Shape | None = x.shape[1:]
     name = f"{of}x"
-    for i, (_, layer) in enumerate(leaves(stack)):
+    for i, (_, layer) in enumerate(chain(stack)):
         forward: Any = getattr(type(layer), "forward", None)
         if forward is layers.Affine.forward and layer.W.ndim > 1:
             if x.ndim == 1 and not i:

@@ -82,11 +82,14 @@ cdef void let_go(Held *held) noexcept:
 
 cdef inline Py_ssize_t first_param(const Held *held) noexcept:
     """The place of the first parameter that is trained."""
-    cdef Py_ssize_t i
-    for i in range(held.params):
-        if held.is_trained[i]:
-            return i
-    return held.params
+    return first_trained(held, 0, held.params)
+
+
+cdef inline Py_ssize_t first_trained(const Held *held, Py_ssize_t begin, Py_ssize_t end) noexcept:
+    """The same of those from one place up to another, which it is where there is none."""
+    while begin < end and not held.is_trained[begin]:
+        begin += 1
+    return begin
 
 
 cdef tuple params_of(const Held *held):

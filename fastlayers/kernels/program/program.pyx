@@ -30,15 +30,27 @@ cdef class Program:
     prepare : callable or None
         Of layers and x: x as the first layer is to be given it, where it is not of the dtype of all parameters. None
         where it is given x itself, which holds indices.
+    places : sequence of (int, int)
+        Of each step in which list its layer is, and where: 0 is the list of layers, the others are those of `nests`.
+    nests : sequence of (Stack or Parallel, int, int)
+        The networks within this one, each with its own place, before those within it.
+    branches : mapping of int to sequence of int
+        Of each "fork" among the steps the places of the "end" of each branch.
     """
 
     cdef object kernels
     cdef tuple steps
+    cdef int[MOST_STEPS] lists  # in which list each layer is, and
+    cdef int[MOST_STEPS] places  # where
+    cdef tuple nests
+    cdef Py_ssize_t count  # of the layers of the whole's own list
+    cdef tuple branches  # of each step, and of one behind the last: of a fork, and of the last end, where these end
+    cdef int[MOST_STEPS + 1] at  # how many parameters there are before each
     cdef bint looks_up  # whether a gradient is zero outside of some rows
     cdef bint distinct  # whether no layer stands in it twice
     cdef const SmallNetwork *small  # NULL where there is none
     cdef Py_ssize_t tail  # where it begins, as far as the last layer
-    cdef int places[MOST_SMALL]
+    cdef int[MOST_SMALL] small_places
     cdef int[MOST_STEPS] begins  # how many layers may be one pass that begins with each, and
     cdef int[MOST_STEPS] ends  # that ends with it
     cdef object kernel_of_pass  # what does such, and
@@ -51,7 +63,7 @@ cdef class Program:
     cdef unsigned int rule_version
     cdef object rule
 
-    def __cinit__(self, kernels, steps, LossStep loss not None, prepare):
+    def __cinit__(self, kernels, steps, LossStep loss not None, prepare, places=None, nests=(), branches=None):
         cdef Step step  # anything else in its place is a TypeError
         cdef Py_ssize_t params = 0, i
         self.kernels, self.steps, self.loss, self.prepare = kernels, tuple(steps), loss, prepare
@@ -61,53 +73,74 @@ cdef class Program:
             self.looks_up |= step.indices is not None
         if len(self.steps) > MOST_STEPS or params > MOST_PARAMS:
             raise ValueError(f"{len(self.steps)} layers with {params} parameters are too many for a program")
-        self.distinct = len({id(step.layer) for step in self.steps}) == len(self.steps)
+        self.nests = tuple([Nest(*nest) for nest in nests])
+        self.branches = branches_of(self.steps, branches or {})
+        self.at[0] = 0
+        for i in range(len(self.steps)):
+            step = <Step> self.steps[i]
+            self.lists[i], self.places[i] = (0, i) if places is None else places[i]
+            self.at[i + 1] = self.at[i] + len(step.params)
+            if not 0 <= self.lists[i] <= len(self.nests):
+                raise ValueError(f"step {i} is of list {self.lists[i]}, of {len(self.nests) + 1}")
+        of_whole = [place for of, place in places if of == 0] if places else [*range(len(self.steps))]
+        self.count = max([*of_whole, *[(<Nest> nest).place for nest in self.nests if (<Nest> nest).list == 0]], default=-1) + 1
+        of_layers = [id(step.layer) for step in self.steps if step.kept < FORK]
+        self.distinct = len({*of_layers}) == len(of_layers)
         self.kernel_of_pass = kernels.convolution_relu
         self.backward_of_pass = kernels.convolution_relu_gradients
         for i in range(len(self.steps)):
             self.begins[i] = layers_of_pass(self.steps, i, kernels.relu_forward) if self.distinct else 0
             if self.begins[i]:
                 self.ends[i + self.begins[i] - 1] = self.begins[i]
-        self.tail = small_tail(self.steps, kernels, self.places)
+        self.tail = small_tail(self.steps, kernels, self.small_places)
         self.small = small_network_of(kernels) if self.tail < len(self.steps) else NULL
 
     def predict(self, kernels, layers, x, whole=False):
         """What the layers make of x, with nothing kept; None, unless `whole`, for so much that pieces are better."""
         cdef Held held
-        cdef Py_ssize_t i = 0, at = 0
-        cdef Step step
         cdef object y
         try:
             if not self.hold(&held, kernels, layers):
                 return NotImplemented
             if self.tail == 0:
-                y = self.predict_tail(&held, at, x)
+                y = self.predict_tail(&held, x)
                 if y is not None:
                     return y
             if not whole and is_much(x, self.pieces, self.prepare is None):
                 return None
-            x = self.prepared(&held, layers, x)
-            while i < held.steps:
-                step = <Step> self.steps[i]
-                y = NotImplemented
-                if step.kept == AFFINE and PyArray_CheckExact(x) and PyArray_NDIM(<ndarray> x) > 2:
-                    x = flat(x)
-                if i == self.tail and i > 0:
-                    y = self.predict_tail(&held, at, x)
-                    if y is not None:
-                        return y
-                if self.begins[i]:
-                    y = predict_pass(self.kernel_of_pass, self.steps, i, self.begins[i], &held, at, x)
-                if self.begins[i] and y is not NotImplemented:
-                    i += self.begins[i]
-                else:
-                    y = step.go_predict(<object> held.attributes[i], x, &held.param[at], i == held.steps - 1)
-                    i += 1
-                x = y
-                at += len(step.params)
-            return x
+            return self.predict_from(&held, 0, held.steps, self.prepared(&held, layers, x))
         finally:
             let_go(&held)
+
+    cdef object predict_from(self, const Held *held, Py_ssize_t i, Py_ssize_t end, object x):
+        """What the steps from i up to the end make of x."""
+        cdef Step step
+        cdef object y
+        while i < end:
+            step = <Step> self.steps[i]
+            y = NotImplemented
+            if step.kept == FORK:
+                x = predict_branches(self, held, i, x)
+                i = last_end(self, i) + 1
+                continue
+            if step.kept == AFFINE and PyArray_CheckExact(x) and PyArray_NDIM(<ndarray> x) > 2:
+                x = flat(x)
+            if i == self.tail and i > 0:
+                y = self.predict_tail(held, x)
+                if y is not None:
+                    return y
+                y = NotImplemented
+            if self.begins[i]:
+                y = predict_pass(self.kernel_of_pass, self.steps, i, self.begins[i], held, self.at[i], x)
+            if y is not NotImplemented:
+                i += self.begins[i]
+            else:
+                y = step.go_predict(
+                    <object> held.attributes[i], x, <PyObject **> &held.param[self.at[i]], i == held.steps - 1
+                )
+                i += 1
+            x = y
+        return x
 
     def forward(self, kernels, layers, x):
         """What the layers make of x in training."""
@@ -165,23 +198,34 @@ cdef class Program:
     cdef bint hold(self, Held *held, object kernels, object layers) except -1:
         """Hold what the call is about, if all is as it was when this was made."""
         cdef Py_ssize_t i, n = len(self.steps)
+        cdef list lists = None
         held.steps = held.params = 0
         held.dout = NULL
-        if kernels is not self.kernels or type(layers) is not list or len(<list> layers) != n:
+        if kernels is not self.kernels or type(layers) is not list:
+            return False
+        if len(self.nests) > 0:
+            lists = lists_of(self, layers)
+            if lists is None:
+                return False
+        elif len(<list> layers) != n:
             return False
         for i in range(n):
-            if not (<Step> self.steps[i]).hold((<list> layers)[i], held):
+            if lists is not None:
+                layers = <list> lists[self.lists[i]]
+                if self.places[i] >= len(<list> layers):
+                    return False
+            if not (<Step> self.steps[i]).hold((<list> layers)[self.places[i]], held):
                 return False
-        return True
+        return lists is None or are_of_one_type(held)
 
-    cdef object predict_tail(self, const Held *held, Py_ssize_t at, object x):
+    cdef object predict_tail(self, const Held *held, object x):
         """What the last layers make of a small x, in one piece; None where it, or what they are, is not small."""
         cdef SmallLayer[MOST_SMALL] layers
-        cdef Py_ssize_t i, n = len(self.steps) - self.tail
+        cdef Py_ssize_t i, n = len(self.steps) - self.tail, at = self.at[self.tail]
         if self.small == NULL:
             return None
         for i in range(n):
-            layers[i].place = self.places[i]
+            layers[i].place = self.small_places[i]
             if layers[i].place == AN_AFFINE:
                 if self.tail > 0 and floating_type(x) != floating_type(<object> held.param[at]):
                     return None  # what comes from a layer is promoted, not cast
@@ -204,53 +248,67 @@ cdef class Program:
         return x
 
     cdef object go_forward(self, Held *held, list layers, object x):
-        cdef Py_ssize_t i = 0, at = 0
+        return self.forward_from(held, 0, held.steps, self.prepared(held, layers, x))
+
+    cdef object forward_from(self, Held *held, Py_ssize_t i, Py_ssize_t end, object x):
+        """What the steps from i up to the end make of x in training."""
         cdef Step step
         cdef object y
-        x = self.prepared(held, layers, x)
-        while i < held.steps:
+        while i < end:
             step = <Step> self.steps[i]
             y = NotImplemented
+            if step.kept == FORK:
+                x = forward_of_branches(self, held, i, x)
+                i = last_end(self, i) + 1
+                continue
             if self.begins[i]:
-                y = forward_of_pass(self.kernel_of_pass, self.steps, i, self.begins[i], held, at, x)
+                y = forward_of_pass(self.kernel_of_pass, self.steps, i, self.begins[i], held, self.at[i], x)
             if y is not NotImplemented:
                 i += self.begins[i]
             else:
-                y = step.go_forward(<object> held.attributes[i], x, &held.param[at], &held.kept[i])
+                y = step.go_forward(<object> held.attributes[i], x, &held.param[self.at[i]], &held.kept[i])
                 if not self.distinct:
                     let_go_of(&held.kept[i])  # its layer will have what the last of its forwards has kept
                 i += 1
             x = y
-            at += len(step.params)
         return x
 
     cdef object go_backward(self, Held *held, object dout, Py_ssize_t first):
         """Backward to the layer with the parameter at that place, whose dx is of no use; with -1, to x."""
-        cdef Py_ssize_t i = held.steps, at = held.params, below
+        dout = self.backward_to(held, 0, held.steps, dout, first)
+        return dout if first < 0 else None
+
+    cdef object backward_to(self, Held *held, Py_ssize_t begin, Py_ssize_t i, object dout, Py_ssize_t first):
+        """The same through the steps from i down to where they begin."""
+        cdef Py_ssize_t below
         cdef Step step
         cdef object dx
-        while i > 0 and at > first:
+        while i > begin and self.at[i] > first:
             dx = NotImplemented
-            if self.ends[i - 1]:
-                step, below = <Step> self.steps[i - self.ends[i - 1]], at - 2
-                dx = backward_of_pass(
-                    self.backward_of_pass, self.steps, i - self.ends[i - 1], self.ends[i - 1], held, below, dout,
-                    below > first,
-                )
-            if dx is not NotImplemented:
-                i -= self.ends[i - 1]
-                at = below
+            step = <Step> self.steps[i - 1]
+            if step.kept == END:
+                below = fork_of(self, i - 1)
+                dout = backward_of_branches(self, held, below, dout, first)
+                i = below
             else:
-                i -= 1
-                step = <Step> self.steps[i]
-                at -= len(step.params)
-                dx = step.go_backward(
-                    <object> held.attributes[i], dout, &held.param[at], &held.grad[at], &held.kept[i], at > first
-                )
-            dout = dx
-            if first < 0 and dx is None:
-                break  # what stands before an embedding gives indices, which have no gradient
-        return dout if first < 0 else None
+                if self.ends[i - 1]:
+                    below = i - self.ends[i - 1]
+                    dx = backward_of_pass(
+                        self.backward_of_pass, self.steps, below, self.ends[i - 1], held, self.at[below], dout,
+                        self.at[below] > first,
+                    )
+                if dx is not NotImplemented:
+                    i = below
+                else:
+                    i -= 1
+                    dx = step.go_backward(
+                        <object> held.attributes[i], dout, &held.param[self.at[i]], &held.grad[self.at[i]],
+                        &held.kept[i], self.at[i] > first,
+                    )
+                dout = dx
+            if dout is None:
+                break  # not needed; or what stands before an embedding gives indices, which have no gradient
+        return dout
 
     cdef tuple grads(self, Held *held):
         """The gradient of each parameter that is trained."""

@@ -21,6 +21,8 @@ cdef enum Kept:
     POOLING  # the shape of its input, and indices
     SHAPE  # that of its input alone
     STEPS  # as AFFINE, of the steps of sequences; see `steps.pyx`
+    FORK  # no layer: what is given goes to each of several branches, and
+    END  # one of them ends; see `branches.pyx`
 
 
 cdef int let_go_of_much(object memory, object y) except -1:
@@ -43,7 +45,7 @@ cdef class Step:
         Of this package, of a class with ``param_names`` and ``options``.
     kept : str or None
         What its forward keeps for its backward: "mask", "out", "x", "affine", "steps", "convolution", "pooling" or
-        "shape"; None where only its methods know.
+        "shape"; None where only its methods know. "fork" and "end" of a `Parallel` before its branches and behind each.
     forward, backward, predict : callable or None
         Its kernels; None with `kept`, and where predicting is an affair of its method.
     """
@@ -85,6 +87,8 @@ cdef class Step:
             "pooling": POOLING,
             "shape": SHAPE,
             "steps": STEPS,
+            "fork": FORK,
+            "end": END,
         }
         self.kept = kinds[kept]
         self.forward, self.backward, self.predict = forward, backward, predict
@@ -94,7 +98,7 @@ cdef class Step:
         if self.kept == AFFINE and self.params == ("W",):  # a product alone, whose b is None
             self.params = ("W", "b")
         self.grads = tuple([f"d{name}" for name in self.params])
-        self.indices = layer._indices_of_rows
+        self.indices = getattr(layer, "_indices_of_rows", None)
         self.memory = memory
         if memory is not None and (MASK <= self.kept <= INPUT or self.kept == POOLING):
             self.memory, self.memory_of_backward = part(memory, 0), part(memory, 1)
