@@ -20,8 +20,8 @@ BLOCK = 512  # decisions that noise is drawn for at once, as in the example
 Made = tuple[Any, tuple[Any, ...]]  # a learner, and the arguments of its update
 
 
-def updates(ours: Callable[[float], Made], theirs: Callable[[Made], Made]) -> Calls:
-    """Each learner's update, after one was seen to do the same as on the reference.
+def updates(ours: Callable[[float], Made], theirs: Callable[[Made], Made], number: int = 1) -> Calls:
+    """Each learner's update, or so many, after as many were seen to do the same as on the reference.
 
     Those that are timed have a learning rate of 0: the same batch again and again would drive them to where gradients
     vanish.
@@ -29,21 +29,22 @@ def updates(ours: Callable[[float], Made], theirs: Callable[[Made], Made]) -> Ca
     if not reinforcement.runs():
         return {}
     with fastlayers.use_backend("reference"):
-        expected = learned(ours(RATE))
+        expected = learned(ours(RATE), number)
     makers: dict[str, Callable[[float], Made]] = {OURS: ours}
     if peers.available("torch"):
         makers["PyTorch"] = lambda rate: theirs(ours(rate))
     calls: Calls = {}
     for name, make in makers.items():
         learner, batch = make(0.0)
-        contender = cases.Call(learner.update, batch, {}), partial(learned, make(RATE))
-        calls[name] = compared(name, contender, expected)
+        source = Source("\n".join(["f(*batch)"] * number), {"f": learner.update, "batch": batch})
+        calls[name] = compared(name, (source, partial(learned, make(RATE), number)), expected)
     return calls
 
 
-def learned(made: Made) -> list[Any]:
+def learned(made: Made, number: int) -> list[Any]:
     learner, batch = made
-    learner.update(*batch)
+    for _ in range(number):
+        learner.update(*batch)
     return reinforcement.learned(learner)
 
 
@@ -55,6 +56,11 @@ def ppo_in_pytorch(made: Made) -> Made:
 def dqn_in_pytorch(made: Made) -> Made:
     learner, batch = made
     return reinforcement.DQN(learner, reinforcement.example("plot_dqn").GAMMA), batch
+
+
+def td3_in_pytorch(made: Made) -> Made:
+    learner, batch = made
+    return reinforcement.TD3(learner, reinforcement.example("plot_td3").GAMMA), batch
 
 
 def target_network(is_new: bool) -> Calls:
@@ -123,6 +129,12 @@ CONTROL = (
         partial(updates, reinforcement.dqn, dqn_in_pytorch),
         (Bound("PyTorch", least=5),),
         work={OURS: summed(limits.training(Q), limits.predicting(Q))},
+    ),
+    Race(
+        18,
+        "TD3, two updates of the critics and one of the actor",
+        partial(updates, reinforcement.td3, td3_in_pytorch, 2),
+        (Bound("PyTorch"),),
     ),
     Race(18, "4-120-84-2, a target network that follows", partial(target_network, False), (Bound("PyTorch"),)),
     Race(18, "4-120-84-2, a copy", partial(target_network, True), (Bound("PyTorch"),)),
