@@ -4,7 +4,8 @@ Twin critics: a pendulum that is swung up
 
 Pendulum by TD3 (Fujimoto et al., 2018): the torque is any number, so the actor learns by the gradient of what a critic
 says of its actions, by the actions. Two critics stand in one network, by ``Parallel``; the lower one is believed.
-``python examples/plot_td3.py --seed 1`` learns from other random numbers; it needs ``fastlayers[rl]``.
+``python examples/plot_td3.py --seed 1`` learns from other random numbers; what it needs is installed by
+``pip install '.[rl]'``.
 """
 
 import argparse
