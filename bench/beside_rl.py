@@ -30,8 +30,8 @@ class Program(NamedTuple):
 
     example: str
     make: Callable[[ModuleType, int, Any], Any]  # of the module, how many steps, and random numbers
-    in_pytorch: Callable[[Any], Any]
-    in_baselines: Callable[[ModuleType, int, int], Any]
+    in_pytorch: Callable[[ModuleType, Any], Any]
+    in_baselines: Callable[[ModuleType, int, int], Any] | None
     steps: int
 
 
@@ -84,8 +84,8 @@ def run(module: ModuleType, learner: Any, seed: int, steps: int) -> Run:
     return Run(seconds, total, float(np.mean(returns[-LAST:])))
 
 
-def baselines(program: Program, module: ModuleType, seed: int, steps: int) -> Run:
-    model = program.in_baselines(module, seed, steps)
+def baselines(make: Callable[[ModuleType, int, int], Any], module: ModuleType, seed: int, steps: int) -> Run:
+    model = make(module, seed, steps)
     start = perf_counter()
     model.learn(steps)
     total = perf_counter() - start
@@ -115,6 +115,29 @@ def ppo_of_baselines(module: ModuleType, seed: int, steps: int) -> Any:
     )
 
 
+def dqn_of_baselines(module: ModuleType, seed: int, steps: int) -> Any:
+    from stable_baselines3 import DQN
+
+    ours = module.DQN(4, 2, module.updates(steps), np.random.default_rng(seed))
+    return DQN(
+        "MlpPolicy",
+        module.ENVIRONMENT,
+        learning_rate=lambda remaining: ours.optimizer.lr(0) * remaining,
+        buffer_size=module.MEMORY,
+        learning_starts=module.FIRST,
+        batch_size=module.BATCH,
+        tau=ours.tau,
+        gamma=module.GAMMA,
+        train_freq=module.EVERY,
+        target_update_interval=ours.every * module.EVERY,
+        exploration_fraction=module.UNTIL,
+        exploration_final_eps=module.RANDOM,
+        policy_kwargs={"net_arch": [120, 84]},
+        seed=seed,
+        device="cpu",
+    )
+
+
 PROGRAMS = {
     "ppo": Program(
         "plot_ppo",
@@ -123,6 +146,14 @@ PROGRAMS = {
         ppo_of_baselines,
         50_000,
     ),
+    "dqn": Program(
+        "plot_dqn",
+        lambda module, steps, rng: module.DQN(4, 2, module.updates(steps), rng),
+        reinforcement.DQN,
+        dqn_of_baselines,
+        50_000,
+    ),
+    "td3": Program("plot_td3", lambda module, steps, rng: module.TD3(3, 1, rng), reinforcement.TD3, None, 10_000),
 }
 
 
@@ -130,10 +161,10 @@ def runs(program: Program, seed: int, steps: int) -> Iterator[tuple[str, Run]]:
     module = reinforcement.example(program.example)
     yield OURS, run(module, program.make(module, steps, np.random.default_rng(seed)), seed, steps)
     if peers.available("torch"):
-        same = program.in_pytorch(program.make(module, steps, np.random.default_rng(seed)))
+        same = program.in_pytorch(module, program.make(module, steps, np.random.default_rng(seed)))
         yield "PyTorch", run(module, same, seed, steps)
-    if peers.available("stable_baselines3"):
-        yield "stable-baselines3", baselines(program, module, seed, steps)
+    if program.in_baselines and peers.available("stable_baselines3"):
+        yield "stable-baselines3", baselines(program.in_baselines, module, seed, steps)
 
 
 def row(*cells: str) -> str:
