@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import random
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,24 @@ def every_kind(dtype: str = "float32", loss: Any = None) -> fl.Sequential:
     gamma, beta, mean, var = rng.random((4, 2)).astype(dtype)
     layers.append(fl.BatchNormalization(gamma, beta, 0.5, mean, var, eps=1e-3))
     return fl.Sequential(layers, fl.SoftmaxWithLoss() if loss is None else loss)
+
+
+def any_network(r: random.Random) -> fl.Sequential:
+    """Layers in any order, the affine ones with weights that keep the numbers near 1."""
+    dtype, width = r.choice(("float32", "float64")), 2
+    rng, layers = np.random.default_rng(r.randrange(1 << 30)), []
+    for _ in range(r.randint(0, 6)):
+        make = r.choice(
+            (*fl.layers.ACTIVATIONS.values(), lambda: fl.LeakyRelu(r.uniform(-1, 2)), fl.Dropout, fl.Softmax)
+        )
+        layers.append(make())
+        if r.random() < 0.6:
+            outputs = r.choice((1, 2, 3, 10, 64))
+            W = (rng.standard_normal((width, outputs)) / np.sqrt(width)).astype(dtype)
+            layers.append(fl.Affine(W, rng.standard_normal(outputs).astype(dtype) if r.random() < 0.7 else None))
+            width = outputs
+    W = rng.standard_normal((width, 3)).astype(dtype)
+    return fl.Sequential([*layers, fl.Affine(W)], fl.SoftmaxWithLoss())
 
 
 def same(a: fl.Sequential, b: fl.Sequential) -> bool:

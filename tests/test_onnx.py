@@ -13,7 +13,7 @@ import kit
 import numpy as np
 import points
 import pytest
-from model_files import every_kind, tiny
+from model_files import any_network, every_kind, tiny
 
 import fastlayers as fl
 
@@ -70,24 +70,6 @@ def test_the_operators(tmp_path: Path) -> None:
     layers = [layer for name in activations for layer in (fl.Affine(np.eye(2, dtype="f4")), getattr(fl, name)())]
     fl.Sequential([*layers, fl.Dropout()]).to_onnx(tmp_path / "m")
     assert operators(tmp_path / "m") == [operator for activation in activations for operator in ("Gemm", activation)]
-
-
-def any_network(r: random.Random) -> fl.Sequential:
-    """Layers in any order, the affine ones with weights that keep the numbers near 1."""
-    dtype, width = r.choice(("float32", "float64")), 2
-    rng, layers = np.random.default_rng(r.randrange(1 << 30)), []
-    for _ in range(r.randint(0, 6)):
-        make = r.choice(
-            (*fl.layers.ACTIVATIONS.values(), lambda: fl.LeakyRelu(r.uniform(-1, 2)), fl.Dropout, fl.Softmax)
-        )
-        layers.append(make())
-        if r.random() < 0.6:
-            outputs = r.choice((1, 2, 3, 10, 64))
-            W = (rng.standard_normal((width, outputs)) / np.sqrt(width)).astype(dtype)
-            layers.append(fl.Affine(W, rng.standard_normal(outputs).astype(dtype) if r.random() < 0.7 else None))
-            width = outputs
-    W = rng.standard_normal((width, 3)).astype(dtype)
-    return fl.Sequential([*layers, fl.Affine(W)], fl.SoftmaxWithLoss())
 
 
 @pytest.mark.parametrize("seed", range(100))

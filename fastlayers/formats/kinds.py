@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import reprlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from ..layers._base import Declared, LayerBase
 from ..layers._loss import Loss
 
 DTYPES = ("float16", "float32", "float64")
+# The losses that make probabilities.
+PROBABILITIES = ("SoftmaxWithLoss", "SigmoidWithLoss", "TimeSoftmaxWithLoss", "TimeSigmoidWithLoss")
 
 
 LAYERS: Mapping[str, type[LayerBase]] = {
@@ -51,6 +53,16 @@ def params_of(layer: Declared) -> list[str]:
 def buffers_of(layer: Declared) -> list[str]:
     """The names of the buffers that a layer has."""
     return [name for name in layer.buffer_names if getattr(layer, name) is not None]
+
+
+def check_statistics(layers: Iterable[tuple[str, Declared]]) -> None:
+    """ValueError where a layer, which comes with its place, lacks what it would predict by."""
+    for place, layer in layers:
+        if len(buffers_of(layer)) < len(layer.buffer_names):
+            raise ValueError(
+                f"layer {place}, {type(layer).__name__}, has no running statistics yet: train it, or give it "
+                f"{' and '.join(layer.buffer_names)}"
+            )
 
 
 def param_lists(kind: type[Declared]) -> list[list[str]]:

@@ -30,8 +30,6 @@ from .onnx_operators import OPERATORS, SOFTMAX, SOFTMAX_ARRAYS
 _OPSET, _IR_VERSION = 17, 8
 _LARGEST = 2**31 - 2**20  # bytes of parameters: protobuf ends at 2 GiB, and the rest of the graph is small
 _ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {"Gather": {"axis": 1}, "Split": {"axis": 1}}  # of steps
-# The losses that make probabilities.
-_PROBABILITIES = ("SoftmaxWithLoss", "SigmoidWithLoss", "TimeSoftmaxWithLoss", "TimeSigmoidWithLoss")
 
 
 def save(
@@ -59,12 +57,7 @@ def model(
     dtype = kinds.dtype_of(arrays)
     if sum(array.nbytes for array in arrays) > _LARGEST:
         raise ValueError(f"the parameters take more than the {_LARGEST:,} bytes that an ONNX file can hold")
-    for place, layer in leaves(layers):
-        if len(kinds.buffers_of(layer)) < len(layer.buffer_names):
-            raise ValueError(
-                f"layer {place}, {type(layer).__name__}, has no running statistics yet: train it, or give it "
-                f"{' and '.join(layer.buffer_names)}"
-            )
+    kinds.check_statistics(leaves(layers))
     sample = sample_shape(layers, input_shape)
     try:
         outputs = shapes_through(chain(layers), sample)
@@ -72,7 +65,7 @@ def model(
         raise error if input_shape is None else ValueError(f"input_shape {sample} does not fit: {error}") from None
     _add_layers(graph, layers, dtype, sample)
     if probabilities:
-        name = kinds.name_of(loss, _PROBABILITIES, "an ONNX file with probabilities")
+        name = kinds.name_of(loss, kinds.PROBABILITIES, "an ONNX file with probabilities")
         axis = -1 if name == "TimeSoftmaxWithLoss" else 1
         if "Sigmoid" in name:
             graph.add("Sigmoid", "probabilities")

@@ -188,6 +188,68 @@ class Portable:
 
         onnx.save(path, self.layers, self.loss_layer, input_shape=input_shape, probabilities=probabilities)
 
+    def to_c(
+        self,
+        path: str | os.PathLike[str],
+        name: str = "policy",
+        *,
+        input_shape: Sequence[int] | None = None,
+        probabilities: bool = False,
+    ) -> None:
+        """Write the network's prediction as one C99 file, whole or not at all.
+
+        It needs nothing but ``math.h``, allocates nothing, and may be compiled as C++ too. Its function
+        ``void policy(const float *x, float *y)`` takes one sample; with parameters of float64 it takes and gives
+        ``double``, and what begins with an `Embedding` takes ``const int *x``. An index outside the table gives nan.
+
+        Where sequences go through the network, as through a `TimeLSTM`, it takes one step of one, and what remains
+        between two steps is in a struct: ``void policy(policy_state *state, const float *x, float *y)``, and
+        ``policy_reset(&state)`` before the first.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file's name, which ends in ``.c``.
+        name : str
+            Of the function, and the beginning of every other name that the file defines.
+        input_shape : sequence of int, optional
+            As for `to_onnx`; how many steps a sequence has is of no account.
+        probabilities : bool
+            Give what the loss makes of the scores, as for `to_onnx`; by default y is what `predict` gives.
+
+        Raises
+        ------
+        TypeError
+            If a layer is none that the file can hold, as the message says; the loss makes no probabilities where they
+            are asked for, or the dtype of the parameters is not float32 or float64 for all.
+        ValueError
+            If `path` does not end in ``.c``; `name` is no identifier, or one that C, C++ or their libraries have; a
+            parameter, or what is predicted, is not finite; a layer takes all steps of a sequence together; the network
+            has no parameters, their shapes or `input_shape` do not fit, or a `BatchNormalization` has no running
+            statistics yet.
+        OSError
+            If the file cannot be written; a file that was there is as it was.
+
+        Notes
+        -----
+        A `BatchNormalization` behind a product becomes part of it, and `Dropout` has no part. Results are within the
+        bounds that `predict` keeps, but not of the same bits: a product is summed in another order. With
+        ``-DPOLICY_TEST`` the file has a ``main`` that compares some samples with what `predict` gave.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib, numpy as np, fastlayers as fl
+        >>> network = fl.Sequential([fl.Affine(np.eye(2), np.ones(2)), fl.Relu()])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     network.to_c(pathlib.Path(folder) / "policy.c")
+        ...     text = (pathlib.Path(folder) / "policy.c").read_text()
+        >>> "void policy(const double *x, double *y);" in text
+        True
+        """
+        from . import c
+
+        c.save(path, self.layers, self.loss_layer, name, input_shape=input_shape, probabilities=probabilities)
+
     def state_dict(self) -> dict[str, Array]:
         """Copy the parameters as PyTorch has them, named as a ``torch.nn.Sequential`` of the same layers names them.
 

@@ -1,0 +1,164 @@
+"""The text of a C file: what it says of itself, its constants and functions, and a main that checks stored samples."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._core.types import Array
+from .._version import __version__
+from ..functional import sigmoid_forward, softmax
+from ..layers._stack import Stack
+from ..layers._state import at_rest
+from .c_source import Source
+from .description import digest
+
+_SAMPLES = 8
+_SEED = 0
+_TOLERANCE = {"float32": 1e-5, "float64": 1e-13}  # of the largest number that is expected
+_CHECK = """
+#ifdef MACRO_TEST
+#include <stdio.h>
+
+/* Some {inputs}, and what fastlayers predicts from them. */
+{x}
+
+{expected}
+
+int main(void)
+{{
+    int wrong = 0;
+    REAL y[{size}], largest = 0;{state}
+    for (int n = 0; n < {samples}; n++) {{
+        NAME({given}NAME_samples[n], y);
+        for (int i = 0; i < {size}; i++) {{
+            const REAL difference = fabs@(y[i] - NAME_expected[n][i]);
+            wrong += !(difference <= {tolerance});
+            largest = difference > largest ? difference : largest;
+        }}
+    }}
+    printf("NAME: %d of {numbers} numbers wrong; largest difference %.3g, at most {shown} is right\\n",
+           wrong, {printed});
+    return wrong != 0;
+}}
+#endif
+"""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a C file takes, in bytes; the functions of the C library that it calls take theirs beside it.
+
+    Parameters
+    ----------
+    constants : int
+        In flash: the weights, without the code.
+    stack : int
+        In memory, during a call: what lies between layers.
+    state : int
+        In memory, from call to call: the struct of a recurrent network, else 0.
+    """
+
+    constants: int
+    stack: int
+    state: int
+
+
+def text_of(source: Source, network: Any) -> tuple[str, Sizes]:
+    """The file's text and its sizes, once the loops of all layers are in the source."""
+    size = np.dtype(source.dtype).itemsize
+    sizes = Sizes(source.bytes_of_constants, size * sum(source.buffers), size * sum(source.state.values()))
+    x, expected = _samples(network)
+    kind = "int" if network.takes_indices else "REAL"
+    call = f"void NAME({'NAME_state *state, ' if source.state else ''}const {kind} *x, REAL *y)"
+    declared, reset = f"{call};", ""
+    if source.state:
+        fields = " ".join(f"REAL {field}[{size}];" for field, size in source.state.items())
+        declared = f"typedef struct {{ {fields} }} NAME_state;\n\nvoid NAME_reset(NAME_state *state);\n{declared}"
+        loops = "\n".join(
+            f"    for (int i = 0; i < {size}; i++) state->{field}[i] = 0;" for field, size in source.state.items()
+        )
+        reset = f"void NAME_reset(NAME_state *state)\n{{\n{loops}\n}}"
+    buffers = ", ".join(f"buffer{i}[{size}]" for i, size in enumerate(source.buffers))
+    body = "\n".join([f"    REAL {buffers};"] * bool(buffers) + source.lines)
+    tolerance = float(f"{_TOLERANCE[source.dtype] * np.abs(expected).max():.3g}")
+    check = _CHECK.format(
+        inputs="steps of one sequence" if network.of_steps else "samples",
+        x=source.table("NAME_samples", x),
+        expected=source.table("NAME_expected", expected),
+        size=expected.shape[1],
+        samples=_SAMPLES,
+        state="\n    NAME_state state;\n    NAME_reset(&state);" if source.state else "",
+        given="&state, " if source.state else "",
+        tolerance=source.number(tolerance),
+        numbers=expected.size,
+        shown=f"{tolerance:.3g}",
+        printed="largest" if source.real == "double" else "(double)largest",
+    )
+    parts = [
+        _head(network, source, sizes),
+        "#include <math.h>",
+        f'#ifdef __cplusplus\nextern "C" {{\n#endif\n{declared}\n#ifdef __cplusplus\n}}\n#endif',
+        *source.constants,
+        *source.functions.values(),
+        reset,
+        f"{call}\n{{\n{body}\n}}",
+        check.strip(),
+    ]
+    return source.words("\n\n".join(part for part in parts if part)) + "\n", sizes
+
+
+def _head(network: Any, source: Source, sizes: Sizes) -> str:
+    """The comment at the file's beginning."""
+    inputs, outputs = math.prod(network.shape), math.prod(network.result)
+    kind = "int" if network.takes_indices else "REAL"
+    what = "one step of a sequence" if network.of_steps else "one sample"
+    layers = ", ".join(f"{place} {kind_of_layer}" for place, kind_of_layer in network.described)
+    shape = {"x": network.shape, "y": network.result}
+    takes, gives = (f" of shape {shape[of]}" if len(shape[of]) > 1 else "" for of in "xy")
+    lines = [
+        f"NAME: a network that predicts, written by fastlayers {__version__}.",
+        f"Layers: {layers}.",
+        f"x: {kind}[{inputs}], {what}{takes}. y: REAL[{outputs}]{gives}. They may not overlap.",
+        f"Constants take {sizes.constants:,} bytes, and a call {sizes.stack:,} bytes of the stack; nothing is "
+        "allocated.",
+        f"SHA-256 of the parameters: {digest({}, network.arrays)}",
+    ]
+    usage = f"{kind} x[{inputs}] = {{0}}; REAL y[{outputs}]; NAME(x, y);"
+    if source.state:
+        lines.append(
+            f"Between two steps {sizes.state:,} bytes remain in a NAME_state: NAME_reset begins a sequence, and "
+            "each sequence that goes on beside others has its own."
+        )
+        usage = "NAME_state state; NAME_reset(&state); then for each step NAME(&state, x, y);"
+    folded = [line for text in lines for line in textwrap.wrap(text, 110)]
+    folded += ["", f"Use:   {usage}", "Check: cc -std=c99 -O3 -DMACRO_TEST NAME.c -o NAME -lm && ./NAME"]
+    return "/*\n" + "\n".join(f" * {line}".rstrip() for line in folded) + "\n */"
+
+
+def _samples(network: Any) -> tuple[Array, Array]:
+    """Rows of inputs, drawn from a seeded generator, and what is predicted from them.
+
+    Raises
+    ------
+    ValueError
+        If it is no finite number.
+    """
+    rng = np.random.default_rng(_SEED)
+    shape: Sequence[int] = (1, _SAMPLES, *network.shape) if network.of_steps else (_SAMPLES, *network.shape)
+    if network.takes_indices:
+        x: Array = rng.integers(0, len(network.plan[0].own["W"]), shape)
+    else:
+        x = rng.standard_normal(shape).astype(network.dtype)
+    with at_rest(network.layers):
+        y = Stack(network.layers).predict(x)
+    if network.activation is not None:
+        y = sigmoid_forward(y) if type(network.activation).__name__ == "Sigmoid" else softmax(y)
+    if not np.isfinite(y).all():
+        raise ValueError(f"the network predicts {y[~np.isfinite(y)][0]} from random numbers, so nothing can be checked")
+    return x.reshape(_SAMPLES, -1), y.reshape(_SAMPLES, -1)
