@@ -22,6 +22,7 @@ import reinforcement
 from goals import OURS
 
 PARTS = ("learner", "acting", "environment")
+HEADS = ("program", "by", *PARTS, "the rest", "in all", "environment's share", "return")
 LAST = 20  # episodes, whose mean return is told
 
 
@@ -173,17 +174,17 @@ def row(*cells: str) -> str:
 
 def line(name: str, steps: int, who: str, found: Run, ours: Run) -> str:
     """A part's ratio to ours stands behind its seconds."""
-    rest = {"the rest": found.total - sum(found.seconds.values())} if found.seconds else {}
-    parts = {**found.seconds, **rest}
-    cells = [f"{parts[part]:.2f}" if part in parts else "" for part in (*PARTS, "the rest")]
-    ratios = [
-        f" ({parts[part] / ours.seconds[part]:.1f})" if who != OURS and part in parts and part in PARTS else ""
-        for part in (*PARTS, "the rest")
-    ]
+
+    def told(seconds: float, least: float) -> str:
+        return f"{seconds:.2f}" if who == OURS else f"{seconds:.2f} ({seconds / least:.1f})"
+
+    parts = [""] * (len(PARTS) + 1)
+    if found.seconds:
+        parts = [told(found.seconds[part], ours.seconds[part]) for part in PARTS]
+        parts.append(f"{found.total - sum(found.seconds.values()):.2f}")
     share = f"{found.seconds['environment'] / found.total:.0%}" if found.seconds else ""
-    total = f"{found.total:.2f}" + ("" if who == OURS else f" ({found.total / ours.total:.1f})")
-    told = (cell + ratio for cell, ratio in zip(cells, ratios, strict=True))
-    return row(f"{name}, {steps:,} steps", who, *told, total, share, f"{found.reached:.0f}")
+    total = told(found.total, ours.total)
+    return row(f"{name}, {steps:,} steps", who, *parts, total, share, f"{found.reached:.0f}")
 
 
 def main() -> None:
@@ -192,8 +193,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, metavar="N", help="of the environments; by default as many as tell enough")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="0 by default")
     given = parser.parse_args()
-    print(row("program", "learner", *PARTS, "the rest", "in all", "environment's share", "return"))
-    print(row(*["---"] * 2, *["---:"] * 7))
+    print(row(*HEADS))
+    print(row(*["---"] * 2, *["---:"] * (len(HEADS) - 2)))
     for name in given.programs or PROGRAMS:
         program = PROGRAMS[name]
         steps = given.steps or program.steps
