@@ -258,7 +258,7 @@ PAGES = ROOT / "build" / "docs"
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """The documentation, into build/docs: a warning, an example that fails or a dead link fails it; needs npm."""
-    install(session, "demo,mpi,onnx,safetensors,sklearn", *group("docs"))
+    install(session, "demo,mpi,onnx,rl,safetensors,sklearn", *group("docs"))
     checkout = Path(session.create_tmp()).resolve() / "checkout"
     shutil.rmtree(PAGES, ignore_errors=True)
     sphinx = ["sphinx-build", "--quiet", "--fail-on-warning", "--keep-going", "-d", str(checkout / "doctrees")]
@@ -283,7 +283,7 @@ def docs_browser(session: nox.Session) -> None:
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Lines and branches of the Python files that the tests run, on both paths and in processes of their own."""
-    install(session, "test,demo,mpi,onnx,safetensors", "onnxruntime", "pytest-cov>=7")
+    install(session, "test,demo,mpi,onnx,rl,safetensors", "onnxruntime", "pytest-cov>=7")
     session.run("pytest", "-q", *EVERY_CASE, "--cov", "--cov-report=term", *session.posargs)
 
 
