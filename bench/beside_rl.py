@@ -5,8 +5,10 @@
 
 Both learners begin with the same weights and go through the example's own ``train``, with the same seed, the same noise
 and the same hyperparameters: what differs is who acts and who learns. Seconds are those of updates, of decisions, of
-the environments, and in all; what is left is the example's own NumPy. stable-baselines3's program of the same name and
-the same hyperparameters, where it has them, is beside them for scale. One thread and one core.
+the environments, and in all; what is left is the example's own NumPy; the ratio to ours stands in brackets.
+stable-baselines3's PPO and DQN, with the same hyperparameters where it has them, are there for scale, if it is
+installed. ``OPENBLAS_NUM_THREADS=1 FASTLAYERS_NUM_THREADS=1`` before it keeps all to one thread. It needs
+``pip install '.[bench,rl]'``.
 """
 
 import argparse
