@@ -12,6 +12,7 @@ or needs too much, for every change.
 """
 
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -21,7 +22,9 @@ import nox
 sys.path.insert(0, str(Path(__file__).resolve().parent / ".ci"))
 from sessions import (
     BUILD,
-    NO_COMPILER,
+    NO_EXTENSIONS,
+    PROJECT,
+    PURE,
     REQUIRE_KERNELS,
     ROOT,
     SCRIPTS,
@@ -70,10 +73,10 @@ def test(session: nox.Session) -> None:
 
 @nox.session(name="test-pure", default=False)
 def test_pure(session: nox.Session) -> None:
-    """Every case of the tests on an installation without kernels."""
+    """Every case of the tests on the pure wheel, where no extension module loads but Python's own and NumPy's."""
     source = copy_of_checkout(session)
-    session.install(f"{source}[test]", env=NO_COMPILER)
-    suite(session, source, options=EVERY_CASE, kernels=False)
+    session.install(f"{source}[test]", env=PURE)
+    suite(session, source, options=EVERY_CASE, kernels=False, **NO_EXTENSIONS)
 
 
 @nox.session(name="test-isa", default=False)
@@ -181,6 +184,21 @@ def arm64(session: nox.Session) -> None:
         session.run("bash", str(SCRIPTS / "arm64"), str(ROOT / "build" / "arm64"), *session.posargs, external=True)
 
 
+@nox.session(default=False)
+def c(session: nox.Session) -> None:
+    """Networks' C files on x86-64, arm64 and a Cortex-M, under emulation; for root of a Debian."""
+    needs = {
+        "clang": "clang",
+        "aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu",
+        "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+        "/usr/lib/arm-none-eabi/newlib": "libnewlib-arm-none-eabi",
+        "qemu-arm": "qemu-user",
+    }
+    session.run("bash", str(SCRIPTS / "debian"), *map(":".join, needs.items()), external=True)
+    install(session, "test")
+    session.run("python", "tests/c_machines.py")
+
+
 # Installations
 
 
@@ -203,6 +221,33 @@ def installations(session: nox.Session) -> None:
     folder = Path(session.create_tmp()).resolve() / "dist"
     build(session, folder)
     install_in_every_way(session, folder)
+
+
+@nox.session(default=False)
+def identifiers(session: nox.Session) -> None:
+    """What cibuildwheel would build on each machine of the release workflow: every Python, and no other."""
+    session.install(*group("cibuildwheel"))
+    session.run("python", str(SCRIPTS / "identifiers.py"))
+
+
+@nox.session(default=False)
+@nox.parametrize("python", EACH)
+def cibuildwheel(session: nox.Session) -> None:
+    """The commands that cibuildwheel is given, by hand, on each CPython that this Linux machine has: no containers."""
+    options = PROJECT["tool"]["cibuildwheel"]
+    source, folder = copy_of_checkout(session), Path(session.create_tmp()).resolve() / "wheels"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.install(*group("wheel"))
+    env = options["environment"] | {"PIP_ONLY_BINARY": "numpy"}
+    session.run("python", "-m", options["build-frontend"], "--wheel", "--outdir", str(folder), str(source), env=env)
+    (built,) = folder.glob("*.whl")
+    repair = options["linux"]["repair-wheel-command"].format(dest_dir=folder / "repaired", wheel=built)
+    session.run(*shlex.split(repair))
+    (repaired,) = folder.glob("repaired/*manylinux_*.whl")
+    session.install(f"{repaired}[{','.join(options['test-extras'])}]", env=env)
+    with session.chdir(folder):
+        test = options["test-command"].format(project=ROOT)
+        session.run("sh", "-c", " ".join([test, *session.posargs]), external=True, env=env)
 
 
 # Documentation

@@ -4,6 +4,8 @@ All else about the package stands in pyproject.toml.
 
 FASTLAYERS_REQUIRE_KERNELS=1 makes a failing compile fail the build; without it the package is built
 with what compiles, runs on its NumPy reference where nothing does, and `fastlayers.show_config()` says why.
+FASTLAYERS_PURE=1 builds the reference alone, for which it needs no compiler, no Cython and no NumPy: a wheel for any
+platform (py3-none-any).
 
 For checks of the kernels: FASTLAYERS_DEBUG=1 keeps symbols and adds what a debugger reads, FASTLAYERS_CFLAGS are
 compiler flags that come after all others, so that they win (CFLAGS and LDFLAGS come before ours), and
@@ -23,9 +25,23 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+
+def asked(name: str) -> bool:
+    """Whether a variable of the environment asks for what it stands for."""
+    return os.environ.get(name, "") not in ("", "0")
+
+
+PURE = asked("FASTLAYERS_PURE")
+REQUIRE_KERNELS = asked("FASTLAYERS_REQUIRE_KERNELS")
+DEBUG = asked("FASTLAYERS_DEBUG")
+LINE_TRACE = asked("FASTLAYERS_LINE_TRACE")
+if PURE and REQUIRE_KERNELS:
+    raise SystemExit("FASTLAYERS_PURE asks for no kernels and FASTLAYERS_REQUIRE_KERNELS for all: set one of the two")
+
 try:
-    import numpy as np
-    from Cython.Build import cythonize
+    if not PURE:
+        import numpy as np
+        from Cython.Build import cythonize
 except ImportError as error:  # with --no-build-isolation, nothing but what is there
     project = tomllib.loads(Path(__file__).with_name("pyproject.toml").read_text(encoding="utf-8"))
     raise SystemExit(
@@ -99,13 +115,11 @@ MSVC_FLAGS = ["/O2", "/fp:precise"]
 MSVC_LEVELS = {"_x86_64_v3": ["/arch:AVX2"], "_x86_64_v4": ["/arch:AVX512"]}
 UNIX_LEVELS = {"_x86_64_v3": UNIX_V3, "_x86_64_v4": UNIX_V4}
 
-REQUIRE_KERNELS = os.environ.get("FASTLAYERS_REQUIRE_KERNELS", "") not in ("", "0")
 LAST_FLAGS = shlex.split(os.environ.get("FASTLAYERS_CFLAGS", ""))
-if os.environ.get("FASTLAYERS_LINE_TRACE", "") not in ("", "0"):
+if LINE_TRACE:
     DIRECTIVES["linetrace"] = True
     LAST_FLAGS.append("-DCYTHON_TRACE_NOGIL=1")
 # Python's own flags, which come along, may ask for what a debugger reads: several times the size of the code.
-DEBUG = os.environ.get("FASTLAYERS_DEBUG", "") not in ("", "0")
 STRIP = ["-Wl,-S", "-Wl,-x"] if sys.platform == "darwin" else ["-Wl,-s"]
 
 
@@ -197,7 +211,9 @@ class BuildKernels(build_ext):
 
 
 def extensions() -> list[Extension]:
-    """The extensions as C; optional unless they are required."""
+    """The extensions as C; optional unless they are required; none for a pure wheel."""
+    if PURE:
+        return []
     sources = [extension(name) for name in ["_cpu", "_memory", "_program", *modules()]]
     built: list[Extension] = cythonize(sources, compiler_directives=DIRECTIVES)
     for ext in built:

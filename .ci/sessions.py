@@ -16,6 +16,8 @@ BUILD = PROJECT["build-system"]["requires"]
 TEST = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["test"]]
 REQUIRE_KERNELS = {"FASTLAYERS_REQUIRE_KERNELS": "1"}
 NO_COMPILER = {"CC": "no-such-compiler", "CXX": "no-such-compiler", "FASTLAYERS_REQUIRE_KERNELS": "0"}
+PURE = {"FASTLAYERS_PURE": "1", "FASTLAYERS_REQUIRE_KERNELS": "0", "CC": "no-such-compiler"}
+NO_EXTENSIONS = {"PYTHONPATH": str(SCRIPTS / "no_extensions")}
 BUILT = ("build", "dist", "*.egg-info", "__pycache__", "*.so", "*.pyd", "*.c", "_build", "gallery", "generated")
 NOT_COPIED = shutil.ignore_patterns(".*", *BUILT)
 # The first NumPy 2 that has a wheel for a Python.
@@ -85,8 +87,8 @@ def build(session: nox.Session, folder: Path) -> None:
 
 
 def install_in_every_way(session: nox.Session, folder: Path) -> None:
-    """The wheel on the newest NumPy, read-only, on the oldest NumPy; the sdist without a compiler."""
-    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    """The wheel on the newest NumPy, read-only, on the oldest NumPy; the pure one; the sdist without a compiler."""
+    (sdist,), (wheel,), (pure,) = folder.glob("*.tar.gz"), folder.glob("*-cp*.whl"), folder.glob("*-none-any.whl")
     unpacked = Path(session.create_tmp()).resolve() / "sdist"
     shutil.unpack_archive(sdist, unpacked)
     source = unpacked / sdist.name.removesuffix(".tar.gz")
@@ -107,6 +109,12 @@ def install_in_every_way(session: nox.Session, folder: Path) -> None:
     session.log(f"NumPy {oldest}")
     session.install(f"numpy=={oldest}", "--only-binary", "numpy")
     suite(session, source)
+
+    session.log("the pure wheel, where no extension loads; nor does that of the other wheel there")
+    ask = "import fastlayers; assert fastlayers.get_backend() == 'reference'"
+    session.run("python", "-P", "-c", ask, env=NO_EXTENSIONS)
+    session.install(*anew, str(pure))
+    suite(session, source, kernels=False, **NO_EXTENSIONS)
 
     session.log("the sdist, without a compiler")
     session.install(*anew, str(sdist), env=NO_COMPILER)

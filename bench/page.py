@@ -31,6 +31,7 @@ TITLES = {
     15: "Layers of images",
     16: "Words",
     17: "Sequences",
+    18: "Control",
 }
 NOTES = {
     1: "Results' arrays are given (`out=`), apart from the layer's.",
@@ -78,6 +79,10 @@ NOTES = {
     "state kept, for which the book and PyTorch have their layers of all steps; their cells stand beside. `np.dot` is "
     "the product of x and h side by side. A training step of the language model has an embedding, an LSTM, scores of "
     "all words and their loss, clips the gradients and descends; JAX writes into the parameters' memory.",
+    18: "Learners of the examples of reinforcement learning, and the same in PyTorch, in eager mode as most of it is "
+    "written, from the same weights; both are given NumPy's arrays. Losses are written in NumPy here, in PyTorch by "
+    "autograd. Actions are drawn by noise, of NumPy, for 512 at once, in PyTorch by a `Categorical`; they are Python's "
+    "integers.",
 }
 PICTURES = {
     "time-per-element": (

@@ -61,6 +61,7 @@ def main() -> None:
 
     import page
     from goals import Line, Measurement
+    from goals_control import CONTROL
     from goals_dtypes import DTYPES
     from goals_fits import FITS
     from goals_image_layers import LAYERS
@@ -81,7 +82,7 @@ def main() -> None:
     times: dict[str, Any] = {}
     measurements: list[Measurement] = [
         *(*KERNELS, *NETWORKS, *DTYPES, *MACHINE, KERNEL_TABLE, *FITS, PROFILE),
-        *(*IMAGES, *LAYERS, *WORDS, *SEQUENCES),
+        *(*IMAGES, *LAYERS, *WORDS, *SEQUENCES, *CONTROL),
     ]
     todo = sorted((m for m in measurements if m.goal in wanted), key=lambda m: m.goal)
     start = perf_counter()

@@ -7,12 +7,12 @@ array([[1., 0.],
        [0., 3.]])
 
 Layers: `MulLayer`, `AddLayer`, `Affine`, `Dropout`, activations (`Relu`, `Sigmoid`, `Tanh` and more), and the losses
-`SoftmaxWithLoss`, `SigmoidWithLoss`, `MeanSquaredError`; networks: `Sequential`, trained by its ``fit``, which gives a
-`History`, with ``fastlayers.callbacks``; `SGD`, `Momentum`, `Nesterov`, `AdaGrad`, `RMSprop`, `Adam`, `AdamW`,
-``fastlayers.schedules`` of their learning rates, ``fastlayers.initializers`` of weights, ``fastlayers.training``, which
-cuts running text; the stateless functions behind the layers; ``fastlayers.reference``, the same names in pure Python;
-``fastlayers.testing``, gradient checks; `show_config`, what runs. ``fastlayers.datasets``, ``fastlayers.graph`` and
-``fastlayers.word2vec`` are imported when they are first used.
+`SoftmaxWithLoss`, `SigmoidWithLoss`, `MeanSquaredError`, `HuberLoss`; networks: `Sequential`, trained by its ``fit``,
+which gives a `History`, with ``fastlayers.callbacks``; `SGD`, `Momentum`, `Nesterov`, `AdaGrad`, `RMSprop`, `Adam`,
+`AdamW`, ``fastlayers.schedules`` of their learning rates, ``fastlayers.initializers`` of weights,
+``fastlayers.training``, which cuts running text; the stateless functions behind the layers; ``fastlayers.reference``,
+the same names in pure Python; ``fastlayers.testing``, gradient checks; `show_config`, what runs.
+``fastlayers.datasets``, ``fastlayers.graph`` and ``fastlayers.word2vec`` are imported when they are first used.
 """
 
 from typing import TYPE_CHECKING

@@ -101,13 +101,14 @@ def pairs(r, *, comparable=False):
     return [x, t]
 
 
-def pairs_options(r, arena, args, *, comparable):
-    """Some of the options of such a loss."""
+def pairs_options(r, arena, args, *, comparable, **values):
+    """Some of the options of such a loss, of which it may have more with these values."""
     samples = np.shape(args[0])[:1] if isinstance(args[0], np.ndarray) else ()
     dtype = args[0].dtype if isinstance(args[0], np.ndarray) and args[0].dtype in kit.FAST else any_dtype(r)
     weights = np.abs(numbers(r, samples, dtype, specials=[1] if comparable else None)) + 1
     options = {"sample_weight": any_form(r, arena, weights), "reduction": r.choice(("mean", "sum", "none"))}
-    chosen = r.sample(sorted(options), r.randint(1, 2))
+    options |= {name: r.choice(some) for name, some in values.items()}
+    chosen = r.sample(sorted(options), r.randint(1, len(options)))
     return {name: anything(r, comparable=comparable) if chance(r, 5) else options[name] for name in chosen}
 
 

@@ -7,6 +7,8 @@ package exports and that has no entry here fails ``tests/test_families.py``. Wha
 which are among these.
 """
 
+import functools
+
 import arbitrary
 import exact
 import image_families
@@ -25,6 +27,7 @@ import fastlayers as fl
 
 SLOPES = (0.1, 0.0, -0.5, 1.0, 2, np.float32(0.3))
 EPS = (10e-7, 1e-3, 1, np.float32(0.5))
+DELTAS = (1.0, 0.1, 1e-3, 2, 1e300, np.float32(0.3))
 PROBABILITIES = (0.1, 0.0, 0.75, 1.0, 1, np.float32(0.3))
 
 
@@ -232,6 +235,20 @@ ENTRIES = (
     Layer("SigmoidWithLoss", lambda a: (a.x, a.bits), arbitrary=arbitrary.pairs, kind="loss"),
     loss("mean_squared_error", lambda a: (a.x, a.dout), arbitrary.pairs, arbitrary.pairs_options),
     Layer("MeanSquaredError", lambda a: (a.x, a.dout), arbitrary=arbitrary.pairs, kind="loss"),
+    loss(
+        "huber_loss",
+        lambda a: (a.x, a.dout),
+        arbitrary.pairs,
+        functools.partial(arbitrary.pairs_options, delta=DELTAS),
+    ),
+    Layer(
+        "HuberLoss",
+        lambda a: (a.x, a.dout),
+        arbitrary=arbitrary.pairs,
+        made=one_of(*DELTAS),
+        kind="loss",
+        options={"delta": 0.3},
+    ),
     Layer("MulLayer", lambda a: (a.x, a.dout), arbitrary=arbitrary.two, kind="node"),
     Layer("AddLayer", lambda a: (a.x, a.dout), arbitrary=arbitrary.two, kind="node"),
     Update("sgd_update", (0.1,), (0.1, 0.02, 0.5), states=0),

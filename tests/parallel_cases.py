@@ -117,6 +117,7 @@ CASES = {
     "a sum": Case(lambda: fl.SoftmaxWithLoss(reduction="sum", weight=np.array(CLASS_WEIGHTS) / 50)),
     "squares": Case(fl.MeanSquaredError, targets="reals"),
     "squares, weighted": Case(fl.MeanSquaredError, targets="reals", weighted=True),
+    "outliers, weighted": Case(lambda: fl.HuberLoss(0.5), targets="reals", weighted=True),
     "bits": Case(fl.SigmoidWithLoss, targets="bits"),
     "one bit a sample, weighted": Case(fl.SigmoidWithLoss, targets="bits", weighted=True, outputs=1),
     "a loss and a layer of one's own": Case(MeanOfSquares, own_layer=True),

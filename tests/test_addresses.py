@@ -115,6 +115,7 @@ LOSS_OPTIONS = {
     "softmax_with_loss": ({}, {"label_smoothing": 0.1}),
     "softmax_gradient": ({}, {"reduction": "none"}),
     "mean_squared_error": ({}, {"reduction": "none"}),
+    "huber_loss": ({}, {"reduction": "none"}),
     "sigmoid_cross_entropy": ({}, {"reduction": "none"}),
     "sigmoid_with_loss": ({},),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -59,26 +60,67 @@ ORIGINS: dict[str, tuple[dict[str, Any] | None, str]] = {
 }
 
 
+def install(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, origin: dict[str, Any] | None, *, pure: bool = False
+) -> None:
+    """Let the package be one that was installed into a folder."""
+    files = {
+        "direct_url.json": None if origin is None else json.dumps(origin),
+        "WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: {str(pure).lower()}\n",
+    }
+    installed = SimpleNamespace(read_text=files.get, locate_file=lambda name: folder / name)
+    monkeypatch.setattr(advice, "_distribution", lambda: installed)
+    monkeypatch.setattr(advice, "_PACKAGE", os.path.realpath(folder / "fastlayers"))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX paths")
 @pytest.mark.parametrize(("origin", "source"), ORIGINS.values(), ids=ORIGINS)
 def test_kernels_are_built_from_where_the_package_came_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: dict[str, Any] | None, source: str
 ) -> None:
-    text = None if origin is None else json.dumps(origin)
-    monkeypatch.setattr(metadata, "distribution", lambda name: SimpleNamespace(read_text=lambda file: text))
-    monkeypatch.setattr(advice, "_PACKAGE", str(tmp_path / "fastlayers"))
+    install(monkeypatch, tmp_path, origin)
     told = advice.how_to_build()
     assert told.startswith("install a C compiler (")
     assert f"then: pip install --force-reinstall --no-deps --no-cache-dir {source}; with" in told
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX paths")
+def test_the_pure_wheel_is_not_installed_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name or by its file pip would take the same wheel again; a folder or an archive of sources it builds."""
+    by_name = "--no-binary fastlayers fastlayers"
+    wheel = {"url": "file:///a/fastlayers-1-py3-none-any.whl", "archive_info": {}}
+    origins = [(None, by_name), (wheel, by_name), *list(ORIGINS.values())[1:]]
+    for origin, source in origins:
+        install(monkeypatch, tmp_path, origin, pure=True)
+        assert f" --no-cache-dir {source}; with" in advice.how_to_build()
+
+
+def test_what_the_pure_wheel_says(
+    tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = "every level: this is the pure wheel (py3-none-any), which has none"
+    install(monkeypatch, tmp_path / "pure", None, pure=True)
+    monkeypatch.setattr(backend, "_compiled", None)
+    monkeypatch.setattr(backend, "EVERY_MODULE", set())
+    with pytest.raises(
+        ImportError, match=re.escape(f"the compiled kernels are not there: {why}; to get them, install")
+    ):
+        fastlayers.set_backend("cython")
+    fastlayers.show_config()
+    assert f"\nnot loaded       {why}\n" in capsys.readouterr().out
+
+    monkeypatch.setattr(sys, "path", [str(site)])
+    with pytest.warns(
+        RuntimeWarning, match="the pure wheel in .*, is imported in place of .*: uninstall one of the two"
+    ):
+        advice.warn_of_hidden_kernels(backend.MODULES.values(), 1)
 
 
 @pytest.mark.parametrize("editable", [True, False])
 def test_kernels_of_a_checkout_are_built_in_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, editable: bool
 ) -> None:
-    text = json.dumps({"url": tmp_path.as_uri(), "dir_info": {"editable": editable}})
-    monkeypatch.setattr(metadata, "distribution", lambda name: SimpleNamespace(read_text=lambda file: text))
-    monkeypatch.setattr(advice, "_PACKAGE", str(tmp_path / "fastlayers"))
+    install(monkeypatch, tmp_path, {"url": tmp_path.as_uri(), "dir_info": {"editable": editable}})
     (tmp_path / "setup.py").touch()
     told = advice.how_to_build()
     assert f"build them in place with: pip install -e {shlex.quote(str(tmp_path))}; if that" in told

@@ -191,7 +191,7 @@ def test_a_kernel_promotes_its_operands_as_numpy_does(level, name, others):
 
 
 @pytest.mark.parametrize("others", [np.float16, np.float64, np.int64, np.bool_])
-@pytest.mark.parametrize("name", ["softmax_cross_entropy", "mean_squared_error", "sigmoid_cross_entropy"])
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "mean_squared_error", "huber_loss", "sigmoid_cross_entropy"])
 def test_a_loss_takes_targets_and_weights_of_any_dtype(level, name, others):
     x = kit.numbers((6, 5), np.float32)
     t = (np.arange(30).reshape(6, 5) % 4 / 4).astype(others)

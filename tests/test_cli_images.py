@@ -14,7 +14,8 @@ from commands import fail, succeed, write_images
 import fastlayers as fl
 from fastlayers import datasets
 
-CONVNET = ["train", "--network", "convnet", "--hidden", "8", "--batch-size", "32", "--backend", "cython"]
+BACKEND = fl.get_backend()
+CONVNET = ["train", "--network", "convnet", "--hidden", "8", "--batch-size", "32", "--backend", BACKEND]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def test_a_convnet_learns_and_predicts(images: Path, trained: tuple[Path, str]) 
     path, out = trained
     assert "network   30 filters of 3x3, pooling of 2x2, 120-8-3, relu, float32, 1,295 parameters" in out
     assert "8 epochs, batches of 32, adam, learning rate 0.001" in out
-    accuracy = float(re.findall(r"^cython +[\d.]+% +([\d.]+)%", out, re.MULTILINE)[0])
+    accuracy = float(re.findall(rf"^{BACKEND} +[\d.]+% +([\d.]+)%", out, re.MULTILINE)[0])
     assert accuracy > 80
     assert succeed("predict", path, "--idx", images).startswith(f"accuracy {accuracy:.2f}% on 60 test images")
     kinds = [type(layer).__name__ for layer in fl.Sequential.load(path).layers]

@@ -57,6 +57,7 @@ SAID = {
     ),
     "SigmoidWithLoss(reduction='none')": lambda book: book.SigmoidWithLoss(reduction="none"),
     "MeanSquaredError()": lambda book: book.MeanSquaredError(),
+    "HuberLoss(delta=0.5)": lambda book: book.HuberLoss(0.5),
     "SGD()": lambda book: book.SGD(),
     "SGD(lr=0.1, clip_norm=1.0)": lambda book: book.SGD(0.1, clip_norm=1.0),
     "Momentum(momentum=0.8, nesterov=True)": lambda book: book.Momentum(momentum=0.8, nesterov=True),

@@ -128,8 +128,9 @@ def test_every_layer_comes_back_from_a_file(entry, options, tmp_path):
             each.reset_state()
         np.testing.assert_array_equal(again.predict(x), net.predict(x))
         assert [*map(repr, again.layers), repr(again.loss_layer)] == [*map(repr, net.layers), repr(net.loss_layer)]
+        layer = again.loss_layer if entry.is_loss else again.layers[0 if entry.kind == "sequence" else 1]
         for name, value in options.items():
-            assert getattr(again.layers[0 if entry.kind == "sequence" else 1], name) == value, way
+            assert getattr(layer, name) == value, way
 
 
 @pytest.mark.parametrize(("entry", "options"), SAVED)

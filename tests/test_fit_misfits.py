@@ -32,6 +32,7 @@ MISFITS = {
         X,
         r"t of shape \(50, 4\) does not fit outputs of shape \(50, 3\): t must have shape",
     ),
+    "numbers with outliers": ([], fl.HuberLoss(), X, r"t of shape \(50, 4\) does not fit outputs of shape \(50, 3\)"),
     "numbers, behind one's own": ([Noise()], fl.MeanSquaredError(), X, r"t of shape \(50, 4\) does not fit outputs"),
     "bits": ([], fl.SigmoidWithLoss(), BITS, r"target 2.0 at index \(45, 1\) is outside \[0, 1\]"),
     "no class counts": ([], fl.SoftmaxWithLoss(weight=[0, 0, 0]), LABELS, "the loss has a weight of 0 for every class"),

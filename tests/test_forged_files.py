@@ -102,7 +102,7 @@ FORGED: dict[str, tuple[Change, str]] = {
     "a product with a bias": (layer(0, kind="MatMul"),
         "layer 0 is 'MatMul' with the parameters ['W', 'b']; expected ['W']"),
     "layers that are none": (header(layers=["Relu"]), "layer 0 is 'Relu'; expected dict"),
-    "another loss": (header(loss="Hinge"), "its loss is 'Hinge'; expected MeanSquaredError, SigmoidWithLoss"),
+    "another loss": (header(loss="Hinge"), "its loss is 'Hinge'; expected HuberLoss, MeanSquaredError"),
     "a loss of another type": (header(loss=["Hinge"]), "its header has loss=['Hinge']; expected str"),
     "a dtype of another type": (header(dtype=["float32"]), "its header has dtype=['float32']; expected str"),
     "a bias too long": (arrays(**{"0_b": np.ones(3, "f4")}), "layer 0 has parameters of shapes [(2, 2), (3,)]"),

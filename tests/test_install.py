@@ -1,4 +1,4 @@
-"""An install where the kernels cannot be built: it succeeds, runs on the reference, and says so."""
+"""An install where the kernels cannot be built, or are not to be: it runs on the reference, and says so."""
 
 import os
 import re
@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import fastlayers
 
 pytest.importorskip("pip", reason="the installs are made with pip")
 
@@ -23,6 +25,19 @@ SOURCES = [
 ]
 
 
+def builds_here():
+    """Whether what a build requires is here; else pip gets it anew for each, which takes longer than all else."""
+    try:
+        import Cython  # noqa: F401
+        import setuptools
+    except ImportError:
+        return False
+    return int(setuptools.__version__.split(".")[0]) >= 77
+
+
+WITH_WHAT_IS_HERE = ["--no-build-isolation"] if builds_here() else []
+
+
 @pytest.fixture
 def checkout(tmp_path):
     """A copy of what the build reads, without anything built before; its kernels are empty, since none is compiled."""
@@ -36,11 +51,11 @@ def checkout(tmp_path):
     return copy
 
 
-def install(checkout, target, **environment):
-    """Pip's outcome with a compiler that does not exist."""
+def pip(checkout, *arguments, **environment):
+    """Pip's outcome with a compiler that does not exist, on what a build requires where that is here."""
     missing = str(checkout / "no-such-compiler")
     return subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(target), str(checkout)],
+        [sys.executable, "-m", "pip", *map(str, arguments), *WITH_WHAT_IS_HERE],
         env={**os.environ, "CC": missing, "CXX": missing, **environment},
         capture_output=True,
         text=True,
@@ -60,7 +75,7 @@ def python(target, *arguments):
 @pytest.mark.exhaustive
 def test_without_a_compiler_the_reference_answers(checkout, tmp_path):
     target = tmp_path / "site"
-    outcome = install(checkout, target)
+    outcome = pip(checkout, "install", "--no-deps", "--target", target, checkout)
     assert outcome.returncode == 0, outcome.stderr
     assert not list(target.rglob("kernels/*.so"))
 
@@ -98,6 +113,37 @@ def test_without_a_compiler_the_reference_answers(checkout, tmp_path):
 
 @pytest.mark.exhaustive
 def test_a_packager_can_require_the_kernels(checkout, tmp_path):
-    outcome = install(checkout, tmp_path / "site", FASTLAYERS_REQUIRE_KERNELS="1")
+    outcome = pip(
+        checkout, "install", "--no-deps", "--target", tmp_path / "site", checkout, FASTLAYERS_REQUIRE_KERNELS="1"
+    )
     assert outcome.returncode != 0
     assert "no-such-compiler" in outcome.stdout + outcome.stderr
+
+
+@pytest.mark.exhaustive
+def test_a_pure_wheel(checkout, tmp_path):
+    """It is for any platform, is built without Cython, NumPy and a compiler, and has no kernels and no note on them."""
+    for package in ("Cython", "numpy"):
+        (tmp_path / "none" / package).mkdir(parents=True)
+        (tmp_path / "none" / package / "__init__.py").write_text("raise ImportError")
+    wheel = ["wheel", "--no-deps", "--wheel-dir", tmp_path, checkout]
+    environment = {"FASTLAYERS_PURE": "1", "PYTHONPATH": str(tmp_path / "none")}
+
+    outcome = pip(checkout, *wheel, **environment, FASTLAYERS_REQUIRE_KERNELS="1")
+    assert outcome.returncode != 0
+    assert "FASTLAYERS_PURE asks for no kernels" in outcome.stdout + outcome.stderr
+
+    outcome = pip(checkout, *wheel, **environment, FASTLAYERS_REQUIRE_KERNELS="")
+    assert outcome.returncode == 0, outcome.stderr
+    (built,) = tmp_path.glob("*.whl")
+    assert built.name == f"fastlayers-{fastlayers.__version__}-py3-none-any.whl"
+
+    target = tmp_path / "site"
+    assert pip(checkout, "install", "--no-deps", "--target", target, built).returncode == 0
+    kernels = {file.name for file in (target / "fastlayers" / "kernels").iterdir()} - {"__pycache__"}
+    assert kernels == {"__init__.py", "_cpu.pyi", "_memory.pyi"}
+    ran = python(target, "-c", "import fastlayers as fl; print(fl.Relu().forward([-1.0, 2.0])); fl.show_config()")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("[0. 2.]\n")
+    assert "this is the pure wheel (py3-none-any), which has none" in ran.stdout
+    assert "pip install --force-reinstall --no-deps --no-cache-dir --no-binary fastlayers fastlayers;" in ran.stdout

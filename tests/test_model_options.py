@@ -20,6 +20,7 @@ LOSSES = [
     (fl.SoftmaxWithLoss, {"label_smoothing": 0.25}),
     (fl.SigmoidWithLoss, {"reduction": "sum"}),
     (fl.MeanSquaredError, {"reduction": "none"}),
+    (fl.HuberLoss, {"delta": 0.25}),
     (fl.TimeSoftmaxWithLoss, {"ignore_label": 3}),
     (fl.TimeSigmoidWithLoss, {"reduction": "sum"}),
 ]

@@ -55,6 +55,7 @@ def random_case(seed):
             fl.SoftmaxWithLoss(label_smoothing=0.1, ignore_index=0, reduction="sum"),
             fl.SigmoidWithLoss(),
             fl.MeanSquaredError(),
+            fl.HuberLoss(0.5),
         ]
     )
     net = network(rng, sizes, activations, dtype, loss, bias=bool(rng.integers(4)))
@@ -118,7 +119,7 @@ def test_a_layer_that_stands_in_two_places(compiled, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("loss", [fl.SoftmaxWithLoss, fl.SigmoidWithLoss, fl.MeanSquaredError])
+@pytest.mark.parametrize("loss", [fl.SoftmaxWithLoss, fl.SigmoidWithLoss, fl.MeanSquaredError, fl.HuberLoss])
 @pytest.mark.parametrize("activation", [*fl.layers.ACTIVATIONS.values(), fl.Softmax])
 @pytest.mark.parametrize("bias", [True, False])
 def test_no_layer_is_asked_in_python(compiled, activation, loss, bias):

@@ -26,7 +26,11 @@ CASES = {
     "both": (LABELS, {"weight": [1e200] * 3, "sample_weight": [1e200] * 4}, "weight times sample_weight .* not inf"),
     "of weight 0": (LABELS, {"weight": [0, 1, 1], "sample_weight": [np.inf] * 4}, "sample_weight .* the samples"),
 }
-PAIRED = ("mean_squared_error", "sigmoid_cross_entropy")
+PAIRED = {
+    "mean_squared_error": fl.MeanSquaredError,
+    "huber_loss": fl.HuberLoss,
+    "sigmoid_cross_entropy": fl.SigmoidWithLoss,
+}
 REPEATED = pytest.mark.parametrize("times", [1, 12])  # 16 rows and more are done side by side
 
 
@@ -74,7 +78,7 @@ def test_paired_losses(implementation, name, weights, times):
     assert given == "sample_weight must have a finite sum over the numbers of all samples, not inf"
     assert np.all(out == 7)
     assert given == refused(getattr(fl.reference, name), x, t, **options)
-    layer = fl.MeanSquaredError() if name == "mean_squared_error" else fl.SigmoidWithLoss()
+    layer = PAIRED[name]()
     assert refused(layer.forward, x, t, options["sample_weight"]) == given
     assert layer.loss is None
 

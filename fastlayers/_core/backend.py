@@ -93,7 +93,8 @@ def set_backend(name: str) -> None:
     global kernels
     _known("backend", name, BACKENDS)
     if name == "cython" and _compiled is None:
-        raise ImportError(f"the compiled kernels are not there: {_why_not()}; to get them, {how_to_build()}")
+        why = "; ".join(f"{level}: {reason}" for level, reason in _not_loaded().items())
+        raise ImportError(f"the compiled kernels are not there: {why}; to get them, {how_to_build()}")
     kernels = _DECLINES if name == "reference" or _compiled is None else _compiled
 
 
@@ -114,8 +115,14 @@ def use_backend(name: str) -> Iterator[None]:
         set_backend(before)
 
 
-def _why_not() -> str:
-    return "; ".join(f"{level}: {reason}" for level, reason in _failures.items())
+def _not_loaded() -> dict[str, str]:
+    """Why a level that this CPU may run is not there."""
+    if not any(map(is_built, EVERY_MODULE)):
+        from . import advice
+
+        if advice.is_pure():
+            return {"every level": advice.PURE}
+    return dict(_failures)
 
 
 # Threads
@@ -180,7 +187,7 @@ def config() -> dict[str, Any]:
         "backend": get_backend(),
         "instruction set": _level or "none",
         "built": [level for level in MODULES if is_built(MODULES[level])],
-        "not loaded": dict(_failures),
+        "not loaded": _not_loaded(),
         "networks": "as one call" if fuses else "layer by layer",
         "threads": _num_threads,
         "OpenMP": False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import platform
 from types import ModuleType
 
@@ -12,6 +13,8 @@ LEVELS = ("baseline", "x86-64-v3", "x86-64-v4")
 _X86_64 = {"baseline": "_x86_64", "x86-64-v3": "_x86_64_v3", "x86-64-v4": "_x86_64_v4"}
 _GENERIC = {"baseline": "_generic"}
 EVERY_MODULE = {*_X86_64.values(), *_GENERIC.values()}
+# As a string: every import without kernels looks for it, and need not bring in what works with paths.
+_NOTE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "kernels", "not_built.txt")  # noqa: PTH118, PTH120
 
 
 def is_built(module: str) -> bool:
@@ -41,14 +44,12 @@ def load_level(level: str) -> ModuleType:
 
 def _reason(error: Exception) -> str:
     """Why a module cannot be imported: what Python says, and what its build has noted where that failed."""
-    from pathlib import Path
-
-    note = Path(__file__).parents[1] / "kernels" / "not_built.txt"
-    if isinstance(error, ModuleNotFoundError) and note.is_file():
-        for line in note.read_text(encoding="utf-8").splitlines():
-            module, _, why = line.partition(": ")
-            if module == error.name:
-                return f"{error}, because its build failed: {why}"
+    if isinstance(error, ModuleNotFoundError) and os.path.isfile(_NOTE):  # noqa: PTH113
+        with open(_NOTE, encoding="utf-8") as note:  # noqa: PTH123
+            for line in note:
+                module, _, why = line.rstrip("\n").partition(": ")
+                if module == error.name:
+                    return f"{error}, because its build failed: {why}"
     return str(error)
 
 

@@ -279,6 +279,7 @@ _OWN = (
         _weighted_and_smoothed,
     ),
     Case("squared error", "mean_squared_error", _elementwise, lambda draw, s: (draw(*s), draw(*s)[::-1].copy())),
+    Case("Huber loss", "huber_loss", _elementwise, lambda draw, s: (draw(*s), draw(*s)[::-1].copy())),
     Case("binary loss", "sigmoid_cross_entropy", _elementwise, lambda draw, s: (draw(*s), (draw(*s) > 0).astype(int))),
 )
 # All others are functions of each number, and their gradients; cross_entropy_error runs in NumPy on both paths.

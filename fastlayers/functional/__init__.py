@@ -34,6 +34,7 @@ from .dropout import dropout_backward, dropout_forward
 from .elu import elu_backward, elu_forward
 from .embedding import embedding_backward, embedding_forward
 from .gelu import gelu_backward, gelu_forward
+from .huber import huber_loss
 from .im2col import col2im, im2col
 from .leaky_relu import leaky_relu_backward, leaky_relu_forward
 from .max_pooling import max_pooling_backward, max_pooling_forward
@@ -69,6 +70,7 @@ __all__ = [
     "embedding_forward",
     "gelu_backward",
     "gelu_forward",
+    "huber_loss",
     "im2col",
     "leaky_relu_backward",
     "leaky_relu_forward",

@@ -9,11 +9,12 @@ cdef void rooted_loop(
 ) noexcept nogil:
     """``h <- factors[1] h + factors[2] grad**2`` and ``param <- param - lr grad / (sqrt(h) + 1e-7)``."""
     cdef floating lr = <floating> factors[0], keep = <floating> factors[1], gain = <floating> factors[2]
-    cdef floating eps = <floating> 1e-7
+    cdef floating eps = <floating> 1e-7, squares  # a local, as in `adam_loop`
     cdef Py_ssize_t i
     for i in range(n):
-        h[i] = at_rest(multiply_add(gain * grad[i], grad[i], keep * h[i]))
-        param[i] -= lr * grad[i] / (square_root(h[i]) + eps)
+        squares = at_rest(multiply_add(gain * grad[i], grad[i], keep * h[i]))
+        h[i] = squares
+        param[i] -= lr * grad[i] / (square_root(squares) + eps)
 
 
 cdef void rooted_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:

@@ -101,15 +101,17 @@ cdef void adam_loop(
     cdef floating eps = <floating> max(factors[3], least)
     cdef floating gain1 = <floating> (1 - factors[1]), gain2 = <floating> (1 - factors[2])
     cdef floating scale1 = <floating> factors[4], scale2 = <floating> factors[5]
+    cdef floating mean, square  # kept, since a store across a line of the cache is slow to be read again
     cdef Py_ssize_t i
     if floating is double:
         if ADAM_ESTIMATES and 1e-100 <= eps <= 1e100:
             fl_adam_by_estimates(param, grad, m, v, lr, eps, gain1, gain2, scale1, scale2, n)
             return
     for i in range(n):
-        m[i] = at_rest(multiply_add(gain1, grad[i] - m[i], m[i]))
-        v[i] = at_rest(multiply_add(gain2, multiply_add(grad[i], grad[i], -v[i]), v[i]))
-        param[i] -= lr * (m[i] * scale1) / (square_root(v[i] * scale2) + eps)
+        mean = at_rest(multiply_add(gain1, grad[i] - m[i], m[i]))
+        square = at_rest(multiply_add(gain2, multiply_add(grad[i], grad[i], -v[i]), v[i]))
+        m[i], v[i] = mean, square
+        param[i] -= lr * (mean * scale1) / (square_root(square * scale2) + eps)
 
 
 cdef void adam_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:

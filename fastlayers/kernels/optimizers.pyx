@@ -17,18 +17,20 @@ cdef void sgd_loop(floating *param, const floating *grad, const double *factors,
 cdef void momentum_loop(
     floating *param, const floating *grad, floating *velocity, const double *factors, Py_ssize_t n
 ) noexcept nogil:
-    cdef floating lr = <floating> factors[0], momentum = <floating> factors[1], step
+    cdef floating lr = <floating> factors[0], momentum = <floating> factors[1], step, new  # locals, as in `adam_loop`
     cdef bint nesterov = factors[2] != 0
     cdef Py_ssize_t i
     if nesterov:
         for i in range(n):
             step = lr * grad[i]
-            velocity[i] = at_rest(multiply_add(momentum, velocity[i], -step))
-            param[i] += multiply_add(momentum, velocity[i], -step)
+            new = at_rest(multiply_add(momentum, velocity[i], -step))
+            velocity[i] = new
+            param[i] += multiply_add(momentum, new, -step)
     else:
         for i in range(n):
-            velocity[i] = at_rest(multiply_add(momentum, velocity[i], -(lr * grad[i])))
-            param[i] += velocity[i]
+            new = at_rest(multiply_add(momentum, velocity[i], -(lr * grad[i])))
+            velocity[i] = new
+            param[i] += new
 
 
 cdef void sgd_task(const void *of, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:

@@ -63,6 +63,7 @@ cdef double binary_losses(
         for j in range(n):  # before dx or y is written, which may be x
             losses[j] = log_1p(e[j])
             losses[j] += <double> magnitude(logits[j]) * <double> other[j] if other[j] != <floating> 0 else 0.0
+            losses[j] *= <double> weights[j]
         for j in range(n):
             tail = e[j] / (<floating> 1 + e[j])
             other[j] = other[j] - tail if logits[j] > <floating> 0 else tail - other[j]
@@ -72,7 +73,7 @@ cdef double binary_losses(
                 y[start + j] = tail if logits[j] > <floating> 0 else e[j] * tail
         for j in range(n):
             dx[start + j] = other[j] * (factor * weights[j])
-        add_exactly(&total, &lost, sum_of_losses(work, &weights[0], &losses[0], start, n))
+        add_exactly(&total, &lost, sum_of_losses(<floating *> work.row_losses.data, &losses[0], start, n))
         start += n
     return exact(total, lost)
 
@@ -85,7 +86,7 @@ def sigmoid_cross_entropy(x, t, out=None, sample_weight=None, reduction="mean"):
     """(loss, dx) of plain logits and targets; `out` None or an array for dx."""
     return paired_loss(
         sigmoid_cross_entropy_task, targets_are_probabilities, 8, x, t, None, array_for(out, x), sample_weight,
-        reduction,
+        reduction, INFINITY,
     )
 
 
@@ -93,5 +94,5 @@ def sigmoid_with_loss(x, t, out=None, sample_weight=None, reduction="mean"):
     """(loss, y, dx) of plain logits and targets; `out` None or the layer's two recyclers for y and dx."""
     return paired_loss(
         sigmoid_cross_entropy_task, targets_are_probabilities, 8, x, t, array_of_layer(out, 0, x),
-        array_of_layer(out, 1, x), sample_weight, reduction,
+        array_of_layer(out, 1, x), sample_weight, reduction, INFINITY,
     )

@@ -25,6 +25,7 @@ from .embedding_dot import EmbeddingDot
 from .flatten import Flatten
 from .gelu import Gelu
 from .gru import GRU, TimeGRU
+from .huber import HuberLoss
 from .leaky_relu import LeakyRelu
 from .lstm import LSTM, TimeLSTM
 from .max_pooling import Pooling
@@ -61,6 +62,7 @@ __all__ = [
     "Flatten",
     "Gelu",
     "GlobalAveragePooling",
+    "HuberLoss",
     "LeakyRelu",
     "MatMul",
     "MeanSquaredError",

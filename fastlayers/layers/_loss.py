@@ -70,6 +70,38 @@ class Loss(Declared):
         raise NotImplementedError
 
 
+class LossOfNumbers(Loss):
+    """What the losses share that hold numbers against targets, and keep nothing between: their function gives dx."""
+
+    _axis: ClassVar[int] = -1
+    _memory: Any = None  # of dx
+
+    def __init__(self, reduction: Reduction) -> None:
+        super().__init__(reduction)
+        self._memory = recycler()
+
+    def forward(self, y: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
+        """The loss of outputs y against targets t: a float, or with ``reduction="none"`` an array."""
+        beside = self._now(sample_weight)
+        loss, dx = self._computed(y, t, beside)
+        self.loss, self.y, self.t = loss, np.asarray(y), t
+        self._dx, self._beside = [dx], beside
+        return loss
+
+    def _now(self, sample_weight: ArrayLike | None) -> tuple[Any, ...]:
+        """What `_given` names, as it is now."""
+        return sample_weight, self.reduction
+
+    def _computed(self, y: Any, t: Any, beside: tuple[Any, ...]) -> Any:
+        """(loss, dx) of outputs and targets, and what `_given` names."""
+        sample_weight, reduction = beside
+        return self._forward(y, t, sample_weight=sample_weight, reduction=reduction, out=self._memory)
+
+    def _dx_again(self) -> Array:
+        dx: Array = self._computed(self.y, self.t, self._beside)[1]
+        return dx
+
+
 def _gradient_of_loss(dout: Any, loss: Any, ndim: int, axis: int) -> Any:
     """The gradient for a loss: a number, or one for each of several losses, to go with a dx of `ndim` axes.
 

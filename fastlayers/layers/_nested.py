@@ -88,7 +88,10 @@ class Nested(Declared):
 
         They are those of the last backward, or zeros before the first.
         """
-        found: list[Array] = []
+        found = self._handed_out_before()
+        if found is not None:
+            return found
+        found = []
         for layer in self.layers:
             names = () if isinstance(layer, Declared) else param_names(layer)
             if isinstance(layer, Declared):
@@ -101,6 +104,21 @@ class Nested(Declared):
                 there = [name for name in names if getattr(layer, name, None) is not None]
                 found += [self._handed_out_of(layer, name) for name in there]
         return found
+
+    def _handed_out_before(self) -> list[Array] | None:
+        """What `grads` gave, if nothing has changed: asked for at every step it is to take no time."""
+        found: list[Array] = []
+        for _, layer, name, of_gradient in self._trained() or ():
+            param = None if layer.frozen else getattr(layer, name)
+            if param is None:
+                continue
+            grad = layer._handed_out.get(name)
+            if grad is not getattr(layer, of_gradient) or grad is None:
+                return None
+            if grad.shape != param.shape or grad.dtype != param.dtype:
+                return None
+            found.append(grad)
+        return found or None
 
     def _handed_out_of(self, layer: Any, name: str) -> Array:
         """The array for a gradient of a user's layer, which sets a new one at each backward."""

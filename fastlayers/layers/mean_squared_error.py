@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from .._core.memory import recycler
-from .._core.types import MEAN, Array, Reduction
+from .._core.types import MEAN, Reduction
 from ..functional.mean_squared_error import mean_squared_error
-from ._loss import Loss
+from ._loss import LossOfNumbers
 
 
-class MeanSquaredError(Loss):
+class MeanSquaredError(LossOfNumbers):
     r"""Mean squared error, the last layer of a regression.
 
     Parameters
@@ -46,6 +42,7 @@ class MeanSquaredError(Loss):
 
     Examples
     --------
+    >>> import numpy as np
     >>> layer = MeanSquaredError()
     >>> layer.forward(np.array([[1.0], [4.0]]), np.array([[0.0], [1.0]]))
     5.0
@@ -55,22 +52,6 @@ class MeanSquaredError(Loss):
     """
 
     _forward: ClassVar[Callable[..., Any]] = staticmethod(mean_squared_error)
-    _axis: ClassVar[int] = -1
-    _memory: Any = None  # of dx
 
     def __init__(self, *, reduction: Reduction = MEAN) -> None:
         super().__init__(reduction)
-        self._memory = recycler()
-
-    def forward(self, y: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
-        """The loss of outputs y against targets t: a float, or with ``reduction="none"`` an array."""
-        reduction = self.reduction
-        loss, dx = self._forward(y, t, sample_weight=sample_weight, reduction=reduction, out=self._memory)
-        self.loss, self.y, self.t = loss, np.asarray(y), t
-        self._dx, self._beside = [dx], (sample_weight, reduction)
-        return loss
-
-    def _dx_again(self) -> Array:
-        sample_weight, reduction = self._beside
-        dx: Array = self._forward(self.y, self.t, sample_weight=sample_weight, reduction=reduction, out=self._memory)[1]
-        return dx

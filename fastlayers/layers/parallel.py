@@ -45,9 +45,9 @@ class Parallel(DescribedNetwork, Composite):
     Notes
     -----
     Forward: :math:`y = (f_1(x), \dots, f_k(x))`. Backward, with :math:`dout = (dout_1, \dots, dout_k)`, each as wide
-    as what that layer gives: :math:`\partial L / \partial x` is the sum of what the layers' backwards make of them, since
-    x goes into each. As a `Sequential` it casts x to the dtype of its parameters; and within a network that runs as one
-    call it is part of that call.
+    as what that layer gives: :math:`\partial L / \partial x` is the sum of what the layers' backwards make of them,
+    since x goes into each. As a `Sequential` it casts x to the dtype of its parameters; and within a network that runs
+    as one call it is part of that call.
 
     Examples
     --------

@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike
 from .. import layers
 from .._core import arguments, targets
 from .._core.types import Array
+from ..layers._loss import LossOfNumbers
 from ..training.evaluation import counts_of_labels
 
-OURS = layers.SoftmaxWithLoss, layers.TimeSoftmaxWithLoss, layers.SigmoidWithLoss, layers.MeanSquaredError
+OURS = layers.SoftmaxWithLoss, layers.TimeSoftmaxWithLoss, layers.SigmoidWithLoss, LossOfNumbers
 
 
 def is_ours(loss: Any) -> bool:

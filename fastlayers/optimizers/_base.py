@@ -84,7 +84,7 @@ class Optimizer(Described):
         rule = self._formula
         if type(params) is list and type(grads) is list and len(params) == len(grads):  # common, and quick to see
             keys: Sequence[Any] = range(len(params))
-            if states and states[0] and len(states[0]) != len(params):
+            if states and len(states[0]) > len(params):  # fewer have none, or are one array in several places
                 raise ValueError(
                     f"params has {len(params)} arrays, but those of the first update were {len(states[0])}: what is "
                     "trained has changed, and needs a new optimizer"

@@ -12,6 +12,7 @@ from .. import layers
 from .._core import arguments, pairs, targets
 from .._core.types import Array
 from ..layers._activation import Elementwise
+from ..layers._loss import LossOfNumbers
 from ..layers._nested import chain
 from ..layers._stack import as_input
 from ..layers._state import at_rest, first_stateful
@@ -190,7 +191,7 @@ def check_targets(loss_layer: Any, shape: Shape, data: Samples, of: str = "") ->
         t = arguments.real(f"{of}t", t)
         weighed = shape[:-1]
         targets.labels_of_steps(name, _stand_in(t, shape), t, loss_layer.ignore_label, of)
-    elif forward in (layers.MeanSquaredError.forward, layers.SigmoidWithLoss.forward):
+    elif forward in (LossOfNumbers.forward, layers.SigmoidWithLoss.forward):
         t = arguments.real(f"{of}t", t)
         weighed = shape[:1]
         pairs.check_pairs(name, shape, t)

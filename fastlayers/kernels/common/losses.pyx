@@ -29,6 +29,7 @@ cdef struct LossWork:
     double keep  # 1 - label smoothing
     double base  # label smoothing / classes
     double divisor  # of the loss and its gradient
+    double delta  # the error from which on a loss grows as a straight line
     Py_ssize_t blocks
     double *block_losses  # a sum for each block of rows
 

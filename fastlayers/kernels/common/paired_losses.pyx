@@ -36,14 +36,9 @@ cdef inline void weights_at(const LossWork *work, floating *weights, Py_ssize_t 
             weights[j] = (<const floating *> of_samples)[(start + j) // work.columns]
 
 
-cdef inline double sum_of_losses(
-    const LossWork *work, const floating *weights, double *losses, Py_ssize_t start, Py_ssize_t n
-) noexcept nogil:
-    """The sum of a chunk's losses, each times its weight; also leaves each in its place where that is asked for."""
+cdef inline double sum_of_losses(floating *kept, const double *losses, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    """The sum of a chunk's losses; where each is to be kept they go there instead."""
     cdef Py_ssize_t j
-    cdef floating *kept = <floating *> work.row_losses.data
-    for j in range(n):
-        losses[j] *= <double> weights[j]
     if kept != NULL:
         for j in range(n):
             kept[start + j] = <floating> losses[j]
@@ -160,6 +155,7 @@ cdef object paired_loss(
     object dx,
     object sample_weight,
     object reduction,
+    double delta,
 ):
     """(loss, dx) of plain numbers and targets, with y between them where its array is given.
 
@@ -168,6 +164,7 @@ cdef object paired_loss(
     cdef object loss, weights = in_type(sample_weight, floating_type(x))
     cdef Call call
     cdef LossWork work
+    work.delta = delta
     if not prepare_pairs(&call, &work, x, t, weights, reduction, examine):
         return NotImplemented
     if y is not None and not take_as_x(&call, &work, &work.y, y, x):  # y is never a caller's array

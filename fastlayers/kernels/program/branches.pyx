@@ -75,7 +75,7 @@ cdef bint are_of_one_type(const Held *held) noexcept:
 
 
 cdef tuple branches_of(tuple steps, object given):
-    """Of each step that is a fork, and of each that is a last end, the fork and where its branches end; of others None."""
+    """Of each step that is a fork or a last end, the fork and where its branches end; of all others None."""
     cdef list found = [None] * len(steps)
     cdef Py_ssize_t fork, end, last
     for fork, ends in dict(given).items():

@@ -83,7 +83,8 @@ cdef class Program:
             if not 0 <= self.lists[i] <= len(self.nests):
                 raise ValueError(f"step {i} is of list {self.lists[i]}, of {len(self.nests) + 1}")
         of_whole = [place for of, place in places if of == 0] if places else [*range(len(self.steps))]
-        self.count = max([*of_whole, *[(<Nest> nest).place for nest in self.nests if (<Nest> nest).list == 0]], default=-1) + 1
+        of_whole += [(<Nest> nest).place for nest in self.nests if (<Nest> nest).list == 0]
+        self.count = max(of_whole, default=-1) + 1
         of_layers = [id(step.layer) for step in self.steps if step.kept < FORK]
         self.distinct = len({*of_layers}) == len(of_layers)
         self.kernel_of_pass = kernels.convolution_relu
@@ -167,7 +168,7 @@ cdef class Program:
             if not self.hold(&held, kernels, layers) or not self.loss.is_of(loss):
                 return NotImplemented
             value = self.backpropagate(&held, layers, x, t, sample_weight)
-            return value, list(self.grads(&held))
+            return value, list(self.grads(&held, True))
         finally:
             let_go(&held)
 
@@ -178,7 +179,7 @@ cdef class Program:
             if not self.hold(&held, kernels, layers) or not self.loss.is_of(loss):
                 return NotImplemented
             value = self.backpropagate(&held, layers, x, t, sample_weight)
-            grads = self.grads(&held)
+            grads = self.grads(&held, False)
             self.run_update(optimizer, params_of(&held), grads, self.touched(&held, grads))
             return value
         finally:
@@ -310,8 +311,8 @@ cdef class Program:
                 break  # not needed; or what stands before an embedding gives indices, which have no gradient
         return dout
 
-    cdef tuple grads(self, Held *held):
-        """The gradient of each parameter that is trained."""
+    cdef tuple grads(self, Held *held, bint copies):
+        """The gradient of each parameter that is trained, with `copies` not what the next backward writes into."""
         cdef Py_ssize_t i, at = 0
         cdef Step step
         cdef object grad, own
@@ -321,8 +322,7 @@ cdef class Program:
                 if held.is_trained[at] and (held.grad[at] == NULL or not self.distinct):
                     own = <object> held.attributes[i]
                     grad = get(own, name)
-                    # What was handed out the next backward writes into.
-                    hold_on(&held.grad[at], grad.copy() if get(own, "_handed_out") else grad)
+                    hold_on(&held.grad[at], grad.copy() if copies and get(own, "_handed_out") else grad)
                 at += 1
         return collected(held, held.grad)
 

@@ -218,7 +218,7 @@ cdef class Step:
             result = call(self.backward, &arguments)
             return self.by_method(dout, need_dx) if result is NotImplemented else result
         give(&arguments, <object> params[0])
-        memory = self.give_needed(&arguments, own, need_dx)
+        _memory = self.give_needed(&arguments, own, need_dx)
         result = call(self.backward, &arguments)
         if result is NotImplemented:
             return self.by_method(dout, need_dx)
@@ -228,26 +228,39 @@ cdef class Step:
         return dx
 
     cdef object give_needed(self, Arguments *arguments, object own, bint need_dx):
-        """Give an affine kernel what says which gradients are needed, with memory for these, which is held by it."""
+        """Give an affine kernel what says which gradients are needed, with memory for these, which is held by it.
+
+        What was handed out is written by the kernel itself, where it fits.
+        """
         cdef bint need_dW = not self.is_frozen(own)
-        cdef object memory = get(own, "_gradients")
+        cdef object memory = get(own, "_gradients"), handed = self.handed_out(own), db
         if not need_dW:
             memory = (part(memory, 0), None, None)
+        elif handed is not None:
+            db = get(handed, "b")
+            memory = (part(memory, 0), get(handed, "W"), part(memory, 2) if db is None else db)
         give(arguments, True if need_dx else False)
         give(arguments, True if need_dW else False)
         give(arguments, memory)
         return memory
 
+    cdef inline object handed_out(self, object own):
+        """The gradients that were handed out, by the names of their parameters; None for none."""
+        cdef object handed = get(own, "_handed_out") if self.hands_out else None
+        return handed if type(handed) is dict and len(<dict> handed) > 0 else None
+
     cdef object set_gradients(self, object own, object result, PyObject **params, PyObject **grads):
         """Set dW and db of a kernel's (dx, dW, db), into what was handed out if they were; its dx."""
         cdef object dW = part(result, 1), db = None if <object> params[1] is None else part(result, 2)
-        if self.hands_out and get(own, "_handed_out"):
+        cdef object handed = self.handed_out(own)
+        if handed is not None and (get(handed, "W") is not dW or get(handed, "b") is not db):
             self.layer._set_gradients(W=dW, b=db)
             return part(result, 0)
         put(own, "dW", dW)
         put(own, "db", db)
-        hold_on(&grads[0], dW)
-        hold_on(&grads[1], db)
+        if handed is None:
+            hold_on(&grads[0], dW)
+            hold_on(&grads[1], db)
         return part(result, 0)
 
     cdef inline object memory_of_predict(self):

@@ -62,7 +62,7 @@ cdef bint update_by(UpdateStep rule, object own, tuple params, tuple grads, tupl
     give(&arguments, grads)
     for name in rule.states:
         value = get(own, name)
-        if type(value) is not dict or len(<dict> value) not in (0, len(params)):
+        if type(value) is not dict or len(<dict> value) > len(params):
             return False
         value = of_each(value, len(params))
         held.append(value)
