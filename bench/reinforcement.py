@@ -115,7 +115,7 @@ class DQN(Learner):
         with self.torch.no_grad():
             expected = rewards + self.gamma * (1 - ends) * self.target(next_states).max(dim=1).values
         q = self.q(states).gather(1, actions[:, None])[:, 0]
-        loss = 2 * self.torch.nn.functional.huber_loss(q, expected, delta=self.delta)  # ours has no half
+        loss = self.torch.nn.functional.huber_loss(q, expected, delta=self.delta)
         self.optimizer.param_groups[0]["lr"] = self.rate(self.updates)
         self.optimizer.zero_grad()
         loss.backward()
