@@ -236,6 +236,7 @@ def cibuildwheel(session: nox.Session) -> None:
     """The commands that cibuildwheel is given, by hand, on each CPython that this Linux machine has: no containers."""
     options = PROJECT["tool"]["cibuildwheel"]
     source, folder = copy_of_checkout(session), Path(session.create_tmp()).resolve() / "wheels"
+    shutil.copytree(SCRIPTS, source / SCRIPTS.name)
     shutil.rmtree(folder, ignore_errors=True)
     session.install(*group("wheel"))
     env = options["environment"] | {"PIP_ONLY_BINARY": "numpy"}
@@ -246,7 +247,7 @@ def cibuildwheel(session: nox.Session) -> None:
     (repaired,) = folder.glob("repaired/*manylinux_*.whl")
     session.install(f"{repaired}[{','.join(options['test-extras'])}]", env=env)
     with session.chdir(folder):
-        test = options["test-command"].format(project=ROOT)
+        test = options["test-command"].format(project=source)
         session.run("sh", "-c", " ".join([test, *session.posargs]), external=True, env=env)
 
 
