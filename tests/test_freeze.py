@@ -152,3 +152,17 @@ def test_layers_that_go_while_it_is_asked_what_is_frozen():
     net.forward(X)
     armed.append(True)
     assert net.forward(X).shape == X.shape
+
+
+def test_a_network_within_another_is_frozen_as_a_layer_is():
+    net = fl.Sequential([fl.Sequential([affine()]), fl.Parallel([affine(3, 2), fl.Tanh()])])
+    for inner, others in ((net.layers[0], net.layers[1]), (net.layers[1], net.layers[0])):
+        net.forward(X)
+        inner.frozen = True
+        assert inner.frozen
+        assert not net.frozen
+        assert [id(param) for param in net.params] == [id(param) for param in others.params]
+        inner.frozen = False
+    assert len(net.freeze().params) == 0
+    assert net.frozen
+    assert net.copy().frozen
