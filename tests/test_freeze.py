@@ -166,3 +166,13 @@ def test_a_network_within_another_is_frozen_as_a_layer_is():
     assert len(net.freeze().params) == 0
     assert net.frozen
     assert net.copy().frozen
+
+
+def test_a_users_layer_that_is_frozen_before_any_backward():
+    net = fl.Sequential([own_layers.Scaled(5), affine()])
+    handed = net.grads
+    net.layers[0].frozen = True
+    net.forward(X)
+    net.backward(np.ones((6, 3)), need_dx=False)
+    assert not handed[0].any()
+    assert handed[-1].any()

@@ -175,6 +175,12 @@ def test_a_users_layers_stand_in_it_too():
     assert len(net.params) == 4
     assert check_gradients(net, X) < 1e-6
     assert net.backward(np.ones((6, 15)), need_dx=False) is None
+    handed = net.grads
+    for need_dx in (True, False):
+        net.backward(np.zeros((6, 15)), need_dx=need_dx)
+        assert not any(grad.any() for grad in handed)
+        net.backward(np.ones((6, 15)), need_dx=need_dx)
+        assert all(grad.any() for grad in handed)
 
 
 @pytest.mark.usefixtures("implementation")

@@ -132,6 +132,12 @@ class Nested(Declared):
             keep(layer, name, kept)
         return kept
 
+    def _write_handed_out(self) -> None:
+        """Have the gradients of users' layers, after a backward, be in the arrays that `grads` has handed out."""
+        for layer, name, kept in self._kept:
+            if not getattr(layer, "frozen", False):  # its backward may not have been called
+                keep(layer, name, kept)
+
     if TYPE_CHECKING:  # of those that are parallel
 
         def _output_shape(self, shape: Shape) -> Shape: ...

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from .._core import backend
 from .._core.types import Array
 from ._base import OWN
-from ._calling import forward, keep, prediction, takes
+from ._calling import forward, prediction, takes
 from ._composite import Composite
 from ._input import as_input, takes_indices
 from ._nested import leaves
@@ -138,8 +138,7 @@ class Stack(Composite):
                 dx = layer.backward(dx)
                 if dx is None and (isinstance(layer, Composite) or getattr(layer, "takes_indices", False)):
                     break  # what stands before it gives indices, which have no gradient
-            for kept in self._kept:
-                keep(*kept)
+            self._write_handed_out()
             return dx
         first = self._first_with_params()
         if first is not None:
@@ -157,5 +156,4 @@ class Stack(Composite):
         else:
             layer.backward(dout)
         if self._kept:
-            for kept in self._kept:
-                keep(*kept)
+            self._write_handed_out()

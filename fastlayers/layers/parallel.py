@@ -112,6 +112,7 @@ class Parallel(DescribedNetwork, Composite):
                     dx = found if dx is None else dx + found
             elif named_trained(layer):
                 layer.backward(part, **({"need_dx": False} if takes("need_dx", layer.backward) else {}))
+        self._write_handed_out()
         return dx
 
     def split(self, y: ArrayLike) -> tuple[Array, ...]:
