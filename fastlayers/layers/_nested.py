@@ -134,8 +134,10 @@ class Nested(Declared):
 
     def _write_handed_out(self) -> None:
         """Have the gradients of users' layers, after a backward, be in the arrays that `grads` has handed out."""
+        there = {*map(id, self.layers)}
         for layer, name, kept in self._kept:
-            if not getattr(layer, "frozen", False):  # its backward may not have been called
+            # Of one that is frozen, or here no more, backward may not have been called.
+            if id(layer) in there and not getattr(layer, "frozen", False):
                 keep(layer, name, kept)
 
     if TYPE_CHECKING:  # of those that are parallel
