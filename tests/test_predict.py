@@ -202,3 +202,9 @@ def test_many_samples_take_little_memory(implementation):
     assert y.shape == (40_000, 1)
     assert most < 16 << 20
     np.testing.assert_allclose(y[-5:], net.predict(x[-5:]), rtol=1e-12)
+
+
+def test_images_that_an_affine_layer_cannot_take_are_refused_by_their_shape(implementation):
+    for net in (fl.Sequential([affine(4, 3)]), fl.Sequential([fl.Parallel([fl.Relu(), affine(4, 3)])])):
+        with pytest.raises(ValueError, match=r"x of shape \(2, 3, 3\) does not fit W"):
+            net.predict(np.ones((2, 3, 3)))

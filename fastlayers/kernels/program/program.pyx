@@ -121,7 +121,7 @@ cdef class Program:
     cdef object predict_from(self, const Held *held, Py_ssize_t i, Py_ssize_t end, object x):
         """What the steps from i up to the end make of x."""
         cdef Step step
-        cdef object y
+        cdef object y, W
         while i < end:
             step = <Step> self.steps[i]
             y = NotImplemented
@@ -130,7 +130,10 @@ cdef class Program:
                 i = last_end(self, i) + 1
                 continue
             if step.kept == AFFINE and PyArray_CheckExact(x) and PyArray_NDIM(<ndarray> x) > 2:
-                x = flat(x)
+                W = <object> held.param[self.at[i]]
+                # What does not fit the layer refuses, by the shape that it has.
+                if is_matrix(W) and size_of(x) == PyArray_DIM(<ndarray> x, 0) * PyArray_DIM(<ndarray> W, 0):
+                    x = flat(x)
             if i == self.tail and i > 0:
                 y = self.predict_tail(held, x)
                 if y is not None:
