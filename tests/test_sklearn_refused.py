@@ -247,3 +247,14 @@ def test_a_class_of_one_sample_is_named_as_it_was_given(classes, named):
     labels = np.array(classes)[(np.arange(150) == 5).astype(int)]
     with pytest.raises(ValueError, match=f"only 1 member.*Classes with too few members are: {named}"):
         an_estimator(early_stopping=True).fit(X, labels)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_an_estimator_does_not_go_on_with_layers_that_are_frozen(solver):
+    estimator = an_estimator(warm_start=True, solver=solver, dropout=0.0).fit(X, y)
+    estimator.network_.layers[2].frozen = True
+    with pytest.raises(ValueError, match=r"layer 2 of network_ is frozen, and an estimator trains all of them"):
+        estimator.fit(X, y)
+    assert estimator.predict(X).shape == y.shape
+    estimator.network_.unfreeze()
+    estimator.fit(X, y)

@@ -207,6 +207,11 @@ class Perceptron(Parameters, BaseEstimator, ABC):
             raise ValueError(
                 "hidden_layer_sizes, activation, dropout and loss must be what they were when training began"
             )
+        frozen = [f"layer {i}" for i, layer in enumerate(self.network_.layers) if layer.frozen]
+        if frozen:
+            raise ValueError(
+                f"{frozen[0]} of network_ is frozen, and an estimator trains all of them: call network_.unfreeze()"
+            )
         counted = checked_weights(self._loss_weights(y, weights), X, "class_weight")
         samples = Samples(X, self._targets(y, X.dtype), counted)
         if in_batches:
