@@ -30,7 +30,7 @@ class DQN:
     The learning rate falls in a straight line to zero at the last of so many updates.
     """
 
-    def __init__(self, inputs, actions, updates, rng, lr=7e-4, delta=10.0, tau=1.0, every=100):
+    def __init__(self, inputs, actions, updates, rng, lr=5e-4, delta=10.0, tau=1.0, every=100):
         def affine(inputs, outputs):
             bound = 1 / np.sqrt(inputs)
             W, b = (rng.uniform(-bound, bound, shape).astype(np.float32) for shape in ((inputs, outputs), outputs))
