@@ -112,6 +112,10 @@ def _dense() -> dict[str, Net]:
         twice = fl.Sequential([fl.Sequential([fl.Affine(W, b), fl.Tanh()]), fl.MatMul(W.T), fl.Affine(W, b)])
         found[f"every_{name}"] = Net(every_kind(name), x.astype(dtype))
         found[f"nested_{name}"] = Net(twice, x.astype(dtype))
+        heads = fl.Parallel([fl.Sequential([fl.MatMul(W[:1].T), fl.Relu()]), fl.Sequential([]), fl.Softmax()])
+        trunk = fl.Sequential([fl.Affine(W, b), fl.Silu()])
+        beside = fl.Parallel([fl.Dropout(), fl.Sequential([trunk, heads]), fl.Affine(W, b)])
+        found[f"beside_{name}"] = Net(fl.Sequential([beside, fl.Tanh()]), x.astype(dtype))
         for loss in (fl.SoftmaxWithLoss, fl.SigmoidWithLoss):
             network = fl.Sequential([fl.Relu(), fl.Affine(9 * W, b)], loss())
             found[f"{loss.__name__}_{name}"] = Net(network, x.astype(dtype), {"probabilities": True})
@@ -129,6 +133,7 @@ def _of_images() -> dict[str, Net]:
             fl.BatchNormalization(*of_each[:2], 0.9, *of_each[2:]),
             fl.Relu(),
             fl.Pooling(2, 2),
+            fl.Parallel([fl.Pooling(2, 2, 1), fl.Sequential([fl.Elu(), fl.AveragePooling(2, 1, 1)])]),
             fl.GlobalAveragePooling(),
             fl.Affine(kit.numbers((4, 3), dtype)),
         ]
@@ -139,7 +144,9 @@ def _of_images() -> dict[str, Net]:
 def _of_indices() -> dict[str, Net]:
     table, W = kit.numbers((7, 3), np.float32), kit.numbers((6, 2), np.float32)
     network = fl.Sequential([fl.Embedding(table), fl.Flatten(), fl.Affine(W)])
-    return {"words": Net(network, np.array([[0, 6], [3, 3], [5, 1]]), {"input_shape": (2,)})}
+    x, options = np.array([[0, 6], [3, 3], [5, 1]]), {"input_shape": (2,)}
+    twice = fl.Sequential([fl.Parallel([fl.Embedding(table), fl.Embedding(2 * table)]), fl.Relu()])
+    return {"words": Net(network, x, options), "twice": Net(twice, x, options)}
 
 
 def _of_sequences() -> dict[str, Net]:

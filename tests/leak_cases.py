@@ -205,6 +205,7 @@ def of_training(dtype: type = np.float32) -> Iterator[Case]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.npz"
         yield Case("Sequential, save and load", lambda: (network.save(path), fl.Sequential.load(path)), given, 0.002)
+        yield Case("Sequential, to_c", lambda: network.to_c(path.with_suffix(".c"), input_shape=(5,)), given, 0.002)
     named = dict(enumerate(params)), dict(enumerate(grads))
     for optimizer in (fl.SGD(1e-9), fl.Momentum(1e-9), fl.Adam(1e-9)):
         name, of_dicts = type(optimizer).__name__, type(optimizer)(1e-9)

@@ -41,7 +41,7 @@ def has_kernels() -> bool:
 def test_help() -> None:
     told = succeed("--help")
     assert "train a network" in told
-    for command in ("train", "predict", "bench", "info", "completion"):
+    for command in ("train", "predict", "export", "bench", "info", "completion"):
         assert command in told
         assert f"\nusage: fastlayers {command} [-h]" in succeed(command, "--help")
     assert "fastlayers train --hidden 256 128" in succeed("train", "--help")
@@ -73,6 +73,7 @@ def test_info() -> None:
         (["train", "--plot", "curves.jpg"], "--plot: 'curves.jpg' does not end in .png"),
         (["train", "--epoch", "3"], "unrecognized arguments"),
         (["predict"], "MODEL.npz"),
+        (["export", "m.npz", "m.h"], "'m.h' does not end in .c, .onnx or .safetensors"),
     ],
 )
 def test_wrong_use(args: list[str], message: str) -> None:

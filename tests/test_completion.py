@@ -43,7 +43,7 @@ CASES = [
     (["train", "--hidden", "8", "9", "--epo"], {"--epochs"}),
     (["completion", ""], {"bash", "zsh", "fish"}),
 ]
-FILES = [["predict", "m"], ["train", "--save", "m"], ["train", "--plot", "m"]]
+FILES = [["predict", "m"], ["export", "m"], ["train", "--save", "m"], ["train", "--plot", "m"]]
 
 
 @pytest.fixture(scope="module", params=["bash", "fish"])

@@ -14,6 +14,8 @@ from family import Arrays
 
 import fastlayers as fl
 from fastlayers import functional, layers, optimizers
+from fastlayers.formats.c_layers import NAMES
+from fastlayers.formats.onnx_operators import OPERATORS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 ENTRIES = "tests/families.py"
@@ -131,6 +133,12 @@ def test_every_layer_comes_back_from_a_file(entry, options, tmp_path):
         layer = again.loss_layer if entry.is_loss else again.layers[0 if entry.kind == "sequence" else 1]
         for name, value in options.items():
             assert getattr(layer, name) == value, way
+
+
+def test_every_layer_of_an_onnx_file_can_be_c():
+    """But what goes through a sequence from its end as well."""
+    assert {*OPERATORS} - {*NAMES} == {"TimeBiLSTM"}
+    assert {*NAMES} <= {*OPERATORS}
 
 
 @pytest.mark.parametrize(("entry", "options"), SAVED)

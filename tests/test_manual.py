@@ -27,6 +27,8 @@ SECTIONS = {
               "json", "files", "examples", "exit status", "environment", "see also"],
     "predict": ["positional arguments", "options", "the data", "the output",
                 "json", "examples", "exit status", "environment", "see also"],
+    "export": ["positional arguments", "options", "the network", "the output",
+               "json", "examples", "exit status", "environment", "see also"],
     "bench": ["options", "the output", "json", "examples", "exit status", "environment", "see also"],
     "info": ["options", "the output", "json", "exit status", "environment", "see also"],
     "completion": ["positional arguments", "options", "files", "examples", "exit status", "environment"],

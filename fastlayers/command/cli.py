@@ -1,4 +1,4 @@
-"""The command ``fastlayers``: train, predict, bench, info, completion."""
+"""The command ``fastlayers``: train, predict, export, bench, info, completion."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TextIO
 from .. import datasets
 from .._core.backend import config, described, get_num_threads, set_num_threads, use_backend
 from .._core.files import check_writable
-from ..command import completion, documents, predicting, ranks, report, training
+from ..command import completion, documents, exporting, predicting, ranks, report, training
 from ..formats import ModelFileError
 from ..mpi import RankError
 from .networks import KINDS, Settings
@@ -121,6 +121,10 @@ def _predict(args: argparse.Namespace, style: Style) -> documents.Document:
     return predicting.test(args.model, args.idx, args.color, style)
 
 
+def _export(args: argparse.Namespace, style: Style) -> documents.Document:
+    return exporting.export(args.model, args.file, args.name, args.input_shape, args.probabilities)
+
+
 def _bench(args: argparse.Namespace, style: Style) -> documents.Document:
     from .table import main_table  # imported here: the other commands have no use for it
 
@@ -138,7 +142,14 @@ def _completion(args: argparse.Namespace, style: Style) -> documents.Document:
     return {}
 
 
-_COMMANDS = {"train": _train, "predict": _predict, "bench": _bench, "info": _info, "completion": _completion}
+_COMMANDS = {
+    "train": _train,
+    "predict": _predict,
+    "export": _export,
+    "bench": _bench,
+    "info": _info,
+    "completion": _completion,
+}
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

@@ -80,6 +80,13 @@ def classified(path: str | os.PathLike[str], probabilities: NDArray[np.float64])
     return {"file": os.fspath(path), "class": int(probabilities.argmax()), "probabilities": probabilities.tolist()}
 
 
+def exported(
+    model: str | os.PathLike[str], file: str | os.PathLike[str], flash: int | None, ram: int | None
+) -> Document:
+    """Describe what a network was written to, and what a C file takes."""
+    return {"model": os.fspath(model), "file": os.fspath(file), "flash": flash, "ram": ram}
+
+
 def _run(run: Run) -> Document:
     return {
         "backend": run.backend,

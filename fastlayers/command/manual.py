@@ -5,6 +5,7 @@ from __future__ import annotations
 SUMMARIES = {
     "train": "train a network on images, on one backend or on both",
     "predict": "test a saved network, or ask it about pictures",
+    "export": "write a saved network as C, ONNX or safetensors",
     "bench": "time every kernel on both backends, size by size",
     "info": "show the backend, the instruction set, threads, and the BLAS",
     "completion": "print a script that teaches a shell the Tab key",
@@ -64,6 +65,18 @@ With --pictures, tell the class of each instead, with the probabilities of the
 three that the network takes it for. A picture is made grey, and one of another
 size is drawn out to, or averaged down to, that of the network's images. It
 needs Pillow: pip install pillow.""",
+    "export": """\
+Write a network that 'fastlayers train --save' or Sequential.save wrote for
+where there is no fastlayers: by its ending, FILE.c is one C99 file that needs
+nothing but math.h, for a microcontroller or any other program; FILE.onnx is
+for ONNX Runtime (it needs onnx: pip install onnx); FILE.safetensors has the
+weights, for the tools of other frameworks (pip install safetensors).
+
+Of a C file, tell what it takes: flash for the weights, beside the code, and RAM
+during a call and from call to call. What the C library's functions take is not
+in it. The same is in the comment at the file's beginning, with how to use it.
+Compiled with -DNAME_TEST, NAME in capitals, the file is a program that checks
+itself on stored samples.""",
     "bench": """\
 Time each function, each optimizer's update and a few training steps, for
 float32 and float64, from ten numbers to 64 MB. Before a row is timed, both
@@ -89,6 +102,8 @@ examples:
                                       backends
   fastlayers train --save digits.npz  and keep the network
   fastlayers predict digits.npz       which digits it takes for which
+  fastlayers export digits.npz digits.c
+                                      the network as C
   fastlayers info                     are the compiled kernels there?
   fastlayers bench --json             every time, for a program to read
 
@@ -150,6 +165,28 @@ examples:
   fastlayers predict model.npz --idx DIR  one trained with --idx DIR
   fastlayers predict model.npz --pictures scan.png --invert
                                           what a digit is, written on paper
+
+{_COMMON}
+
+see also:
+  fastlayers train --help""",
+    "export": f"""\
+json:
+  One object. Keys:
+  model, file  what was read, and what was written
+  flash, ram   of a C file: bytes of the weights, and of what lies between
+               layers with what remains between two steps; else null
+
+examples:
+  fastlayers export digits.npz digits.c
+      void digits(const float *x, float *y), for a network that was trained on
+      the digits
+  cc -std=c99 -O3 -DDIGITS_TEST digits.c -o digits -lm && ./digits
+      does this compiler's code predict what the network did?
+  fastlayers export model.npz net.c --name classify --probabilities
+      a function of another name, which gives probabilities
+  fastlayers export convnet.npz net.onnx --input-shape 1 28 28
+      of images, whose size a convolution does not tell
 
 {_COMMON}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from .completion import SHELLS
 from .manual import AFTER, BEFORE, SUMMARIES
 from .networks import KINDS, OPTIMIZERS
 from .terminal import COLOURS, PLAIN, Style, fold
+from .values import exported, fraction, from_zero, png, positive, whole
 
 Command = Callable[..., Any]
 
@@ -66,7 +66,8 @@ def parser(commands: Mapping[str, Command], out: Style = PLAIN, err: Style = PLA
     Parameters
     ----------
     commands : mapping of str to callable
-        What runs for each of ``train``, ``predict``, ``bench``, ``info``, ``completion``; it becomes ``args.command``.
+        What runs for each of ``train``, ``predict``, ``export``, ``bench``, ``info``, ``completion``; it becomes
+        ``args.command``.
     out, err : Style, optional
         How the help on standard output is shown, and the errors on standard error.
     """
@@ -93,9 +94,10 @@ def parser(commands: Mapping[str, Command], out: Style = PLAIN, err: Style = PLA
 
     _add_train_options(add("train"))
     _add_predict_options(add("predict"))
+    _add_export_options(add("export"))
     bench = add("bench")
     bench.add_argument(
-        "--seconds", type=_positive, metavar="N", default=60.0, help="about how long it may take (%(default)g)"
+        "--seconds", type=positive, metavar="N", default=60.0, help="about how long it may take (%(default)g)"
     )
     _add_output(bench.add_argument_group("the output"))
     _add_output(add("info").add_argument_group("the output"))
@@ -105,7 +107,7 @@ def parser(commands: Mapping[str, Command], out: Style = PLAIN, err: Style = PLA
 
 def _add_train_options(train: argparse.ArgumentParser) -> None:
     rates = {name: ", ".join(f"{lr:g} for {of}" for of, lr in kind.rates.items()) for name, kind in KINDS.items()}
-    whole = _whole(1)
+    count = whole(1)
     _add_idx(train.add_argument_group("the data"))
     network = train.add_argument_group("the network")
     activations, dtypes = list(ACTIVATIONS), ["float32", "float64"]
@@ -117,33 +119,33 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
         "has them (%(default)s)",
     )
     network.add_argument(
-        "--hidden", type=whole, nargs="*", metavar="N", help="sizes of the hidden affine layers (50; of a convnet 100)"
+        "--hidden", type=count, nargs="*", metavar="N", help="sizes of the hidden affine layers (50; of a convnet 100)"
     )
     network.add_argument("--activation", choices=activations, default="relu", help="between two layers (%(default)s)")
     network.add_argument("--dtype", choices=dtypes, default="float32", help="of all arrays (%(default)s)")
-    network.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of all that is random (%(default)s)")
+    network.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of all that is random (%(default)s)")
     how = train.add_argument_group("the training")
-    how.add_argument("--epochs", type=whole, default=30, metavar="N", help="passes over the images (%(default)s)")
-    how.add_argument("--batch-size", type=whole, default=100, metavar="N", help="images per step (%(default)s)")
+    how.add_argument("--epochs", type=count, default=30, metavar="N", help="passes over the images (%(default)s)")
+    how.add_argument("--batch-size", type=count, default=100, metavar="N", help="images per step (%(default)s)")
     how.add_argument(
         "--optimizer", choices=list(OPTIMIZERS), help="what follows the gradients (sgd; of a convnet adam)"
     )
     how.add_argument(
         "--lr",
-        type=_positive,
+        type=positive,
         metavar="RATE",
         help=f"learning rate ({rates['affine']}; of a convnet {rates['convnet']})",
     )
     how.add_argument(
         "--dropout",
-        type=_fraction,
+        type=fraction,
         default=0.0,
         metavar="P",
         help="the part of each hidden layer's outputs that a step leaves out at random (%(default)g)",
     )
     how.add_argument(
         "--weight-decay",
-        type=_from_zero,
+        type=from_zero,
         default=0.0,
         metavar="RATE",
         help="so much of each weight is added to its gradient; biases do not decay (%(default)g)",
@@ -156,7 +158,7 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
         help="cython: compiled kernels; reference: plain NumPy; both: one after the other from the same start, "
         "to compare their speed and their losses (%(default)s)",
     )
-    machine.add_argument("--threads", type=_whole(1), metavar="N", help="that a kernel may use (as many as cores)")
+    machine.add_argument("--threads", type=whole(1), metavar="N", help="that a kernel may use (as many as cores)")
     machine.add_argument(
         "--mpi",
         action="store_true",
@@ -164,7 +166,7 @@ def _add_train_options(train: argparse.ArgumentParser) -> None:
         "in no colour unless --color says so",
     )
     output = train.add_argument_group("the output")
-    output.add_argument("--plot", type=_png, metavar="FILE.png", help="draw the loss and accuracy curves")
+    output.add_argument("--plot", type=png, metavar="FILE.png", help="draw the loss and accuracy curves")
     output.add_argument(
         "--save",
         type=Path,
@@ -194,6 +196,26 @@ def _add_predict_options(predict: argparse.ArgumentParser) -> None:
     _add_output(predict.add_argument_group("the output"))
 
 
+def _add_export_options(export: argparse.ArgumentParser) -> None:
+    export.add_argument("model", metavar="MODEL.npz", type=Path, help="a file that 'fastlayers train --save' wrote")
+    export.add_argument(
+        "file", metavar="FILE.c", type=exported, help="what to write; or FILE.onnx, or FILE.safetensors"
+    )
+    network = export.add_argument_group("the network")
+    network.add_argument(
+        "--input-shape",
+        type=whole(1),
+        nargs="+",
+        metavar="N",
+        help="of one sample, as 1 28 28 for images (what the first layer takes)",
+    )
+    network.add_argument(
+        "--probabilities", action="store_true", help="give probabilities of the classes, and no scores"
+    )
+    network.add_argument("--name", help="of the function in FILE.c (the file's)")
+    _add_output(export.add_argument_group("the output"))
+
+
 def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--json", action="store_true", help="print JSON on standard output, and all else on standard error"
@@ -219,43 +241,3 @@ def _add_idx(group: argparse._ArgumentGroup) -> None:
         help="a folder of images in the MNIST format: train-images-idx3-ubyte, train-labels-idx1-ubyte, "
         "t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each plain or .gz (scikit-learn's bundled digits)",
     )
-
-
-# What an option takes
-
-
-def _whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
-    def convert(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = low - 1
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
-        return value
-
-    return convert
-
-
-def _number(fits: Callable[[float], bool], expected: str) -> Callable[[str], float]:
-    def convert(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not fits(value):  # nan fits nowhere
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number {expected}")
-        return value
-
-    return convert
-
-
-_positive = _number(lambda value: 0 < value < math.inf, "above 0")
-_from_zero = _number(lambda value: 0 <= value < math.inf, "from 0")
-_fraction = _number(lambda value: 0 <= value < 1, "from 0 to below 1")
-
-
-def _png(text: str) -> Path:
-    if not text.lower().endswith(".png"):
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in .png")
-    return Path(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from .. import layers as ours
 from .._core.files import atomic_write
 from .._core.types import Array, Shape
 from ..layers._declaration import params_of
+from ..layers._nested import Nested, chain
 from ..layers._shapes import shapes_through
 from ..layers._stack import leaves, takes_indices
 from ..layers._summary import sample_shape
@@ -84,51 +85,72 @@ class _Network:
         self.sample = _sample(layers, input_shape, self.of_steps)
         self.activation = _probabilities(loss) if probabilities else None
         try:
-            self.plan, result = self._plan(stack, self.sample)
+            self.plan, result = self._plan(chain(layers), self.sample, is_input=True)
+            self._add_probabilities(result)
         except ValueError as error:
-            raise error if input_shape is None else ValueError(f"input_shape {input_shape}: {error}") from None
+            if input_shape is None:
+                raise
+            raise ValueError(f"input_shape {tuple(input_shape)} does not fit: {error}") from None
         self.shape = self._of_one(self.sample)
         self.result = self._of_one(result)
         self.described = [(place, type(layer).__name__) for place, layer in stack]
 
     def emit(self, source: Source) -> None:
         """Write the loops of all layers."""
-        _walk(source, self.plan, Numbers("x"), Numbers("y"))
+        _walk(source, self.plan, Numbers("x"), Numbers("y"), math.prod(self.result))
 
     def _of_one(self, shape: Shape) -> tuple[int, ...]:
         """The shape of what one call takes or gives."""
         known = shape or ()
         return tuple(size or 0 for size in (known[1:] if self.of_steps else known))
 
-    def _plan(self, stack: Sequence[tuple[str, Any]], shape: Shape) -> tuple[list[Step], Shape]:
+    def _plan(self, stack: Iterable[tuple[str, Any]], shape: Shape, *, is_input: bool) -> tuple[list[Step], Shape]:
         """The steps of some layers, which are given numbers of this shape, and the shape of what they give."""
         found: list[Step] = []
         for place, layer in stack:
             name = type(layer).__name__
-            if layer.takes_indices and (found or not self.takes_indices):
-                raise ValueError(f"layer {place}, {name}, takes indices, which in {_FILE} only the first can be given")
+            self._check_input(place, layer, is_input=is_input and not found)
             result = shapes_through([(place, layer)], shape)[0]
-            if self.of_steps and (not result or result[0] is not None):
+            if self.of_steps and (result is None or len(result) < 2 or result[0] is not None):
                 raise ValueError(
                     f"layer {place}, {name}, takes all steps of a sequence together; {_FILE} takes one at a time"
                 )
             if 0 in (result or ()):
                 raise ValueError(f"layer {place}, {name}, gives no numbers: its output has the shape {result}")
-            own = {of: np.asarray(getattr(layer, of)) for of in kinds.params_of(layer)}
-            step = Step(place, layer, own, self._of_one(shape), self._of_one(result))
-            folded = _folded(found[-1], layer) if found and name == "BatchNormalization" else None
-            if folded is not None:
+            step = Step(place, layer, {}, self._of_one(shape), self._of_one(result))
+            if isinstance(layer, Nested):
+                inner = (_chain_of(f"{place}.{i}", branch) for i, branch in enumerate(layer.layers))
+                plans = [self._plan(branch, shape, is_input=is_input and not found)[0] for branch in inner]
+                found.append(replace(step, branches=plans))
+            elif name == "BatchNormalization" and found and (folded := _folded(found[-1], layer)):
                 found[-1] = folded
             elif name not in IDENTITIES:
-                found.append(step)
+                own = {of: np.asarray(getattr(layer, of)) for of in kinds.params_of(layer)}
+                found.append(replace(step, own=own))
             shape = result
-        if self.activation is not None:
-            found.append(Step("probabilities", self.activation, {}, self._of_one(shape), self._of_one(shape)))
         return found, shape
 
+    def _check_input(self, place: str, layer: Any, *, is_input: bool) -> None:
+        """ValueError where a layer takes indices and is given numbers, or takes numbers and is given indices."""
+        if isinstance(layer, Nested) or type(layer).__name__ in IDENTITIES:
+            return
+        if layer.takes_indices != (is_input and self.takes_indices):
+            takes, given = ("indices", "numbers") if layer.takes_indices else ("numbers", "indices")
+            raise ValueError(f"layer {place}, {type(layer).__name__}, takes {takes}; in {_FILE} it is given {given}")
 
-def _walk(source: Source, plan: Sequence[Step], x: Numbers, y: Numbers) -> None:
-    """From x through all steps to y; what lies between two is worked out in place, or in a buffer."""
+    def _add_probabilities(self, shape: Shape) -> None:
+        if self.activation is not None:
+            self.plan.append(Step("probabilities", self.activation, {}, self._of_one(shape), self._of_one(shape)))
+
+
+def _chain_of(place: str, layer: Any) -> Iterable[tuple[str, Any]]:
+    """The layers of one that stands beside others, with their places."""
+    is_chain = isinstance(layer, Nested) and not layer.is_parallel
+    return chain(layer.layers, f"{place}.") if is_chain else [(place, layer)]
+
+
+def _walk(source: Source, plan: Sequence[Step], x: Numbers, y: Numbers, size: int) -> None:
+    """From x through all steps to y, which has so many numbers; what lies between is in buffers, or stays in place."""
     given = x
     for i, step in enumerate(plan):
         name = type(step.layer).__name__
@@ -139,10 +161,30 @@ def _walk(source: Source, plan: Sequence[Step], x: Numbers, y: Numbers) -> None:
         else:
             result = source.take(math.prod(step.result))
         source.add(f"/* {step.place} {name} */")
-        ({**IN_PLACE, **OTHERS}[name])(source, step, given, result)
-        if result is not given:
+        ({**IN_PLACE, **OTHERS}.get(name, _side_by_side))(source, step, given, result)
+        if given is not x and result is not given:
             source.give_back(given)
         given = result
+    if not plan:
+        source.add(f"for (int i = 0; i < {size}; i++) {y['i']} = (REAL){x['i']};")
+
+
+def _side_by_side(source: Source, step: Step, x: Numbers, y: Numbers) -> None:
+    """What each of some layers gives, in a part of each row of y."""
+    *rows, width = step.result
+    first = 0
+    for plan in step.branches:
+        shape = plan[-1].result if plan else step.shape
+        part = Numbers(y.array, y.first + first) if math.prod(rows) == 1 else source.take(math.prod(shape))
+        _walk(source, plan, x, part, math.prod(shape))
+        if math.prod(rows) > 1:
+            source.add(f"""
+                for (int i = 0; i < {math.prod(rows)}; i++)
+                    for (int j = 0; j < {shape[-1]}; j++)
+                        {y[f"i * {width} + {first} + j"]} = {part[f"i * {shape[-1]} + j"]};
+            """)
+            source.give_back(part)
+        first += shape[-1]
 
 
 def _folded(step: Step, layer: Any) -> Step | None:

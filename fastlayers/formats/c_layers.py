@@ -32,6 +32,8 @@ class Step:
         Its parameters, as the file is to have them.
     shape, result : tuple of int
         Of what comes in and goes out: a sample, or where sequences go through, one step of one.
+    branches : sequence of sequence of Step
+        Of layers side by side, the steps of each.
     """
 
     place: str
@@ -39,6 +41,7 @@ class Step:
     own: Mapping[str, Array]
     shape: Sequence[int]
     result: Sequence[int]
+    branches: Sequence[Sequence[Step]] = ()
 
     def named(self, array: str) -> str:
         """What one of its arrays is called."""

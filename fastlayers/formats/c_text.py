@@ -13,7 +13,7 @@ import numpy as np
 from .._core.types import Array
 from .._version import __version__
 from ..functional import sigmoid_forward, softmax
-from ..layers._stack import Stack
+from ..layers._stack import Stack, leaves
 from ..layers._state import at_rest
 from .c_source import Source
 from .description import digest
@@ -152,7 +152,8 @@ def _samples(network: Any) -> tuple[Array, Array]:
     rng = np.random.default_rng(_SEED)
     shape: Sequence[int] = (1, _SAMPLES, *network.shape) if network.of_steps else (_SAMPLES, *network.shape)
     if network.takes_indices:
-        x: Array = rng.integers(0, len(network.plan[0].own["W"]), shape)
+        tables = (layer.W for _, layer in leaves(network.layers) if layer.takes_indices)
+        x: Array = rng.integers(0, min(map(len, tables)), shape)
     else:
         x = rng.standard_normal(shape).astype(network.dtype)
     with at_rest(network.layers):

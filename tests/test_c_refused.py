@@ -1,0 +1,124 @@
+"""What no C file is written for: it is said by name, in one line, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from model_files import tiny
+
+import fastlayers as fl
+
+W, GATES = np.ones((2, 2)), (np.ones((2, 2)), np.ones((2, 2)), np.ones(2))
+
+
+class Softsign(fl.Relu):
+    pass
+
+
+def recurrent(size: int = 2) -> Any:
+    return fl.TimeRNN(np.ones((2, size)), np.ones((size, size)), np.ones(size))
+
+
+@pytest.mark.parametrize("name", [
+    "", "2nd", "a-b", "a b", "a.b", "p\u00e9", "_p", "a__b", "p;", "p\n", "int", "restrict", "class", "and_eq", "main",
+    "exp", "erfcl", "gamma", "y1", "NAN", "isnan", "printf", "memcpy", "size_t", "stdout", "linux", "y", "state",
+])  # fmt: skip
+def test_a_name_that_c_cannot_have(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=f"^name must be .*{re.escape(repr(name))}$"):
+        tiny().to_c(tmp_path / "any.c", name)
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("name", ["REAL", "NAME", "MACRO", "buffer0", "policy_0_W", "samples", "expected", "A", "x"])
+def test_a_name_that_it_can(tmp_path: Path, name: str) -> None:
+    tiny().to_c(tmp_path / "any.c", name)
+    text = (tmp_path / "any.c").read_text()
+    assert f"\nvoid {name}(const float *x, float *y);\n" in text
+    assert f"#ifdef {name.upper()}_TEST\n" in text
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="name must be a string, not NoneType"):
+        tiny().to_c(tmp_path / "any.c", None)  # type: ignore[arg-type]  # what a user may do
+
+
+@pytest.mark.parametrize("name", ["policy", "policy.cpp", "policy.h", "policy.c/", "c"])
+def test_a_file_that_no_compiler_takes_for_c(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"^path must end in \.c, "):
+        tiny().to_c(f"{tmp_path}/{name}")
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("layers", "kind", "message"),
+    [
+        ([fl.Affine(W), Softsign()], TypeError, r"a C file holds Affine, .*, not test_c_refused\.Softsign$"),
+        ([fl.TimeBiLSTM(*[np.ones((2, 8)), np.ones((2, 8)), np.ones(8)] * 2)], TypeError, r", not .*\.TimeBiLSTM$"),
+        ([fl.RNN(*GATES)], TypeError, r", not fastlayers\.layers\.rnn\.RNN$"),
+        ([fl.Attention()], TypeError, r", not .*\.Attention$"),
+        ([fl.Affine(W.astype("f2"))], TypeError, "of float32 or float64, not float16$"),
+        ([fl.Affine(W), fl.Affine(W.astype("f4"))], TypeError, "must share one dtype"),
+        ([fl.Relu()], ValueError, "no parameters"),
+        ([fl.Affine(W), fl.Affine(W, np.array([0, np.nan]))], ValueError, "^layer 1, Affine, has nan in b; "),
+        ([fl.Affine(W * np.inf)], ValueError, "^layer 0, Affine, has inf in W; "),
+        ([fl.Affine(W * 1e300), fl.Affine(W * 1e300)], ValueError, "predicts -?inf from random numbers"),
+        ([fl.Affine(W), fl.Affine(np.ones((3, 2)))], ValueError, "^layer 1 has parameters of shapes"),
+        ([fl.Affine(np.ones((2, 0)))], ValueError, r"^layer 0, Affine, gives no numbers: .* \(0,\)$"),
+        ([fl.Affine(W), fl.BatchNormalization(W[0], W[0])], ValueError, "^layer 1, BatchNormalization, has no running"),
+        ([recurrent(), fl.Affine(W)], ValueError, "^layer 1, Affine, takes all steps of a sequence together; "),
+        ([recurrent(), fl.Flatten()], ValueError, "^layer 1, Flatten, takes all steps of a sequence together; "),
+        ([fl.Affine(W), fl.Embedding(W)], ValueError, "^layer 1, Embedding, takes indices; .* given numbers$"),
+    ],
+)
+def test_a_network_that_it_cannot_hold(tmp_path: Path, layers: list[Any], kind: type, message: str) -> None:
+    with np.errstate(over="ignore"), pytest.raises(kind, match=message):
+        fl.Sequential(layers).to_c(tmp_path / "policy.c")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_numbers_beside_indices(tmp_path: Path) -> None:
+    network = fl.Sequential([fl.Parallel([fl.Sequential([fl.Embedding(W), fl.Flatten()]), fl.Affine(W)])])
+    with pytest.raises(ValueError, match=r"layer 0\.1, Affine, takes numbers; in a C file it is given indices$"):
+        network.to_c(tmp_path / "policy.c", input_shape=(2,))
+
+
+def test_probabilities_of_a_loss_that_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"a C file with probabilities holds .*, not .*\.MeanSquaredError$"):
+        fl.Sequential([fl.Affine(W)], fl.MeanSquaredError()).to_c(tmp_path / "policy.c", probabilities=True)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 2), (), (0,)], ids=str)
+def test_a_shape_that_does_not_fit(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"input_shape .*(does not fit: layer 0 has parameters|must have sizes)"):
+        tiny().to_c(tmp_path / "policy.c", input_shape=shape)
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any) -> None:
+        raise OSError(28, os.strerror(28))
+
+    path = tmp_path / "policy.c"
+    tiny().to_c(path)
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        tiny(seed=9).to_c(path)
+    assert path.read_bytes() == before
+    assert [*tmp_path.iterdir()] == [path]
+    with pytest.raises(FileNotFoundError):
+        tiny().to_c(tmp_path / "none" / "policy.c")
+
+
+def test_the_state_of_the_network_stays(tmp_path: Path) -> None:
+    """Though samples are predicted."""
+    layer = fl.TimeRNN(*GATES, stateful=True)
+    network = fl.Sequential([layer])
+    network.predict(np.ones((3, 1, 2)))
+    before = layer.h
+    network.to_c(tmp_path / "policy.c")
+    assert layer.h is before

@@ -1,0 +1,66 @@
+"""``fastlayers export``: what it writes is what the network's own methods write, and it tells what a C file takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import fail, succeed
+from model_files import tiny
+
+import fastlayers as fl
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    tiny().save(tmp_path / "model.npz")
+    return tmp_path / "model.npz"
+
+
+def test_a_c_file(model: Path, tmp_path: Path) -> None:
+    out = succeed("export", model, tmp_path / "net.c")
+    assert out.splitlines() == [
+        f"{model} written as {tmp_path / 'net.c'}",
+        f"flash: {4 * (2 * 3 + 3 + 3 * 2 + 2)} bytes of constants, beside the code",
+        f"RAM: {4 * 3} bytes of the stack during a call",
+    ]
+    tiny().to_c(tmp_path / "same.c", "net")
+    assert (tmp_path / "net.c").read_text() == (tmp_path / "same.c").read_text()
+    options = ("--name", "other", "--probabilities", "--input-shape", "2", "--json")
+    told = json.loads(succeed("export", model, tmp_path / "2nd.c", *options, stderr=None))
+    assert told == {"model": str(model), "file": str(tmp_path / "2nd.c"), "flash": 68, "ram": 12}
+    tiny().to_c(tmp_path / "same.c", "other", probabilities=True)
+    assert (tmp_path / "2nd.c").read_text() == (tmp_path / "same.c").read_text()
+
+
+def test_what_remains_between_steps_is_told(tmp_path: Path) -> None:
+    Wx, Wh, b = np.ones((2, 12)), np.ones((3, 12)), np.ones(12)
+    fl.Sequential([fl.TimeLSTM(Wx, Wh, b)]).save(tmp_path / "model.npz")
+    out = succeed("export", tmp_path / "model.npz", tmp_path / "net.c")
+    assert out.endswith(f"RAM: {8 * 12} bytes of the stack during a call, and {8 * 6} bytes from step to step\n")
+
+
+def test_onnx_and_safetensors(model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("safetensors")
+    assert succeed("export", model, tmp_path / "m.safetensors").count("\n") == 1
+    same = fl.Sequential.from_safetensors(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(same.layers[0].W, tiny().layers[0].W)
+    pytest.importorskip("onnx")
+    succeed("export", model, tmp_path / "m.onnx", "--probabilities")
+    tiny().to_onnx(tmp_path / "same.onnx", probabilities=True)
+    assert (tmp_path / "m.onnx").read_bytes() == (tmp_path / "same.onnx").read_bytes()
+
+
+def test_what_is_refused(model: Path, tmp_path: Path) -> None:
+    for args, message in (
+        (["while.c"], "not 'while', which is the file's; --name gives another"),
+        (["net.c", "--name", "a-b"], "name must be an identifier of C"),
+        (["net.c", "--input-shape", "3"], "input_shape (3,) does not fit: layer 0 has parameters of shapes"),
+        (["net.onnx", "--name", "net"], "--name is of a function in C"),
+        (["net.safetensors", "--probabilities"], "has the weights alone"),
+        (["none/net.c"], "none/net.c: No such file or directory"),
+    ):
+        assert message in fail("export", model, tmp_path / args[0], *args[1:])
+    assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]
