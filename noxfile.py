@@ -236,6 +236,7 @@ def cibuildwheel(session: nox.Session) -> None:
     """The commands that cibuildwheel is given, by hand, on each CPython that this Linux machine has: no containers."""
     options = PROJECT["tool"]["cibuildwheel"]
     source, folder = copy_of_checkout(session), Path(session.create_tmp()).resolve() / "wheels"
+    shutil.copytree(SCRIPTS, source / SCRIPTS.name)
     shutil.rmtree(folder, ignore_errors=True)
     session.install(*group("wheel"))
     env = options["environment"] | {"PIP_ONLY_BINARY": "numpy"}
@@ -246,7 +247,7 @@ def cibuildwheel(session: nox.Session) -> None:
     (repaired,) = folder.glob("repaired/*manylinux_*.whl")
     session.install(f"{repaired}[{','.join(options['test-extras'])}]", env=env)
     with session.chdir(folder):
-        test = options["test-command"].format(project=ROOT)
+        test = options["test-command"].format(project=source)
         session.run("sh", "-c", " ".join([test, *session.posargs]), external=True, env=env)
 
 
@@ -258,7 +259,7 @@ PAGES = ROOT / "build" / "docs"
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """The documentation, into build/docs: a warning, an example that fails or a dead link fails it; needs npm."""
-    install(session, "demo,mpi,onnx,safetensors,sklearn", *group("docs"))
+    install(session, "demo,mpi,onnx,rl,safetensors,sklearn", *group("docs"))
     checkout = Path(session.create_tmp()).resolve() / "checkout"
     shutil.rmtree(PAGES, ignore_errors=True)
     sphinx = ["sphinx-build", "--quiet", "--fail-on-warning", "--keep-going", "-d", str(checkout / "doctrees")]
@@ -283,7 +284,7 @@ def docs_browser(session: nox.Session) -> None:
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Lines and branches of the Python files that the tests run, on both paths and in processes of their own."""
-    install(session, "test,demo,mpi,onnx,safetensors", "onnxruntime", "pytest-cov>=7")
+    install(session, "test,demo,mpi,onnx,rl,safetensors", "onnxruntime", "pytest-cov>=7")
     session.run("pytest", "-q", *EVERY_CASE, "--cov", "--cov-report=term", *session.posargs)
 
 
@@ -302,7 +303,7 @@ def coverage_kernels(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Every goal beside its peer, in ten minutes; writes docs/benchmarks.md and README.md's figures."""
-    install(session, "bench,mpi")
+    install(session, "bench,mpi,rl")
     session.run("python", str(ROOT / "bench" / "report.py"), *session.posargs)
 
 

@@ -5,8 +5,10 @@
 
 Both learners begin with the same weights and go through the example's own ``train``, with the same seed, the same noise
 and the same hyperparameters: what differs is who acts and who learns. Seconds are those of updates, of decisions, of
-the environments, and in all; what is left is the example's own NumPy. stable-baselines3's program of the same name and
-the same hyperparameters, where it has them, is beside them for scale. One thread and one core.
+the environments, and in all; what is left is the example's own NumPy; the ratio to ours stands in brackets.
+stable-baselines3's PPO and DQN, with the same hyperparameters where it has them, are there for scale, if it is
+installed. ``OPENBLAS_NUM_THREADS=1 FASTLAYERS_NUM_THREADS=1`` before it keeps all to one thread. It needs
+``pip install '.[bench,rl]'``.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import reinforcement
 from goals import OURS
 
 PARTS = ("learner", "acting", "environment")
+HEADS = ("program", "by", *PARTS, "the rest", "in all", "environment's share", "return")
 LAST = 20  # episodes, whose mean return is told
 
 
@@ -30,8 +33,8 @@ class Program(NamedTuple):
 
     example: str
     make: Callable[[ModuleType, int, Any], Any]  # of the module, how many steps, and random numbers
-    in_pytorch: Callable[[Any], Any]
-    in_baselines: Callable[[ModuleType, int, int], Any]
+    in_pytorch: Callable[[ModuleType, Any], Any]
+    in_baselines: Callable[[ModuleType, int, int], Any] | None
     steps: int
 
 
@@ -84,8 +87,8 @@ def run(module: ModuleType, learner: Any, seed: int, steps: int) -> Run:
     return Run(seconds, total, float(np.mean(returns[-LAST:])))
 
 
-def baselines(program: Program, module: ModuleType, seed: int, steps: int) -> Run:
-    model = program.in_baselines(module, seed, steps)
+def baselines(make: Callable[[ModuleType, int, int], Any], module: ModuleType, seed: int, steps: int) -> Run:
+    model = make(module, seed, steps)
     start = perf_counter()
     model.learn(steps)
     total = perf_counter() - start
@@ -115,6 +118,29 @@ def ppo_of_baselines(module: ModuleType, seed: int, steps: int) -> Any:
     )
 
 
+def dqn_of_baselines(module: ModuleType, seed: int, steps: int) -> Any:
+    from stable_baselines3 import DQN
+
+    ours = module.DQN(4, 2, module.updates(steps), np.random.default_rng(seed))
+    return DQN(
+        "MlpPolicy",
+        module.ENVIRONMENT,
+        learning_rate=lambda remaining: ours.optimizer.lr(0) * remaining,
+        buffer_size=module.MEMORY,
+        learning_starts=module.FIRST,
+        batch_size=module.BATCH,
+        tau=ours.tau,
+        gamma=module.GAMMA,
+        train_freq=module.EVERY,
+        target_update_interval=ours.every * module.EVERY,
+        exploration_fraction=module.UNTIL,
+        exploration_final_eps=module.RANDOM,
+        policy_kwargs={"net_arch": [120, 84]},
+        seed=seed,
+        device="cpu",
+    )
+
+
 PROGRAMS = {
     "ppo": Program(
         "plot_ppo",
@@ -123,6 +149,14 @@ PROGRAMS = {
         ppo_of_baselines,
         50_000,
     ),
+    "dqn": Program(
+        "plot_dqn",
+        lambda module, steps, rng: module.DQN(4, 2, module.updates(steps), rng),
+        reinforcement.DQN,
+        dqn_of_baselines,
+        50_000,
+    ),
+    "td3": Program("plot_td3", lambda module, steps, rng: module.TD3(3, 1, rng), reinforcement.TD3, None, 10_000),
 }
 
 
@@ -130,10 +164,10 @@ def runs(program: Program, seed: int, steps: int) -> Iterator[tuple[str, Run]]:
     module = reinforcement.example(program.example)
     yield OURS, run(module, program.make(module, steps, np.random.default_rng(seed)), seed, steps)
     if peers.available("torch"):
-        same = program.in_pytorch(program.make(module, steps, np.random.default_rng(seed)))
+        same = program.in_pytorch(module, program.make(module, steps, np.random.default_rng(seed)))
         yield "PyTorch", run(module, same, seed, steps)
-    if peers.available("stable_baselines3"):
-        yield "stable-baselines3", baselines(program, module, seed, steps)
+    if program.in_baselines and peers.available("stable_baselines3"):
+        yield "stable-baselines3", baselines(program.in_baselines, module, seed, steps)
 
 
 def row(*cells: str) -> str:
@@ -142,17 +176,17 @@ def row(*cells: str) -> str:
 
 def line(name: str, steps: int, who: str, found: Run, ours: Run) -> str:
     """A part's ratio to ours stands behind its seconds."""
-    rest = {"the rest": found.total - sum(found.seconds.values())} if found.seconds else {}
-    parts = {**found.seconds, **rest}
-    cells = [f"{parts[part]:.2f}" if part in parts else "" for part in (*PARTS, "the rest")]
-    ratios = [
-        f" ({parts[part] / ours.seconds[part]:.1f})" if who != OURS and part in parts and part in PARTS else ""
-        for part in (*PARTS, "the rest")
-    ]
+
+    def told(seconds: float, least: float) -> str:
+        return f"{seconds:.2f}" if who == OURS else f"{seconds:.2f} ({seconds / least:.1f})"
+
+    parts = [""] * (len(PARTS) + 1)
+    if found.seconds:
+        parts = [told(found.seconds[part], ours.seconds[part]) for part in PARTS]
+        parts.append(f"{found.total - sum(found.seconds.values()):.2f}")
     share = f"{found.seconds['environment'] / found.total:.0%}" if found.seconds else ""
-    total = f"{found.total:.2f}" + ("" if who == OURS else f" ({found.total / ours.total:.1f})")
-    told = (cell + ratio for cell, ratio in zip(cells, ratios, strict=True))
-    return row(f"{name}, {steps:,} steps", who, *told, total, share, f"{found.reached:.0f}")
+    total = told(found.total, ours.total)
+    return row(f"{name}, {steps:,} steps", who, *parts, total, share, f"{found.reached:.0f}")
 
 
 def main() -> None:
@@ -161,8 +195,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, metavar="N", help="of the environments; by default as many as tell enough")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="0 by default")
     given = parser.parse_args()
-    print(row("program", "learner", *PARTS, "the rest", "in all", "environment's share", "return"))
-    print(row(*["---"] * 2, *["---:"] * 7))
+    print(row(*HEADS))
+    print(row(*["---"] * 2, *["---:"] * (len(HEADS) - 2)))
     for name in given.programs or PROGRAMS:
         program = PROGRAMS[name]
         steps = given.steps or program.steps

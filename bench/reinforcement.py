@@ -49,16 +49,8 @@ class Learner:
 
     def __init__(self) -> None:
         self.torch = peers.import_torch()  # once: it sets the threads, which takes a while
+        self.adam = self.torch.optim.Adam
         self.updates = 0
-
-    def adam(self, parameters: Any, ours: fastlayers.Adam) -> Any:
-        """Adam, and what sets its rate for the next update."""
-        optimizer, rate = self.torch.optim.Adam(parameters, eps=ours.eps), ours.lr
-        (group,) = optimizer.param_groups
-        group["lr"] = rate(0) if callable(rate) else rate
-        if callable(rate):
-            optimizer.register_step_pre_hook(lambda *_: group.update(lr=rate(self.updates)))
-        return optimizer
 
     def predicted(self, net: Any, states: Any) -> Any:
         with self.torch.inference_mode():
@@ -68,11 +60,11 @@ class Learner:
 class PPO(Learner):
     """Of ``plot_ppo.py``; what it takes as `before` is the logarithm."""
 
-    def __init__(self, ours: Any) -> None:
+    def __init__(self, module: ModuleType, ours: Any) -> None:
         super().__init__()
         self.policy, self.value = module_of(ours.policy), module_of(ours.value)
         self.parameters = [*self.policy.parameters(), *self.value.parameters()]
-        self.optimizer = self.adam(self.parameters, ours.optimizer)
+        self.optimizer, self.rate = self.adam(self.parameters, eps=ours.optimizer.eps), ours.optimizer.lr
         self.clip, self.entropy, self.max_norm = ours.clip, ours.entropy, ours.optimizer.clip_norm
 
     def act(self, states: Any, noise: Any = 0.0) -> Any:
@@ -98,6 +90,7 @@ class PPO(Learner):
         loss = -self.torch.min(advantages * ratio, advantages * clipped).mean()
         loss = loss - self.entropy * drawn.entropy().mean()
         loss = loss + 0.5 * (self.value(states)[:, 0] - returns).square().mean()
+        self.optimizer.param_groups[0]["lr"] = self.rate(self.updates)
         self.optimizer.zero_grad()
         loss.backward()
         self.torch.nn.utils.clip_grad_norm_(self.parameters, self.max_norm)
@@ -108,11 +101,11 @@ class PPO(Learner):
 class DQN(Learner):
     """Of ``plot_dqn.py``."""
 
-    def __init__(self, ours: Any, gamma: float) -> None:
+    def __init__(self, module: ModuleType, ours: Any) -> None:
         super().__init__()
         self.q, self.target = module_of(ours.q), module_of(ours.target)
-        self.optimizer = self.adam(self.q.parameters(), ours.optimizer)
-        self.gamma, self.tau, self.every = gamma, ours.tau, ours.every
+        self.optimizer, self.rate = self.adam(self.q.parameters()), ours.optimizer.lr
+        self.gamma, self.delta, self.tau, self.every = module.GAMMA, ours.delta, ours.tau, ours.every
 
     def act(self, state: Any) -> Any:
         return self.predicted(self.q, state).argmax().numpy()
@@ -122,7 +115,8 @@ class DQN(Learner):
         with self.torch.no_grad():
             expected = rewards + self.gamma * (1 - ends) * self.target(next_states).max(dim=1).values
         q = self.q(states).gather(1, actions[:, None])[:, 0]
-        loss = self.torch.nn.functional.smooth_l1_loss(q, expected)
+        loss = self.torch.nn.functional.huber_loss(q, expected, delta=self.delta)
+        self.optimizer.param_groups[0]["lr"] = self.rate(self.updates)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -134,14 +128,14 @@ class DQN(Learner):
 class TD3(Learner):
     """Of ``plot_td3.py``."""
 
-    def __init__(self, ours: Any, gamma: float) -> None:
+    def __init__(self, module: ModuleType, ours: Any) -> None:
         super().__init__()
         self.actor = module_of(ours.actor)
         self.critics = self.torch.nn.ModuleList(map(module_of, ours.critics.layers[0].layers))
         self.target_actor, self.target_critics = copy.deepcopy((self.actor, self.critics))
-        self.of_actor = self.adam(self.actor.parameters(), ours.of_actor)
-        self.of_critics = self.adam(self.critics.parameters(), ours.of_critics)
-        self.gamma, self.tau, self.noise, self.clip, self.rng = gamma, ours.tau, ours.noise, ours.clip, ours.rng
+        self.of_actor = self.adam(self.actor.parameters(), lr=ours.of_actor.lr)
+        self.of_critics = self.adam(self.critics.parameters(), lr=ours.of_critics.lr)
+        self.gamma, self.tau, self.noise, self.clip, self.rng = module.GAMMA, ours.tau, ours.noise, ours.clip, ours.rng
 
     def act(self, state: Any) -> Any:
         return self.predicted(self.actor, state).numpy()
@@ -204,7 +198,7 @@ def ppo(lr: float) -> tuple[Any, tuple[Any, ...]]:
 def dqn(lr: float) -> tuple[Any, tuple[Any, ...]]:
     """The example's learner, always the same, and a batch of transitions."""
     rng, module = np.random.default_rng(0), example("plot_dqn")
-    learner, n = module.DQN(4, 2, rng, lr=lr, every=UPDATES), module.BATCH
+    learner, n = module.DQN(4, 2, UPDATES, rng, lr=lr, every=UPDATES), module.BATCH
     states, after = rng.standard_normal((2, n, 4), np.float32)
     ends = (rng.random(n) < 0.1).astype(np.float32)
     return learner, (states, rng.integers(0, 2, n), np.ones(n, np.float32), after, ends)

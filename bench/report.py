@@ -2,7 +2,7 @@
 
 It prints goal, figure and ratio side by side, with the limit that the machine sets beside them, and tells on stderr
 what it is at. It writes ``docs/benchmarks.md`` with its plots, and the figures of ``README.md``. Run it where
-``pip install '.[bench,mpi]'`` ran: a line whose peer is not installed says that it was not measured.
+``pip install '.[bench,mpi,rl]'`` ran: a line whose peer is not installed says that it was not measured.
 
 It is a script and not ``python -m bench.report``: that would put the checkout on the path, where the folder
 ``fastlayers`` holds sources without built kernels, and hide the installed package.

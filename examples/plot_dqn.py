@@ -4,7 +4,8 @@ Deep Q-learning: what each action is worth
 
 CartPole again, by DQN (Mnih et al., 2015): a network says what return each action leads to. It learns from what it saw
 some time ago, by Huber's loss, and is held against an older copy of itself, which ``blend`` renews now and then.
-``python examples/plot_dqn.py --seed 1`` learns from other random numbers; it needs ``fastlayers[rl]``.
+``python examples/plot_dqn.py --seed 1`` learns from other random numbers; what it needs is installed by
+``pip install '.[rl]'``.
 """
 
 import argparse
@@ -38,6 +39,7 @@ class DQN:
         self.target = self.q.copy()
         self.optimizer = fl.Adam(lambda step: lr * (1 - step / updates))
         self.params, self.grads = self.q.params, self.q.grads
+        self.rows = np.arange(BATCH) * actions  # where each sample's values begin
         self.delta, self.tau, self.every, self.updates = delta, tau, every, 0
 
     def act(self, state):
@@ -46,10 +48,10 @@ class DQN:
 
     def update(self, states, actions, rewards, next_states, ends):
         """One step on a batch: an action is worth its reward, and the best of what may follow, unless it ends all."""
-        expected = rewards + GAMMA * (1 - ends) * self.target.predict(next_states).max(axis=1)
-        q, rows = self.q.forward(states), np.arange(len(states))
-        dq = np.zeros_like(q)
-        _, dq[rows, actions] = fl.huber_loss(q[rows, actions], expected, delta=self.delta)
+        best = self.target.predict(next_states).T.copy().max(axis=0)  # NumPy is slow along rows of two
+        q = self.q.forward(states)
+        dq, at = np.zeros(q.shape, q.dtype), self.rows[: len(q)] + actions
+        _, dq.ravel()[at] = fl.huber_loss(q.ravel()[at], rewards + GAMMA * (1 - ends) * best, delta=self.delta)
         self.q.backward(dq, need_dx=False)
         self.optimizer.update(self.params, self.grads)
         self.updates += 1

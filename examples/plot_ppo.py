@@ -4,7 +4,8 @@ Proximal policy optimization: a pole that is kept upright
 
 An agent that learns CartPole by PPO (Schulman et al., 2017), with everything around its two networks in NumPy: four
 environments, generalized advantage estimation, and the clipped objective, whose gradient goes into ``backward``.
-``python examples/plot_ppo.py --seed 1`` learns from other random numbers; it needs ``fastlayers[rl]``.
+``python examples/plot_ppo.py --seed 1`` learns from other random numbers; what it needs is installed by
+``pip install '.[rl]'``.
 """
 
 import argparse
@@ -40,7 +41,7 @@ class PPO:
         self.optimizer = fl.Adam(lambda step: lr * (1 - step / updates), eps=1e-5, clip_norm=0.5)
         self.params = [*self.policy.params, *self.value.params]
         self.grads = [*self.policy.grads, *self.value.grads]
-        self.clip, self.entropy = clip, entropy
+        self.clip, self.entropy, self.rows = clip, entropy, np.arange(BATCH) * actions
 
     def act(self, states, noise=0.0):
         """The likeliest actions; with Gumbel noise, actions drawn from the policy."""
@@ -60,20 +61,20 @@ class PPO:
         A sample's loss is the larger of -A r and -A clip(r), where r = p / before, less some of the policy's entropy,
         -sum p log p, and half of (value - return)**2. What is the same for all actions has no gradient.
         """
-        rows = np.arange(len(states))
+        n, at = len(states), self.rows[: len(states)] + actions  # where the actions taken are in rows of numbers
         p = fl.softmax(self.policy.forward(states))
-        ratio = p[rows, actions] / before
+        ratio = p.ravel()[at] / before
         slope = advantages / before
         slope[(ratio - 1) * np.sign(advantages) > self.clip] = 0  # there the objective is flat
+        slope /= n
         dp = np.log(p + 1e-8)
-        dp *= self.entropy
-        dp[rows, actions] -= slope
-        dp /= len(states)
+        dp *= self.entropy / n
+        dp.ravel()[at] -= slope
         self.policy.backward(fl.softmax_backward(dp, p), need_dx=False)
 
         dvalue = self.value.forward(states)
         dvalue -= returns[:, None]
-        dvalue /= len(states)
+        dvalue /= n
         self.value.backward(dvalue, need_dx=False)
         self.optimizer.update(self.params, self.grads)
 

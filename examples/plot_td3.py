@@ -4,7 +4,8 @@ Twin critics: a pendulum that is swung up
 
 Pendulum by TD3 (Fujimoto et al., 2018): the torque is any number, so the actor learns by the gradient of what a critic
 says of its actions, by the actions. Two critics stand in one network, by ``Parallel``; the lower one is believed.
-``python examples/plot_td3.py --seed 1`` learns from other random numbers; it needs ``fastlayers[rl]``.
+``python examples/plot_td3.py --seed 1`` learns from other random numbers; what it needs is installed by
+``pip install '.[rl]'``.
 """
 
 import argparse
@@ -36,7 +37,6 @@ class TD3:
         self.critics = fl.Sequential([fl.Parallel([self.critic, network(inputs + actions, 1, rng)])])
         self.target_actor, self.target_critics = self.actor.copy(), self.critics.copy()
         self.of_actor, self.of_critics = fl.Adam(lr), fl.Adam(lr)
-        self.params, self.grads = self.critics.params, self.critics.grads
         self.tau, self.noise, self.clip, self.updates, self.rng = tau, noise, clip, 0, rng
 
     def act(self, state):
@@ -45,24 +45,27 @@ class TD3:
 
     def update(self, states, actions, rewards, next_states, ends):
         """One step of the critics on a batch; of the actor and of the targets each second time."""
-        noise = self.noise * self.rng.standard_normal(actions.shape, np.float32)
-        next_actions = self.target_actor.predict(next_states) + np.clip(noise, -self.clip, self.clip)
-        after = np.concatenate((next_states, np.clip(next_actions, -1, 1)), axis=1)
-        expected = rewards + GAMMA * (1 - ends) * self.target_critics.predict(after).min(axis=1)
+        noise = (self.noise * self.rng.standard_normal(actions.shape, np.float32)).clip(-self.clip, self.clip)
+        next_actions = (self.target_actor.predict(next_states) + noise).clip(-1, 1)
+        after = np.minimum(*self.target_critics.predict(np.concatenate((next_states, next_actions), axis=1)).T)
+        expected = rewards + GAMMA * (1 - ends) * after
         q = self.critics.forward(np.concatenate((states, actions), axis=1))
         self.critics.backward((q - expected[:, None]) / len(q), need_dx=False)
-        self.of_critics.update(self.params, self.grads)
-
+        self.of_critics.update(self.critics.params, self.critics.grads)
         self.updates += 1
         if self.updates % 2 == 0:
-            critic = self.critic.freeze()
-            critic.forward(np.concatenate((states, self.actor.forward(states)), axis=1))
-            dx = critic.backward(np.full((len(q), 1), -1 / len(q), np.float32))  # it is to become larger
-            critic.unfreeze()
-            self.actor.backward(np.ascontiguousarray(dx[:, states.shape[1] :]), need_dx=False)
-            self.of_actor.update(self.actor.params, self.actor.grads)
-            self.target_actor.blend(self.actor, self.tau)
-            self.target_critics.blend(self.critics, self.tau)
+            self.improve(states)
+
+    def improve(self, states):
+        """One step of the actor towards what the first critic values more, by the gradient with respect to actions."""
+        critic = self.critic.freeze()
+        q = critic.forward(np.concatenate((states, self.actor.forward(states)), axis=1))
+        dx = critic.backward(np.full_like(q, -1 / len(q)))
+        critic.unfreeze()
+        self.actor.backward(dx[:, states.shape[1] :], need_dx=False)
+        self.of_actor.update(self.actor.params, self.actor.grads)
+        self.target_actor.blend(self.actor, self.tau)
+        self.target_critics.blend(self.critics, self.tau)
 
 
 def train(learner, seed, steps):

@@ -73,8 +73,8 @@ MUTATIONS = (
     ),
     Mutation(
         "kernels/mean_squared_error.pyx",
-        "factor = <floating> (2 / work.divisor)",
-        "factor = <floating> (2 / work.divisor) * <floating> 1.00001",
+        "factor = <floating> ((2 if delta == INFINITY else 1) / work.divisor)",
+        "factor = <floating> ((2 if delta == INFINITY else 1) / work.divisor) * <floating> 1.00001",
         "the gradient of the mean squared error is 1e-5 too large",
         "mean_squared_error",
     ),

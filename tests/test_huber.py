@@ -33,8 +33,8 @@ def expected(y, t, delta=1.0, weights=None, reduction="mean"):
     weights = np.ones(y.shape[:1]) if weights is None else weights
     w = np.broadcast_to(weights.astype(np.longdouble).reshape(y.shape[:1] + (1,) * (y.ndim - 1)), y.shape)
     divisor, d = w.sum() if reduction == "mean" else 1, np.abs(y - t)
-    losses = w * np.where(d <= delta, d * d, delta * (2 * d - delta))
-    dx = np.asarray(2 * w * np.clip(y - t, -delta, delta) / divisor)
+    losses = w * np.where(d <= delta, d * d / 2, delta * (d - delta / 2))
+    dx = np.asarray(w * np.clip(y - t, -delta, delta) / divisor)
     return losses if reduction == "none" else losses.sum() / divisor, dx
 
 
@@ -71,7 +71,7 @@ def test_sizes_round_the_chunks(dtype):
 @pytest.mark.parametrize("delta", [1.0, 0.5])
 @pytest.mark.parametrize("name", OF_PYTORCH)
 def test_values_of_pytorch_and_the_factor_between(name, delta):
-    factor = 2 if name == "HuberLoss" else 2 * delta
+    factor = 1 if name == "HuberLoss" else delta
     losses, mean, dx = OF_PYTORCH[name][delta]
     assert fl.huber_loss(Y, T, delta=delta)[0] == pytest.approx(factor * mean, rel=1e-14)
     np.testing.assert_allclose(fl.huber_loss(Y, T, delta=delta)[1].ravel(), np.multiply(factor, dx), rtol=1e-14)
@@ -80,7 +80,7 @@ def test_values_of_pytorch_and_the_factor_between(name, delta):
 
 @pytest.mark.parametrize("delta", [4.0, 1e39, 1e308])  # the larger are no float32
 @pytest.mark.parametrize("dtype", kit.FAST)
-def test_up_to_delta_it_is_the_squared_error(dtype, delta):
+def test_up_to_delta_it_is_half_the_squared_error(dtype, delta):
     y, t = kit.numbers((600,), dtype), kit.numbers((600,), dtype, seed=1)
     y = np.where(np.abs(y - t) > 4, t, y)
     y[7], t[7] = 5, 1
@@ -90,7 +90,7 @@ def test_up_to_delta_it_is_the_squared_error(dtype, delta):
             fl.mean_squared_error(y, t, reduction=reduction),
             strict=True,
         ):
-            np.testing.assert_array_equal(ours, true)
+            np.testing.assert_array_equal(2 * ours, true)
 
 
 @pytest.mark.parametrize("dtype", kit.FAST)
@@ -100,10 +100,10 @@ def test_what_is_large_or_no_number(dtype):
     t = np.array([0, 0, 0, -3e38, np.nan] * 8, dtype)
     losses, dx = fl.huber_loss(y, t, delta=0.25, reduction="none")
     np.testing.assert_array_equal(losses[:3], [np.inf, np.inf, np.nan])
-    np.testing.assert_allclose(losses[3:5], [3e38, np.nan], rtol=1e-6)  # where the difference is no float32
-    np.testing.assert_array_equal(dx, np.array([0.5, -0.5, np.nan, 0.5, np.nan] * 8, dtype))
-    if dtype is np.float64:  # twice the difference is infinite, the loss is not
-        assert fl.huber_loss([1.5e308], [0.0], delta=0.25)[0] == pytest.approx(7.5e307)
+    np.testing.assert_allclose(losses[3:5], [1.5e38, np.nan], rtol=1e-6)  # where the difference is no float32
+    np.testing.assert_array_equal(dx, np.array([0.25, -0.25, np.nan, 0.25, np.nan] * 8, dtype))
+    if dtype is np.float64:
+        assert fl.huber_loss([1.5e308], [0.0], delta=0.25)[0] == pytest.approx(3.75e307)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])

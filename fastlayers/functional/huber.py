@@ -67,8 +67,7 @@ def huber_loss(
     loss : float or ndarray
         The mean :math:`\sum_n \sum_k s_n h(y_{nk} - t_{nk}) / (K \sum_n s_n)` over all numbers, with sample weights s,
         nan of none; or the sum; both in float64. For ``"none"`` an array of t's shape, in dx's dtype. Here
-        :math:`h(d) = d^2` for :math:`|d| \le \delta`, as in `mean_squared_error`, else
-        :math:`\delta (2 |d| - \delta)`.
+        :math:`h(d) = d^2 / 2` for :math:`|d| \le \delta`, else :math:`\delta (|d| - \delta / 2)`.
     dx : ndarray
         Its gradient with respect to y (for ``"none"`` that of the sum), of y's shape, in ``np.exp(y)``'s dtype.
 
@@ -83,22 +82,21 @@ def huber_loss(
 
     See Also
     --------
-    mean_squared_error : without a delta.
+    mean_squared_error : without a delta, and not halved.
 
     Notes
     -----
-    :math:`\partial L / \partial y_{nk} = 2 s_n \min(\max(y_{nk} - t_{nk}, -\delta), \delta) / (K \sum_n s_n)`: no
+    :math:`\partial L / \partial y_{nk} = s_n \min(\max(y_{nk} - t_{nk}, -\delta), \delta) / (K \sum_n s_n)`: no
     error, however large, pulls more than one of delta does. Huber, *Robust Estimation of a Location Parameter*, 1964.
 
-    Loss and gradient are 2 times those of PyTorch's ``HuberLoss(delta=delta)``, which halves the square, as Huber does;
-    and :math:`2 \delta` times those of its ``SmoothL1Loss(beta=delta)``. With a delta of 1, the default of all three,
-    a step of gradient descent is as long as theirs at half the learning rate.
+    Loss and gradient are those of PyTorch's ``HuberLoss(delta=delta)``, and :math:`\delta` times those of its
+    ``SmoothL1Loss(beta=delta)``. Up to delta they are half of what `mean_squared_error` gives.
 
     Examples
     --------
     >>> huber_loss([[0.5], [-3.0]], [0.0, 0.0])
-    (2.625, array([[ 0.5],
-           [-1. ]]))
+    (1.3125, array([[ 0.25],
+           [-0.5 ]]))
     """
     result = backend.kernels.huber_loss(y, t, out, delta, sample_weight, reduction)
     return (

@@ -1,4 +1,4 @@
-"""The Huber loss of numbers against targets and its gradient: the squared error up to delta, then its tangent."""
+"""The Huber loss of numbers against targets and its gradient: half the squared error up to delta, then its tangent."""
 
 
 def huber_loss(y, t, out=None, delta=1.0, sample_weight=None, reduction="mean"):

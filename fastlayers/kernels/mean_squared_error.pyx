@@ -1,6 +1,6 @@
 """The squared error of numbers against targets and its gradient, in one pass; what goes with it: `paired_losses.pyx`.
 
-With a finite delta it is the Huber loss: `huber.pyx`. The difference and what is made of it are taken in float64, where
+With a finite delta it is the Huber loss, which halves the square: `huber.pyx`. The difference and what is made of it are taken in float64, where
 those of float32 neither round nor overflow. x is the output y of a network.
 """
 
@@ -15,7 +15,7 @@ cdef double squared_errors(
     cdef double[CHUNK] losses
     cdef const floating *t
     cdef double total = 0, lost = 0, difference, near, delta = work.delta
-    cdef floating clipped, bound = <floating> delta, factor = <floating> (2 / work.divisor)
+    cdef floating clipped, bound = <floating> delta, factor = <floating> ((2 if delta == INFINITY else 1) / work.divisor)
     cdef Py_ssize_t j, n
     while start < stop:
         n = min(CHUNK, stop - start)
@@ -31,7 +31,7 @@ cdef double squared_errors(
                 difference = <double> y[start + j] - <double> t[j]
                 near = delta if difference > delta else difference
                 near = -delta if near < -delta else near
-                losses[j] = (near + near) * multiply_add(-0.5, near, difference) * <double> weights[j]
+                losses[j] = near * multiply_add(-0.5, near, difference) * <double> weights[j]
         for j in range(n):
             clipped = y[start + j] - t[j]
             clipped = bound if clipped > bound else clipped

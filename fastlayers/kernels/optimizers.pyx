@@ -176,8 +176,8 @@ cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple sec
         works[i].touched.rows = NULL
         if _rows is not None and touched[i] is not None:
             _rows.append(find_rows(&works[i], params[i], touched[i]))
-        size += works[i].param.size
-    if size >= WORTH_RELEASING // rule.cost:
+        size = max(size, works[i].param.size)
+    if size >= WORTH_RELEASING // rule.cost:  # a `run` may release the GIL
         _pinned = pinned(&call)
     if rule.clip_norm != INFINITY:
         clip(rule, works, n)

@@ -38,14 +38,14 @@ class HuberLoss(LossOfNumbers):
     See Also
     --------
     fastlayers.huber_loss : the function behind it.
-    MeanSquaredError : without a delta.
+    MeanSquaredError : without a delta, and not halved.
 
     Notes
     -----
-    Forward, over n numbers: :math:`L = \frac{1}{n} \sum h(y - t)`, where :math:`h(d) = d^2` for
-    :math:`|d| \le \delta`, else :math:`\delta (2 |d| - \delta)`. Backward:
-    :math:`\partial L / \partial y = 2 \min(\max(y - t, -\delta), \delta) / n`. Both are 2 times those of PyTorch's
-    ``HuberLoss``, and :math:`2 \delta` times those of its ``SmoothL1Loss``. Huber, 1964.
+    Forward, over n numbers: :math:`L = \frac{1}{n} \sum h(y - t)`, where :math:`h(d) = d^2 / 2` for
+    :math:`|d| \le \delta`, else :math:`\delta (|d| - \delta / 2)`. Backward:
+    :math:`\partial L / \partial y = \min(\max(y - t, -\delta), \delta) / n`. Both are those of PyTorch's
+    ``HuberLoss``, and :math:`\delta` times those of its ``SmoothL1Loss``. Huber, 1964.
 
     The first backward hands out what forward has computed; a second computes it again, of what `y` and `t` then hold.
 
@@ -54,10 +54,10 @@ class HuberLoss(LossOfNumbers):
     >>> import numpy as np
     >>> layer = HuberLoss()
     >>> layer.forward(np.array([[0.5], [-3.0]]), np.array([[0.0], [0.0]]))
-    2.625
+    1.3125
     >>> layer.backward()
-    array([[ 0.5],
-           [-1. ]])
+    array([[ 0.25],
+           [-0.5 ]])
     """
 
     options: ClassVar[Mapping[str, Option]] = {"delta": POSITIVE, **LossOfNumbers.options}
