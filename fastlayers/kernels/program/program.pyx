@@ -363,7 +363,9 @@ cdef class Program:
         rule = self.rule
         if rule is not None:
             own = attributes_of(optimizer)
-            if "update" not in own and update_by(<UpdateStep?> rule, own, params, grads, touched):
+            if "update" not in own and update_by(
+                <UpdateStep?> rule, own, params, grads, touched, get(own, "lr")
+            ):
                 return None
         optimizer.update(list(params), list(grads))
         return None
