@@ -93,8 +93,8 @@ def call_formats(caller, r, prefix, network, params):
     folder = Path(caller.folder.name)
     options = {"input_shape": anything(r), "probabilities": anything(r)} if chance(r, 30) else {}
     caller.attempt(f"{prefix}.to_onnx", network.to_onnx, folder / "onnx", **options)
-    name = {"name": anything(r)} if chance(r, 10) else {}
-    caller.attempt(f"{prefix}.to_c", network.to_c, anything(r) if chance(r, 5) else folder / "m.c", **name, **options)
+    names = [anything(r)] if chance(r, 10) else []
+    caller.attempt(f"{prefix}.to_c", network.to_c, anything(r) if chance(r, 5) else folder / "m.c", *names, **options)
     for write, read in (("save", "load"), ("to_safetensors", "from_safetensors")):
         path = r.choice((folder, folder / "a" / "b", None, 3, b"\0", "")) if chance(r, 20) else folder / write
         caller.attempt(f"{prefix}.{write}", getattr(network, write), path)
