@@ -97,9 +97,9 @@ class Optimizer(Described):
     def _find_rule(cls) -> Any:
         """How the kernels in use update, once they are others; None where they do not."""
         kernels = backend.kernels
-        rule = None if backend.get_backend() == "reference" else cls._rule(kernels.UpdateStep, kernels)
-        cls._compiled = kernels, rule
-        return rule
+        rule = cls._rule(kernels.UpdateStep, kernels)
+        cls._compiled = kernels, None if rule is NotImplemented else rule
+        return cls._compiled[1]
 
     def _run(self, keys: Sequence[Any], params: Any, grads: Any, lr: Any) -> None:
         """Update by the compiled rule; where it declines, once all is known to fit and each state is there."""
