@@ -76,6 +76,13 @@ def test_dqn_learns_what_actions_are_worth_and_renews_its_target():
     assert bits(learner.target) == bits(learner.q)
 
 
+def test_dqn_ends_when_it_is_solved(monkeypatch):
+    program = example("plot_dqn")
+    monkeypatch.setattr(program, "SOLVED", 8)
+    ends, _ = program.train(program.DQN(4, 2, 1, np.random.default_rng(0)), 0, 900)
+    assert len(ends) == 1
+
+
 def test_td3_moves_actions_to_where_the_critic_says_more():
     rng = np.random.default_rng(0)
     learner = example("plot_td3").TD3(3, 1, rng)
