@@ -44,7 +44,7 @@ class TD3:
         return self.actor.predict(state)
 
     def update(self, states, actions, rewards, next_states, ends):
-        """One step of the critics on a batch, by half the mean square; of the actor and the targets each second time."""
+        """One step of the critics by half the mean square on a batch; of actor and targets each second time."""
         noise = (self.noise * self.rng.standard_normal(actions.shape, np.float32)).clip(-self.clip, self.clip)
         next_actions = (self.target_actor.predict(next_states) + noise).clip(-1, 1)
         after = np.minimum(*self.target_critics.predict(np.concatenate((next_states, next_actions), axis=1)).T)

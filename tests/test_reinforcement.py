@@ -62,7 +62,7 @@ def test_advantages_end_with_their_episode():
 
 def test_dqn_learns_what_actions_are_worth_and_renews_its_target():
     rng = np.random.default_rng(0)
-    learner = example("plot_dqn").DQN(4, 2, 10_000, rng, every=300)
+    learner = example("plot_dqn").DQN(4, 2, 10_000, rng, lr=3e-3, every=300)
     states, actions, ends = batch(rng, 32, 4), rng.integers(2, size=32), np.ones(32, np.float32)
     rewards = states[:, 0] + actions
     rewards[:16], ends[:16] = 1, 0  # after these comes what the target says
