@@ -24,7 +24,7 @@ def nets(learner):
 
 def test_ppo_has_the_gradient_of_its_objective():
     rng = np.random.default_rng(0)
-    learner = example("plot_ppo").PPO(4, 3, 1, rng)
+    learner = example("plot_ppo").PPO(4, 3, 1, rng, entropy=0.5)
     learner.optimizer = NoUpdate()
     for param in learner.policy.params:
         param += 0.3 * rng.standard_normal(param.shape, np.float32)
@@ -38,7 +38,7 @@ def test_ppo_has_the_gradient_of_its_objective():
         ratio = p[rows, actions] / before
         surrogate = np.minimum(advantages * ratio, advantages * np.clip(ratio, 0.8, 1.2))
         entropy = -np.sum(p * np.log(p), axis=1)
-        return np.mean(-surrogate - 0.01 * entropy + 0.5 * (learner.values(states) - returns) ** 2)
+        return np.mean(-surrogate - 0.5 * entropy + 0.5 * (learner.values(states) - returns) ** 2)
 
     learner.update(states, actions, before, advantages, returns)
     for param, grad in zip(learner.params, learner.grads, strict=True):
