@@ -5,7 +5,7 @@ Twin critics: a pendulum that is swung up
 Pendulum by TD3 (Fujimoto et al., 2018): the torque is any number, so the actor learns by the gradient of what a critic
 says of its actions, by the actions. Two critics stand in one network, by ``Parallel``; the lower one is believed.
 ``python examples/plot_td3.py --seed 1`` learns from other random numbers; what it needs is installed by
-``pip install '.[rl]'``. With each seed from 0 to 4 the mean return ends at about -140.
+``pip install '.[rl]'``. With each seed from 0 to 4 the mean return ended at about -140.
 """
 
 import argparse
