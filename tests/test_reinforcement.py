@@ -7,7 +7,7 @@ from test_examples import NoUpdate, example
 import fastlayers as fl
 
 for needed in ("gymnasium", "tqdm", "matplotlib"):
-    pytest.importorskip(needed, reason="pip install 'fastlayers[rl]'")
+    pytest.importorskip(needed)
 
 
 def batch(rng, count, width):
