@@ -16,7 +16,7 @@ from ._tied import tie, ties_among
 __all__ = ["Composite"]
 
 # What a copy of a stack is better without: it is found again by asking the layers.
-_MADE_ANEW = frozenset({"_asked", "_found", "_program"})
+_MADE_ANEW = frozenset({"_asked", "_asked_within", "_found", "_program"})
 
 
 class Composite(Nested):
@@ -42,6 +42,15 @@ class Composite(Nested):
         """Take what `__getstate__` gave."""
         vars(self).update(state)
         tie(vars(self).get("layers", ()), vars(self).pop("_ties", ()))
+
+    @property
+    def frozen(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]  # which a layer has for itself
+        """Whether every layer is; to set it is to `freeze` or `unfreeze`."""
+        return all(getattr(layer, "frozen", False) for _, layer in leaves(self.layers))
+
+    @frozen.setter
+    def frozen(self, value: bool) -> None:
+        self._set_frozen(bool(value))
 
     def copy(self) -> Self:
         """A network of its own, with the same numbers: a target network, or what is kept while this one is trained.
