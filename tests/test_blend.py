@@ -68,6 +68,15 @@ def test_what_is_one_array_moves_once():
 
 
 @pytest.mark.usefixtures("implementation")
+def test_with_tau_0_nothing_changes_whatever_the_other_has_come_to():
+    net, other = network(np.float64), network(np.float64, 5)
+    other.layers[0].W[...] = np.inf
+    kept = net.layers[0].W.copy()
+    net.blend(other, 0.0)
+    kit.assert_same(net.layers[0].W, kept)
+
+
+@pytest.mark.usefixtures("implementation")
 def test_statistics_that_are_not_there_yet():
     net, other = network(np.float32), network(np.float32)
     other.forward(kit.numbers((6, 7), np.float32))

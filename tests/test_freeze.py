@@ -139,3 +139,31 @@ def test_a_graph_shows_no_gradient_of_what_is_frozen():
     graph.apply(layer, graph.input(X, "x"))
     graph.backward(np.ones((6, 3)))
     assert "W1" in graph.to_dot()
+
+
+def test_layers_that_go_while_it_is_asked_what_is_frozen():
+    class Clearing:
+        def __bool__(self):
+            if armed:
+                net.layers.clear()
+            return False
+
+    armed, net = [], fl.Sequential([affine(5, 5), fl.Relu(), affine(5, 5), fl.Relu()])
+    net.layers[0].frozen = Clearing()
+    net.forward(X)
+    armed.append(True)
+    assert net.forward(X).shape == X.shape
+
+
+def test_a_network_within_another_is_frozen_as_a_layer_is():
+    net = fl.Sequential([fl.Sequential([affine()]), fl.Parallel([affine(3, 2), fl.Tanh()])])
+    for inner, others in ((net.layers[0], net.layers[1]), (net.layers[1], net.layers[0])):
+        net.forward(X)
+        inner.frozen = True
+        assert inner.frozen
+        assert not net.frozen
+        assert [id(param) for param in net.params] == [id(param) for param in others.params]
+        inner.frozen = False
+    assert len(net.freeze().params) == 0
+    assert net.frozen
+    assert net.copy().frozen

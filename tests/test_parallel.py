@@ -178,6 +178,18 @@ def test_a_users_layers_stand_in_it_too():
 
 
 @pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize("fuses", [True, False])
+def test_indices_have_no_gradient_wherever_they_are_looked_up(fuses, monkeypatch):
+    monkeypatch.setattr(backend, "fuses", fuses)
+    words = [fl.Embedding(kit.numbers((9, 3), np.float64, seed)) for seed in (0, 1)]
+    for inner in (fl.Sequential(words[:1]), fl.Parallel(words)):
+        net = fl.Sequential([fl.Flatten(), inner])
+        y = net.forward(np.arange(6).reshape(2, 3))
+        assert net.backward(y) is None
+        assert all(grad.any() for grad in net.grads)
+
+
+@pytest.mark.usefixtures("implementation")
 def test_what_is_refused():
     with pytest.raises(ValueError, match="Parallel needs one layer or more"):
         fl.Parallel([])

@@ -274,6 +274,17 @@ def test_no_made_up_program_crashes(level):
         lambda: kernels.Program(kernels, [layer], kernels.LossStep(None), None),
         lambda: kernels.Program(math, [kernels.Step(layer)], kernels.LossStep(None), None),
         lambda: kernels.Program(kernels, [kernels.Step(layer)] * 65, kernels.LossStep(None), None),
+        *(
+            lambda places=places, nests=nests: kernels.Program(
+                kernels, [kernels.Step(layer)], kernels.LossStep(None), None, places, nests
+            )
+            for places, nests in (
+                ([(0, -1)], ()),
+                ([(1, 0)], [(fl.Sequential([layer]), 5, 0)]),
+                ([(1, 0)], [(fl.Sequential([layer]), -1, 0)]),
+                ([(1, 0)], [(fl.Sequential([layer]), 0, -1)]),
+            )
+        ),
         lambda: type("Sub", (kernels.Program,), {}),
     ):
         with pytest.raises((TypeError, ValueError, AttributeError, KeyError)):

@@ -199,6 +199,12 @@ class Own:
         ),
         (lambda: fl.Sequential([fl.Relu() for _ in range(65)]), "there are 65 layers, and at most 64 are run as one"),
         (
+            lambda: fl.Sequential(
+                [fl.Sequential([fl.Affine(np.ones((4, 2), np.float32))]), fl.Affine(np.ones((2, 3)))]
+            ),
+            "there are networks within it, and parameters of other dtypes than one, float32 or float64",
+        ),
+        (
             lambda: fl.Sequential([fl.reference.Relu()]),
             "layer 0, Relu, is bound to other functions than the package's own",
         ),
@@ -214,6 +220,12 @@ def test_why_not(compiled, net, reason):
     assert not net.compiled
     assert net.compiled.reason == reason
     assert repr(net.compiled) == f"not compiled: {reason}"
+
+
+def test_more_parameters_than_are_run_as_one(compiled):
+    net = fl.Sequential([fl.TimeRNN(np.ones((1, 1)), np.ones((1, 1)), np.ones(1)) for _ in range(43)])
+    assert net.compiled.reason == "there are 129 parameters, and at most 128 are run as one"
+    assert net.predict(np.ones((2, 3, 1))).shape == (2, 3, 1)
 
 
 def test_compiled_is_shown(compiled):

@@ -4,7 +4,9 @@
 cdef void blend_loop(floating *param, const floating *other, double tau, Py_ssize_t n) noexcept nogil:
     cdef floating keep = <floating> (1 - tau), add = <floating> tau
     cdef Py_ssize_t i
-    if tau == 1:  # of what is not finite 0 times is nan
+    if tau == 0:  # of what is not finite 0 times is nan
+        return
+    if tau == 1:
         for i in range(n):
             param[i] = other[i]
         return

@@ -119,12 +119,12 @@ class Composite(Nested):
 
         Notes
         -----
-        Each layer's ``frozen`` is set, which can be done to a single one as well. What is frozen is not in `params` and
-        `grads`, so no optimizer sees it, its weight decay no more than its step; gradients pass through: `backward`
-        gives dx as before, and affine layers leave dW and db out, which are half of their work. All else goes on in
-        training: dropout drops, and batch normalization goes by the batch and moves its running statistics on, as with
-        PyTorch's ``requires_grad_(False)``. Optimizers other than `SGD` keep something for each parameter in `params`,
-        so that what is trained from now on needs a new one.
+        Each layer's ``frozen`` is set, which can be done to a single one as well, or to a network within this one. What
+        is frozen is not in `params` and `grads`, so no optimizer sees it, its weight decay no more than its step;
+        gradients pass through: `backward` gives dx as before, and affine layers leave dW and db out, which are half of
+        their work. All else goes on in training: dropout drops, and batch normalization goes by the batch and moves its
+        running statistics on, as with PyTorch's ``requires_grad_(False)``. Optimizers other than `SGD` keep something
+        for each parameter in `params`, so that what is trained from now on needs a new one.
 
         Examples
         --------
@@ -147,6 +147,16 @@ class Composite(Nested):
             This network.
         """
         return self._set_frozen(False)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether every layer is frozen; setting it is `freeze` or `unfreeze`."""
+        found = [getattr(layer, "frozen", False) for _, layer in leaves(self.layers)]
+        return bool(found) and all(found)
+
+    @frozen.setter
+    def frozen(self, value: bool) -> None:
+        self._set_frozen(value)
 
     def _set_frozen(self, value: bool) -> Self:
         for _, layer in leaves(self.layers):

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .._core import backend
 from ._base import OWN, Declared
 from ._nested import Nested
 
 MOST = 64  # layers, and half the parameters of one, as in `step.pyx`
+_FAST = {np.dtype(np.float32), np.dtype(np.float64)}
 
 _METHODS = ("forward", "backward", "predict")
 # What its own steps are made of.
@@ -146,11 +149,19 @@ def reason_against(stack: Any) -> str | None:
     reason = _reason_of_network(stack, type(stack).__name__)
     if reason is not None:
         return reason
-    steps = len(Flat(stack).steps)
+    flat = Flat(stack)
+    steps = flat.steps
     if not steps:
         return "there are no layers"
-    if steps > MOST:
-        return f"there are {steps} layers, and at most {MOST} are run as one"
+    if len(steps) > MOST:
+        return f"there are {len(steps)} layers, and at most {MOST} are run as one"
+    # A product alone is run with a bias that is None.
+    params = sum(2 if layer._keeps == "affine" else len(layer.param_names) for layer, what in steps if what is None)
+    if params > 2 * MOST:
+        return f"there are {params} parameters, and at most {2 * MOST} are run as one"
+    dtypes = {param.dtype if type(param) is np.ndarray else None for param in stack._all_params()}
+    if flat.nests and (len(dtypes) > 1 or not dtypes <= _FAST):  # each casts what it is given to its own
+        return "there are networks within it, and parameters of other dtypes than one, float32 or float64"
     return None
 
 

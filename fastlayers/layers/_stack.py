@@ -136,7 +136,7 @@ class Stack(Composite):
         if need_dx:
             for layer in reversed(self.layers):
                 dx = layer.backward(dx)
-                if dx is None and getattr(layer, "takes_indices", False):
+                if dx is None and (isinstance(layer, Composite) or getattr(layer, "takes_indices", False)):
                     break  # what stands before it gives indices, which have no gradient
             for kept in self._kept:
                 keep(*kept)

@@ -65,6 +65,7 @@ cdef class Program:
 
     def __cinit__(self, kernels, steps, LossStep loss not None, prepare, places=None, nests=(), branches=None):
         cdef Step step  # anything else in its place is a TypeError
+        cdef Nest inner
         cdef Py_ssize_t params = 0, i
         self.kernels, self.steps, self.loss, self.prepare = kernels, tuple(steps), loss, prepare
         self.results, self.pieces = Recycler(), {}
@@ -74,14 +75,18 @@ cdef class Program:
         if len(self.steps) > MOST_STEPS or params > MOST_PARAMS:
             raise ValueError(f"{len(self.steps)} layers with {params} parameters are too many for a program")
         self.nests = tuple([Nest(*nest) for nest in nests])
+        for i in range(len(self.nests)):
+            inner = <Nest> self.nests[i]
+            if not 0 <= inner.list <= i or inner.place < 0:
+                raise ValueError(f"network {i} is {inner.place} of list {inner.list}, of the {i + 1} before it")
         self.branches = branches_of(self.steps, branches or {})
         self.at[0] = 0
         for i in range(len(self.steps)):
             step = <Step> self.steps[i]
             self.lists[i], self.places[i] = (0, i) if places is None else places[i]
             self.at[i + 1] = self.at[i] + len(step.params)
-            if not 0 <= self.lists[i] <= len(self.nests):
-                raise ValueError(f"step {i} is of list {self.lists[i]}, of {len(self.nests) + 1}")
+            if not 0 <= self.lists[i] <= len(self.nests) or self.places[i] < 0:
+                raise ValueError(f"step {i} is {self.places[i]} of list {self.lists[i]}, of {len(self.nests) + 1}")
         of_whole = [place for of, place in places if of == 0] if places else [*range(len(self.steps))]
         of_whole += [(<Nest> nest).place for nest in self.nests if (<Nest> nest).list == 0]
         self.count = max(of_whole, default=-1) + 1
@@ -213,8 +218,8 @@ cdef class Program:
         for i in range(n):
             if lists is not None:
                 layers = <list> lists[self.lists[i]]
-                if self.places[i] >= len(<list> layers):
-                    return False
+            if self.places[i] >= len(<list> layers):  # what `frozen` is may have run code that has emptied it
+                return False
             if not (<Step> self.steps[i]).hold((<list> layers)[self.places[i]], held):
                 return False
         return lists is None or are_of_one_type(held)
