@@ -43,15 +43,6 @@ class Composite(Nested):
         vars(self).update(state)
         tie(vars(self).get("layers", ()), vars(self).pop("_ties", ()))
 
-    @property
-    def frozen(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]  # which a layer has for itself
-        """Whether every layer is; to set it is to `freeze` or `unfreeze`."""
-        return all(getattr(layer, "frozen", False) for _, layer in leaves(self.layers))
-
-    @frozen.setter
-    def frozen(self, value: bool) -> None:
-        self._set_frozen(bool(value))
-
     def copy(self) -> Self:
         """A network of its own, with the same numbers: a target network, or what is kept while this one is trained.
 
@@ -155,7 +146,7 @@ class Composite(Nested):
         return bool(found) and all(found)
 
     @frozen.setter
-    def frozen(self, value: bool) -> None:
+    def frozen(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._set_frozen(value)
 
     def _set_frozen(self, value: bool) -> Self:
