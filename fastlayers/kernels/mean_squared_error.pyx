@@ -1,7 +1,7 @@
 """The squared error of numbers against targets and its gradient, in one pass; what goes with it: `paired_losses.pyx`.
 
-With a finite delta it is the Huber loss, which halves the square: `huber.pyx`. The difference and what is made of it are
-taken in float64, where those of float32 neither round nor overflow. x is the output y of a network.
+With a finite delta it is the Huber loss, which halves the square: `huber.pyx`. The difference and what is made of it
+are taken in float64, where those of float32 neither round nor overflow. x is the output y of a network.
 """
 
 
