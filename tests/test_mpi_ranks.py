@@ -72,6 +72,16 @@ def test_networks_that_differ_raise_on_every_rank(made, words):
     assert words in str(errors[0])
 
 
+def test_ranks_on_which_other_layers_are_frozen_raise():
+    def work(comm):
+        net = fl.Sequential([fl.Affine(np.ones((2, 2))), fl.Affine(np.ones((2, 2)))], fl.SoftmaxWithLoss())
+        net.layers[comm.rank].frozen = True
+        DataParallel(net, comm)
+
+    for error in errors_on_ranks(2, work):
+        assert "rank 1 has parameter 0 of shape (2, 2) and dtype float64, but rank 0 has frozen param" in str(error)
+
+
 def test_ranks_drop_apart():
     """And always the same; rank 0 what it would drop alone."""
     owner, x = np.random.default_rng(5), np.ones((4, 8))

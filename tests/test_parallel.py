@@ -190,6 +190,21 @@ def test_indices_have_no_gradient_wherever_they_are_looked_up(fuses, monkeypatch
 
 
 @pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize("fuses", [True, False])
+def test_some_look_up_indices_and_others_take_them_as_numbers(fuses, monkeypatch, tmp_path):
+    monkeypatch.setattr(backend, "fuses", fuses)
+    words = fl.Sequential([fl.Embedding(kit.numbers((9, 3), np.float64)), fl.Flatten()])
+    x = np.arange(8).reshape(2, 4)
+    first, last = (fl.Sequential([fl.Parallel(layers)]) for layers in ([words, affine(4, 2)], [affine(4, 2), words]))
+    for method in ("predict", "forward"):
+        y = getattr(first, method)(x)
+        kit.assert_same(getattr(last, method)(x), np.concatenate([y[:, 12:], y[:, :12]], axis=1))
+    pytest.importorskip("onnx")
+    with pytest.raises(ValueError, match="layers side by side take indices and numbers"):
+        first.to_onnx(tmp_path / "net.onnx", input_shape=(4,))
+
+
+@pytest.mark.usefixtures("implementation")
 def test_what_is_refused():
     with pytest.raises(ValueError, match="Parallel needs one layer or more"):
         fl.Parallel([])

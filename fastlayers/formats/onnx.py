@@ -17,6 +17,7 @@ from .._core.extras import require
 from .._core.files import atomic_write
 from .._core.types import Array, Shape
 from .._version import __version__
+from ..layers._input import first_to_look
 from ..layers._nested import Nested, chain
 from ..layers._shapes import shapes_through
 from ..layers._stack import leaves, takes_indices
@@ -58,6 +59,8 @@ def model(
     if sum(array.nbytes for array in arrays) > _LARGEST:
         raise ValueError(f"the parameters take more than the {_LARGEST:,} bytes that an ONNX file can hold")
     kinds.check_statistics(leaves(layers))
+    if len({layer.takes_indices for layer in first_to_look(layers)}) > 1:
+        raise ValueError("layers side by side take indices and numbers: what an ONNX file is given is one of the two")
     sample = sample_shape(layers, input_shape)
     try:
         outputs = shapes_through(chain(layers), sample)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ from .._core import backend
 from ..functional.cast import cast_like
 from ._base import OF_NUMBERS, OWN
 from ._declaration import params_of
-from ._nested import leaves
+from ._nested import Nested, chain, leaves
 
-__all__ = ["as_input", "takes_indices"]
+__all__ = ["as_input", "first_to_look", "takes_indices"]
 
 
 def as_input(layers: list[Any], x: Any, name: str = "x") -> Any:
@@ -26,10 +27,24 @@ def as_input(layers: list[Any], x: Any, name: str = "x") -> Any:
     return _as_input(layers, x, name) if y is NotImplemented else y
 
 
-def takes_indices(layers: list[Any]) -> bool:
-    """Whether what goes into layers is integers: the first that looks at the numbers of what it is given says so."""
-    looking = (layer for _, layer in leaves(layers) if getattr(layer, "_keeps", None) != "shape")
-    return bool(getattr(next(looking, None), "takes_indices", False))
+def takes_indices(layers: Iterable[Any]) -> bool:
+    """Whether what goes into layers is integers: the first that looks at the numbers of what it is given says so.
+
+    Of layers side by side one is enough, as floats can be made of integers.
+    """
+    return any(getattr(layer, "takes_indices", False) for layer in first_to_look(layers))
+
+
+def first_to_look(layers: Iterable[Any]) -> list[Any]:
+    """The first layer that looks at the numbers of what goes into layers; of layers side by side one of each."""
+    for _, layer in chain(layers):
+        if isinstance(layer, Nested):
+            found = [first for inner in layer.layers for first in first_to_look([inner])]
+            if found:
+                return found
+        elif getattr(layer, "_keeps", None) != "shape":
+            return [layer]
+    return []
 
 
 def _as_input(layers: list[Any], x: Any, name: str) -> Any:

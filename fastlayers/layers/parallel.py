@@ -78,12 +78,12 @@ class Parallel(DescribedNetwork, Composite):
 
     def forward(self, x: ArrayLike) -> Array:
         """What all layers give in training, side by side."""
-        x = as_input(self.layers, x)
+        x = as_input([self], x)
         return self._joined([forward(layer, x, is_training=True) for layer in self.layers])
 
     def predict(self, x: ArrayLike) -> Array:
         """What all layers predict, side by side."""
-        x = as_input(self.layers, x)
+        x = as_input([self], x)
         return self._joined([prediction(layer, x) for layer in self.layers], keeps=False)
 
     def backward(self, dout: ArrayLike, need_dx: bool = True) -> Any:

@@ -18,8 +18,11 @@ from ..network import Sequential
 def check_alike(comm: Any, network: Sequential) -> None:
     """ValueError on every rank where the networks differ, or a parameter cannot be updated in place."""
     params, loss = params_of(network), network.loss_layer
-    mine = [f"parameter {i} of shape {p.shape} and dtype {p.dtype}" for i, p in enumerate(params)]
-    mine.append(f"{len(network.params)} parameters that are not frozen")
+    trained = {id(p) for p in network.params}
+    mine = [
+        f"{'' if id(p) in trained else 'frozen '}parameter {i} of shape {p.shape} and dtype {p.dtype}"
+        for i, p in enumerate(params)
+    ]
     mine.append(f"the loss {type(loss).__name__} with reduction={getattr(loss, 'reduction', None)!r}")
     fixed = [i for i, p in enumerate(params) if p.dtype.kind != "f" or not p.flags.writeable]
     found = comm.allgather((mine, fixed))
