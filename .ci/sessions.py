@@ -111,7 +111,7 @@ def install_in_every_way(session: nox.Session, folder: Path) -> None:
     suite(session, source)
 
     session.log("the pure wheel, where no extension loads; nor does that of the other wheel there")
-    ask = "import fastlayers; assert fastlayers.get_backend() == 'reference'"
+    ask = "import fastlayers; fastlayers.show_config(); assert fastlayers.get_backend() == 'reference'"
     session.run("python", "-P", "-c", ask, env=NO_EXTENSIONS)
     session.install(*anew, str(pure))
     suite(session, source, kernels=False, **NO_EXTENSIONS)

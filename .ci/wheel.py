@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 # In bytes: what compilers differ by is left, and neither more kernels nor what a debugger reads.
-LARGEST = 1_330_000
+LARGEST = 1_370_000
 NEWEST_C_LIBRARY = (2, 28)  # of Debian 10, RHEL 8 and all later ones
 
 

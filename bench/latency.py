@@ -212,7 +212,7 @@ def draw(found: dict[tuple[str, str], Found], path: Path) -> None:
         axes.set(xscale="log", yscale="log", title=title, xlabel="microseconds (log scale); further left is faster")
         axes.grid(alpha=0.3)
         if axes.lines:
-            axes.legend(fontsize=7, frameon=False)
+            axes.legend(loc="lower left" if KEPT in styles else "upper right", fontsize=7, frameon=False)
     figure.axes[0].set_ylabel("share of decisions that took longer (log scale)")
     figure.savefig(path, dpi=DPI, facecolor="white")
 

@@ -10,7 +10,7 @@ import families
 import kit
 import numpy as np
 from calls import any_call, any_layer, any_optimizer
-from fuzz_networks import call_fit, call_network
+from fuzz_networks import call_fit, call_network, call_parallel
 from guarded import PagedArena
 from strategies import AskedError, any_dtype, any_form, any_shape, anything, chance, numbers, place
 from word_families import indices, sampling
@@ -261,6 +261,7 @@ CASES += [(call_clip_grads, "clip_grads", owner) for owner in (fl, reference)]
 CASES += [(call_schedule, name, schedules) for name in schedules.__all__]
 CASES += [(call_initializer, name, initializers) for name in initializers.__all__]
 CASES += [(call_network, "Sequential", owner) for owner in (fl, reference)]
+CASES += [(call_parallel, "Parallel", owner) for owner in (fl, reference)]
 CASES += [(call_fit, "Sequential", owner) for owner in (fl, reference)]
 CASES += [(call_numerical_gradient, "numerical_gradient", testing), (call_check_gradients, "check_gradients", testing)]
 CASES += [(call_running_text, "running_text", fl.training)]

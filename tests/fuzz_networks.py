@@ -49,7 +49,11 @@ def call_network(caller, r, name, owner):
     pieces = {"batch_size": anything(r) if chance(r, 30) else r.randint(1, 5)} if chance(r, 30) else {}
     caller.attempt(f"{prefix}.predict", network.predict, x, **pieces)
     y = caller.attempt(f"{prefix}.forward", network.forward, x)
-    dout = anything(r) if y is None or chance(r, 5) else place(r, arena, numbers(r, np.shape(y), dtype))
+    dout = (
+        anything(r)
+        if not isinstance(y, np.ndarray) or chance(r, 5)
+        else place(r, arena, numbers(r, np.shape(y), dtype))
+    )
     caller.attempt(f"{prefix}.backward", network.backward, dout, need_dx=chance(r, 50))
     if chance(r, 50):
         caller.attempt(f"{prefix}.grads", lambda: network.grads)
@@ -67,25 +71,39 @@ def call_network(caller, r, name, owner):
         call_formats(caller, r, prefix, network, params)
 
 
+def call_parallel(caller, r, name, owner):
+    """Layers side by side, mostly some that fit what they are given."""
+    prefix, width, dtype = (
+        ("reference." if owner is reference else "") + name,
+        r.choice((1, 2, 5)),
+        r.choice(kit.FLOATS),
+    )
+    layers = [owner.Affine(numbers(r, (width, r.choice((1, 2, 3))), dtype)) for _ in range(r.randint(1, 3))]
+    layers += [owner.Sequential([owner.Relu()]), *([anything(r)] if chance(r, 10) else [])]
+    heads = caller.attempt(prefix, owner.Parallel, anything(r) if chance(r, 10) else layers)
+    if heads is None:
+        return
+    y = caller.attempt(f"{prefix}.forward", heads.forward, numbers(r, (4, width), dtype))
+    x = anything(r) if y is None or chance(r, 20) else y
+    for method in ("predict", "backward", "split"):
+        caller.attempt(f"{prefix}.{method}", getattr(heads, method), x)
+    for kept in ("params", "grads"):
+        caller.attempt(f"{prefix}.{kept}", getattr, heads, kept)
+    other = caller.attempt(f"{prefix}.copy", heads.copy)
+    params = [p for layer in layers for p in getattr(layer, "params", ()) if isinstance(p, np.ndarray)]
+    tau = anything(r) if chance(r, 20) else 0.5
+    caller.attempt(f"{prefix}.blend", heads.blend, anything(r) if other is None else other, tau, outs=params)
+    for method in ("freeze", "unfreeze", "reset_state"):
+        caller.attempt(f"{prefix}.{method}", getattr(heads, method))
+
+
 def within_others(caller, r, prefix, owner, layers):
-    """The layers with some of them in a network, beside others that are given the same."""
+    """The layers with some of them in a network, beside another that is given the same."""
     begin = r.randrange(len(layers))
     end = r.randint(begin, len(layers))
-    beside = [owner.Sequential(layers[begin:end]), *([anything(r)] if chance(r, 10) else []), owner.Sequential([])]
-    heads = caller.attempt(
-        f"{prefix}.Parallel", owner.Parallel, anything(r) if chance(r, 5) else beside[: r.randint(0, 3)]
-    )
-    if heads is None:
-        return layers
-    x = anything(r) if chance(r, 20) else numbers(r, (4, r.choice((1, 2, 3, 5, 10))), r.choice(kit.FLOATS))
-    for method in ("predict", "forward", "backward", "split"):
-        caller.attempt(f"Parallel.{method}", getattr(heads, method), x)
-    other = caller.attempt("Parallel.copy", heads.copy)
-    params = [p for p in heads.params if isinstance(p, np.ndarray)]
-    caller.attempt("Parallel.blend", heads.blend, anything(r) if other is None else other, 0.5, outs=params)
-    for method in ("freeze", "unfreeze", "reset_state"):
-        caller.attempt(f"Parallel.{method}", getattr(heads, method))
-    return [*layers[:begin], heads, *layers[end:]]
+    beside = [owner.Sequential(layers[begin:end]), owner.Sequential([])]
+    heads = caller.attempt(f"{prefix}.Parallel", owner.Parallel, beside[: r.randint(0, 2)])
+    return layers if heads is None else [*layers[:begin], heads, *layers[end:]]
 
 
 def call_formats(caller, r, prefix, network, params):
@@ -93,8 +111,8 @@ def call_formats(caller, r, prefix, network, params):
     folder = Path(caller.folder.name)
     options = {"input_shape": anything(r), "probabilities": anything(r)} if chance(r, 30) else {}
     caller.attempt(f"{prefix}.to_onnx", network.to_onnx, folder / "onnx", **options)
-    name = {"name": anything(r)} if chance(r, 10) else {}
-    caller.attempt(f"{prefix}.to_c", network.to_c, anything(r) if chance(r, 5) else folder / "m.c", **name, **options)
+    names = [anything(r)] if chance(r, 10) else []
+    caller.attempt(f"{prefix}.to_c", network.to_c, anything(r) if chance(r, 5) else folder / "m.c", *names, **options)
     for write, read in (("save", "load"), ("to_safetensors", "from_safetensors")):
         path = r.choice((folder, folder / "a" / "b", None, 3, b"\0", "")) if chance(r, 20) else folder / write
         caller.attempt(f"{prefix}.{write}", getattr(network, write), path)

@@ -90,6 +90,8 @@ def test_numbers_beside_indices(tmp_path: Path) -> None:
 def test_probabilities_of_a_loss_that_makes_none(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"a C file with probabilities holds .*, not .*\.MeanSquaredError$"):
         fl.Sequential([fl.Affine(W)], fl.MeanSquaredError()).to_c(tmp_path / "policy.c", probabilities=True)
+    with pytest.raises(ValueError, match=r"SoftmaxWithLoss has the classes of \(None, 2\) along the first axis"):
+        fl.Sequential([recurrent()], fl.SoftmaxWithLoss()).to_c(tmp_path / "policy.c", probabilities=True)
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 2), (), (0,)], ids=str)

@@ -120,7 +120,8 @@ def test_a_copy_is_frozen_where_it_was(again):
 
 def test_a_file_keeps_what_is_frozen(tmp_path):
     net = fl.Sequential([affine(), fl.Sequential([fl.Relu(), affine(3, 3)])], fl.SoftmaxWithLoss())
-    net.layers[1].freeze()
+    net.layers[1].frozen = True
+    assert (net.frozen, net.layers[1].frozen, net.layers[1].layers[1].frozen) == (False, True, True)
     net.save(tmp_path / "net.npz")
     assert '"frozen"' in description.describe(net.layers, None)[0]
     assert '"frozen"' not in description.describe(net.unfreeze().layers, None)[0]

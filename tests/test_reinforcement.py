@@ -7,7 +7,7 @@ from test_examples import NoUpdate, example
 import fastlayers as fl
 
 for needed in ("gymnasium", "tqdm", "matplotlib"):
-    pytest.importorskip(needed, reason="pip install 'fastlayers[rl]'")
+    pytest.importorskip(needed)
 
 
 def batch(rng, count, width):
@@ -24,7 +24,7 @@ def nets(learner):
 
 def test_ppo_has_the_gradient_of_its_objective():
     rng = np.random.default_rng(0)
-    learner = example("plot_ppo").PPO(4, 3, 1, rng)
+    learner = example("plot_ppo").PPO(4, 3, 1, rng, entropy=0.5)
     learner.optimizer = NoUpdate()
     for param in learner.policy.params:
         param += 0.3 * rng.standard_normal(param.shape, np.float32)
@@ -38,7 +38,7 @@ def test_ppo_has_the_gradient_of_its_objective():
         ratio = p[rows, actions] / before
         surrogate = np.minimum(advantages * ratio, advantages * np.clip(ratio, 0.8, 1.2))
         entropy = -np.sum(p * np.log(p), axis=1)
-        return np.mean(-surrogate - 0.01 * entropy + 0.5 * (learner.values(states) - returns) ** 2)
+        return np.mean(-surrogate - 0.5 * entropy + 0.5 * (learner.values(states) - returns) ** 2)
 
     learner.update(states, actions, before, advantages, returns)
     for param, grad in zip(learner.params, learner.grads, strict=True):
@@ -62,7 +62,7 @@ def test_advantages_end_with_their_episode():
 
 def test_dqn_learns_what_actions_are_worth_and_renews_its_target():
     rng = np.random.default_rng(0)
-    learner = example("plot_dqn").DQN(4, 2, 10_000, rng, every=300)
+    learner = example("plot_dqn").DQN(4, 2, 10_000, rng, lr=3e-3, every=300)
     states, actions, ends = batch(rng, 32, 4), rng.integers(2, size=32), np.ones(32, np.float32)
     rewards = states[:, 0] + actions
     rewards[:16], ends[:16] = 1, 0  # after these comes what the target says
@@ -74,6 +74,13 @@ def test_dqn_learns_what_actions_are_worth_and_renews_its_target():
     assert bits(learner.target) != bits(learner.q)
     learner.update(states, actions, rewards, states, ends)
     assert bits(learner.target) == bits(learner.q)
+
+
+def test_dqn_ends_when_it_is_solved(monkeypatch):
+    program = example("plot_dqn")
+    monkeypatch.setattr(program, "SOLVED", 8)
+    ends, _ = program.train(program.DQN(4, 2, 1, np.random.default_rng(0)), 0, 900)
+    assert len(ends) == 1
 
 
 def test_td3_moves_actions_to_where_the_critic_says_more():

@@ -83,16 +83,17 @@ class _Network:
         self.of_steps = any(name.startswith("Time") and name not in IDENTITIES for name in names)
         self.takes_indices = takes_indices([layer for _, layer in stack])
         self.sample = _sample(layers, input_shape, self.of_steps)
-        self.activation = _probabilities(loss) if probabilities else None
+        self.activation: Any = None
         try:
             self.plan, result = self._plan(chain(layers), self.sample, is_input=True)
-            self._add_probabilities(result)
         except ValueError as error:
             if input_shape is None:
                 raise
             raise ValueError(f"input_shape {tuple(input_shape)} does not fit: {error}") from None
-        self.shape = self._of_one(self.sample)
-        self.result = self._of_one(result)
+        self.shape, self.result = self._of_one(self.sample), self._of_one(result)
+        if probabilities:
+            self.activation = _probabilities(loss, result)
+            self.plan.append(Step("probabilities", self.activation, {}, self.result, self.result))
         self.described = [(place, type(layer).__name__) for place, layer in stack]
 
     def emit(self, source: Source) -> None:
@@ -137,10 +138,6 @@ class _Network:
         if layer.takes_indices != (is_input and self.takes_indices):
             takes, given = ("indices", "numbers") if layer.takes_indices else ("numbers", "indices")
             raise ValueError(f"layer {place}, {type(layer).__name__}, takes {takes}; in {_FILE} it is given {given}")
-
-    def _add_probabilities(self, shape: Shape) -> None:
-        if self.activation is not None:
-            self.plan.append(Step("probabilities", self.activation, {}, self._of_one(shape), self._of_one(shape)))
 
 
 def _chain_of(place: str, layer: Any) -> Iterable[tuple[str, Any]]:
@@ -234,7 +231,9 @@ def _sample(layers: Sequence[Any], input_shape: Sequence[int] | None, of_steps: 
     return (None,) if first.takes_indices else (None, len(params_of(first)[0]))
 
 
-def _probabilities(loss: Any) -> Any:
-    """The layer that makes probabilities of the scores, as a loss does."""
+def _probabilities(loss: Any, shape: Shape) -> Any:
+    """The layer that makes probabilities of scores, of which a sample has this shape, as a loss does."""
     name = kinds.name_of(loss, kinds.PROBABILITIES, f"{_FILE} with probabilities")
+    if name == "SoftmaxWithLoss" and len(shape or ()) != 1:
+        raise ValueError(f"{name} has the classes of {shape} along the first axis, but {_FILE} along the last alone")
     return ours.Sigmoid() if "Sigmoid" in name else ours.Softmax()

@@ -1,7 +1,7 @@
 """The squared error of numbers against targets and its gradient, in one pass; what goes with it: `paired_losses.pyx`.
 
-With a finite delta it is the Huber loss, which halves the square: `huber.pyx`. The difference and what is made of it are taken in float64, where
-those of float32 neither round nor overflow. x is the output y of a network.
+With a finite delta it is the Huber loss, which halves the square: `huber.pyx`. The difference and what is made of it
+are taken in float64, where those of float32 neither round nor overflow. x is the output y of a network.
 """
 
 
@@ -15,7 +15,8 @@ cdef double squared_errors(
     cdef double[CHUNK] losses
     cdef const floating *t
     cdef double total = 0, lost = 0, difference, near, delta = work.delta
-    cdef floating clipped, bound = <floating> delta, factor = <floating> ((2 if delta == INFINITY else 1) / work.divisor)
+    cdef floating clipped, bound = <floating> delta
+    cdef floating factor = <floating> ((2 if delta == INFINITY else 1) / work.divisor)
     cdef Py_ssize_t j, n
     while start < stop:
         n = min(CHUNK, stop - start)

@@ -16,7 +16,7 @@ from ._tied import tie, ties_among
 __all__ = ["Composite"]
 
 # What a copy of a stack is better without: it is found again by asking the layers.
-_MADE_ANEW = frozenset({"_asked", "_found", "_program"})
+_MADE_ANEW = frozenset({"_asked", "_asked_within", "_found", "_program"})
 
 
 class Composite(Nested):
@@ -146,7 +146,7 @@ class Composite(Nested):
         return bool(found) and all(found)
 
     @frozen.setter
-    def frozen(self, value: bool) -> None:
+    def frozen(self, value: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._set_frozen(value)
 
     def _set_frozen(self, value: bool) -> Self:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,8 +13,6 @@ from ._calling import keep
 from ._declaration import buffers_of, grads_of, named_params, named_trained, param_names
 
 __all__ = ["Nested", "chain", "leaves"]
-
-_BUFFERS = operator.attrgetter("buffer_names")
 
 
 def leaves(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
@@ -44,23 +41,40 @@ class Nested(Declared):
 
     # The layers that were asked for their parameters, and what they said: in a step it need not be asked again.
     _asked: list[Any] | None = None
+    _asked_within: Sequence[tuple[Nested, list[Any]]] = ()  # and those of networks among them
     _found: list[tuple[int, Any, str, str]] | None = None
 
     # The gradients that `grads` has handed out, of users' layers that set new ones at each backward.
     _kept: tuple[tuple[Any, str, Array], ...] = ()
 
     def _trained(self) -> list[tuple[int, Any, str, str]] | None:
-        """Of each parameter that there may be: its layer's place, the layer, and the attributes of it and its gradient.
+        """Of each parameter that there may be: the place here, its layer, and the attributes of it and its gradient.
 
-        None where a layer is a user's own, or a stack, and has to be asked each time.
+        None where a layer is a user's own, and has to be asked each time.
         """
-        if self._asked != self.layers:
-            self._asked, self._found = self.layers.copy(), None
-            if OWN.issuperset(map(type, self.layers)):
-                self._found = [
-                    (i, layer, name, f"d{name}") for i, layer in enumerate(self.layers) for name in layer.param_names
-                ]
+        if self._asked != self.layers or (
+            self._asked_within and any(inner.layers != asked for inner, asked in self._asked_within)
+        ):
+            within: list[tuple[Nested, list[Any]]] = []
+            self._found = [*self._look(within)] if self._is_plain() else None
+            self._asked, self._asked_within = self.layers.copy(), within
         return self._found
+
+    def _is_plain(self) -> bool:
+        """Whether all layers are the package's own, and networks among them have no lists of their own."""
+        kind = type(self)
+        return (kind.params, kind.grads) == (Nested.params, Nested.grads) and all(
+            layer._is_plain() if isinstance(layer, Nested) else type(layer) in OWN for layer in self.layers
+        )
+
+    def _look(self, within: list[tuple[Nested, list[Any]]]) -> Iterator[tuple[int, Any, str, str]]:
+        """What `_trained` gives; networks among the layers, with theirs, go into `within`."""
+        for i, layer in enumerate(self.layers):
+            if isinstance(layer, Nested):
+                within.append((layer, layer.layers.copy()))
+                yield from ((i, inner, name, of_gradient) for _, inner, name, of_gradient in layer._look(within))
+            else:
+                yield from ((i, layer, name, f"d{name}") for name in layer.param_names)
 
     def _first_with_params(self) -> int | None:
         """The place of the first layer that has anything to train, if there is one."""
@@ -154,7 +168,8 @@ class Nested(Declared):
 
     def _buffers(self) -> list[tuple[Any, str, Any]]:
         """What `buffers_of` gives of the layers, and of those of stacks among them."""
-        if self._trained() is not None and not any(map(_BUFFERS, self.layers)):
+        trained = self._trained()
+        if trained is not None and not any(layer.buffer_names for _, layer, *_ in trained):
             return []
         return [*buffers_of(layer for _, layer in leaves(self.layers))]
 

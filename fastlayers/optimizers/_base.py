@@ -35,6 +35,7 @@ class Optimizer(Described):
     _numbers: ClassVar[tuple[str, ...]] = ()  # the attributes with those after lr
     _numbers_of: ClassVar[attrgetter[tuple[Any, ...]]]
     _own: ClassVar[type | None] = None  # the class of the package that this is, or that it derives from
+    _compiled: ClassVar[tuple[Any, Any]] = (None, None)  # the kernels that were last in use, and their rule or None
 
     lr: Rate
     # Of an object that was made without `__init__`: pickled before there were these, or of a subclass with its own.
@@ -51,7 +52,7 @@ class Optimizer(Described):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if cls.__module__.startswith("fastlayers.") and not cls._pure:
-            cls._own = cls
+            cls._own, cls._compiled = cls, (None, None)
             cls._numbers = tuple(f"_{name}" if hasattr(cls, f"_{name}") else name for name in [*cls._factors][1:])
             cls._numbers_of = attrgetter(*cls._numbers)
 
@@ -77,23 +78,39 @@ class Optimizer(Described):
             self.update(arrays, grads)
             params.update({key: type(param)(arrays[key]) for key, param in params.items() if isinstance(param, float)})
             return
-        self._run(params, grads, [getattr(self, name) for name in self._states], self._numbers_of(self))
-
-    def _run(self, params: Arrays, grads: Arrays, states: Sequence[dict[Any, Array]], factors: tuple[Any, ...]) -> None:
-        """Update by the compiled rule; where it declines, once all is known to fit and each state is there."""
-        rule = self._formula
-        if type(params) is list and type(grads) is list and len(params) == len(grads):  # common, and quick to see
-            keys: Sequence[Any] = range(len(params))
-            if states and len(states[0]) > len(params):  # fewer have none, or are one array in several places
-                raise ValueError(
-                    f"params has {len(params)} arrays, but those of the first update were {len(states[0])}: what is "
-                    "trained has changed, and needs a new optimizer"
-                )
-        else:
+        are_lists = type(params) is list and type(grads) is list and len(params) == len(grads)
+        keys: Sequence[Any] = range(len(params))
+        if not are_lists:
             keys, params, grads = _aligned(params, grads)
         lr: Any = self.lr
         if type(lr) is not float and callable(lr):
             lr = _scheduled(lr, self.t)
+        if are_lists and type(self) is self._own:  # common, and done with no Python in between
+            kernels, rule = self._compiled
+            if kernels is not backend.kernels:
+                rule = self._find_rule()
+            if rule is not None and rule.run(self, params, grads, lr):
+                return
+        self._run(keys, params, grads, lr)
+
+    @classmethod
+    def _find_rule(cls) -> Any:
+        """How the kernels in use update, once they are others; None where they do not."""
+        kernels = backend.kernels
+        rule = cls._rule(kernels.UpdateStep, kernels)
+        cls._compiled = kernels, None if rule is NotImplemented else rule
+        return cls._compiled[1]
+
+    def _run(self, keys: Sequence[Any], params: Any, grads: Any, lr: Any) -> None:
+        """Update by the compiled rule; where it declines, once all is known to fit and each state is there."""
+        rule, states, factors = self._formula, [getattr(self, name) for name in self._states], self._numbers_of(self)
+        if (
+            type(keys) is range and states and len(states[0]) > len(keys)
+        ):  # fewer have none, or are one in several places
+            raise ValueError(
+                f"params has {len(keys)} arrays, but those of the first update were {len(states[0])}: what is "
+                "trained has changed, and needs a new optimizer"
+            )
         compiled = None if self._pure else getattr(backend.kernels, rule.__name__)
         arrays: list[list[Any]] = [list(map(state.get, keys)) for state in states] if states else []
         if compiled is None or compiled(params, grads, *arrays, lr, *factors) is NotImplemented:

@@ -81,15 +81,15 @@ cdef tuple branches_of(tuple steps, object given):
     for fork, ends in dict(given).items():
         last = fork
         if not 0 <= last < len(steps) or len(ends) == 0:
-            raise ValueError(f"step {fork}, of {len(steps)} steps, has the branches {ends}")
+            raise ValueError("a fork must be a step, and have branches")
         for end in ends:
             if not last < end < len(steps) or (<Step> steps[end]).kept != END or (<Step> steps[fork]).kept != FORK:
-                raise ValueError(f"the branches of step {fork} end at {ends}, of {len(steps)} steps")
+                raise ValueError("the branches of a fork must end one behind the other")
             last = end
         found[fork] = found[last] = (fork, tuple(ends))
     for fork in range(len(steps)):
         if (<Step> steps[fork]).kept == FORK and found[fork] is None:
-            raise ValueError(f"step {fork} has no branches")
+            raise ValueError("a fork has no branches")
     return tuple(found)
 
 
@@ -147,6 +147,13 @@ cdef object forward_of_branches(Program program, Held *held, Py_ssize_t fork, ob
     return joined(parallel, ys, <object> held.attributes[fork])
 
 
+cdef Py_ssize_t total_of(tuple widths) except -1:
+    cdef Py_ssize_t total = 0, width
+    for width in widths:
+        total += width
+    return total
+
+
 cdef object backward_of_branches(Program program, Held *held, Py_ssize_t fork, object dout, Py_ssize_t first):
     """The gradient with respect to what a `Parallel` was given; None where it is not needed."""
     cdef Py_ssize_t begin = fork + 1, end, start = 0, width, ndim, i = 0, of_branch = first
@@ -156,7 +163,7 @@ cdef object backward_of_branches(Program program, Held *held, Py_ssize_t fork, o
     cdef tuple ends = part(program.branches[fork], 1)
     ndim = PyArray_NDIM(<ndarray> dout) if PyArray_CheckExact(dout) else 0
     if ndim == 0 or type(widths) is not tuple or len(<tuple> widths) != len(ends) or (
-        PyArray_DIM(<ndarray> dout, ndim - 1) != sum(<tuple> widths)
+        PyArray_DIM(<ndarray> dout, ndim - 1) != total_of(<tuple> widths)
     ):
         return parallel.backward(dout, need_dx=True if need_dx else False)
     for i in range(len(ends)):

@@ -78,7 +78,7 @@ cdef class Program:
         for i in range(len(self.nests)):
             inner = <Nest> self.nests[i]
             if not 0 <= inner.list <= i or inner.place < 0:
-                raise ValueError(f"network {i} is {inner.place} of list {inner.list}, of the {i + 1} before it")
+                raise ValueError("a network is in none of the lists before it")
         self.branches = branches_of(self.steps, branches or {})
         self.at[0] = 0
         for i in range(len(self.steps)):
@@ -86,10 +86,12 @@ cdef class Program:
             self.lists[i], self.places[i] = (0, i) if places is None else places[i]
             self.at[i + 1] = self.at[i] + len(step.params)
             if not 0 <= self.lists[i] <= len(self.nests) or self.places[i] < 0:
-                raise ValueError(f"step {i} is {self.places[i]} of list {self.lists[i]}, of {len(self.nests) + 1}")
-        of_whole = [place for of, place in places if of == 0] if places else [*range(len(self.steps))]
-        of_whole += [(<Nest> nest).place for nest in self.nests if (<Nest> nest).list == 0]
-        self.count = max(of_whole, default=-1) + 1
+                raise ValueError("a layer is in none of the lists")
+            if self.lists[i] == 0:
+                self.count = max(self.count, self.places[i] + 1)
+        for inner in self.nests:
+            if inner.list == 0:
+                self.count = max(self.count, inner.place + 1)
         of_layers = [id(step.layer) for step in self.steps if step.kept < FORK]
         self.distinct = len({*of_layers}) == len(of_layers)
         self.kernel_of_pass = kernels.convolution_relu
@@ -371,7 +373,9 @@ cdef class Program:
         rule = self.rule
         if rule is not None:
             own = attributes_of(optimizer)
-            if "update" not in own and update_by(<UpdateStep?> rule, own, params, grads, touched):
+            if "update" not in own and update_by(
+                <UpdateStep?> rule, own, params, grads, touched, get(own, "lr")
+            ):
                 return None
         optimizer.update(list(params), list(grads))
         return None

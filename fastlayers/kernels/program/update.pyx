@@ -35,6 +35,10 @@ cdef class UpdateStep:
         if len(self.defaults) != len(self.factors):
             raise ValueError(f"{len(self.defaults)} defaults do not go with {len(self.factors)} numbers")
 
+    def run(self, optimizer, list params not None, list grads not None, lr):
+        """Update by this rule, at this rate; whether that is done."""
+        return update_by(self, attributes_of(optimizer), tuple(params), tuple(grads), None, lr)
+
 
 cdef tuple of_each(dict state, Py_ssize_t params):
     """A state's array of each parameter, None where there is none yet."""
@@ -48,10 +52,10 @@ cdef tuple of_each(dict state, Py_ssize_t params):
     return found
 
 
-cdef bint update_by(UpdateStep rule, object own, tuple params, tuple grads, tuple touched) except -1:
+cdef bint update_by(UpdateStep rule, object own, tuple params, tuple grads, tuple touched, object lr) except -1:
     """Update by the rule's kernel; False where that is its method's affair, as where the rate is a schedule."""
     cdef Arguments arguments
-    cdef object lr = get(own, "lr"), next_t = get(own, "t"), kernel = rule.kernel, value
+    cdef object next_t = get(own, "t"), kernel = rule.kernel, value
     cdef list held = []
     cdef Py_ssize_t i
     if type(lr) is not float or type(next_t) is not int:
