@@ -215,9 +215,10 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="Parallel needs one layer or more"):
         fl.Parallel([])
     heads = fl.Parallel([affine(5, 3), affine(5, 2)])
-    for call in (lambda: heads.backward(T), lambda: heads.split(T)):
+    for call in (lambda: heads.backward(T), lambda: fl.Parallel([fl.Sequential([]), affine(5, 1)]).split(T)):
         with pytest.raises(RuntimeError, match="before forward"):
             call()
+    assert [part.shape for part in heads.split(heads.predict(X))] == [(6, 3), (6, 2)]  # as the parameters say
     heads.forward(X)
     for call in (heads.backward, heads.split, fl.Sequential([heads]).backward):
         with pytest.raises(

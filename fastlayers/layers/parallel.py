@@ -121,7 +121,7 @@ class Parallel(DescribedNetwork, Composite):
         Parameters
         ----------
         y : array_like
-            As the last forward gave it, of any batch.
+            As forward or predict gave it, of any batch.
 
         Returns
         -------
@@ -131,16 +131,26 @@ class Parallel(DescribedNetwork, Composite):
         Raises
         ------
         RuntimeError
-            Before a forward, from which it knows how wide each is.
+            Before a forward, where the layers' parameters do not tell how wide each output is.
         ValueError
             If y has another width.
         """
-        if self._widths is None:
+        widths = self._widths or self._widths_by_parameters()
+        if widths is None:
             raise RuntimeError("Parallel.split was called before forward: it is not known yet how wide each output is")
         y = np.asarray(y)
-        if y.ndim == 0 or y.shape[-1] != sum(self._widths):
-            raise ValueError(f"an output of shape {y.shape} does not fit: the layers' widths are {self._widths}")
-        return tuple(np.split(y, np.cumsum(self._widths)[:-1], axis=-1))
+        if y.ndim == 0 or y.shape[-1] != sum(widths):
+            raise ValueError(f"an output of shape {y.shape} does not fit: the layers' widths are {widths}")
+        return tuple(np.split(y, np.cumsum(widths)[:-1], axis=-1))
+
+    def _widths_by_parameters(self) -> tuple[int, ...] | None:
+        shapes = [self._through(layer, i, None) for i, layer in enumerate(self.layers)]
+        widths = [shape[-1] for shape in shapes if shape]
+        return (
+            None
+            if len(widths) < len(shapes) or None in widths
+            else tuple(width for width in widths if width is not None)
+        )
 
     def _joined(self, ys: list[Any], keeps: bool = True) -> Array:
         arrays = [np.asarray(y) for y in ys]
