@@ -66,6 +66,7 @@ def call_network(caller, r, name, owner):
     caller.attempt(f"{prefix}.blend", network.blend, other, anything(r) if chance(r, 20) else 0.5, outs=params)
     for method in ("freeze", "unfreeze"):
         caller.attempt(f"{prefix}.{method}", getattr(network, method))
+        caller.attempt(f"{prefix}.frozen", getattr, network, "frozen")
         caller.attempt(f"{prefix}.backward", network.backward, dout)
     if chance(r, 10):
         call_formats(caller, r, prefix, network, params)
@@ -95,6 +96,7 @@ def call_parallel(caller, r, name, owner):
     caller.attempt(f"{prefix}.blend", heads.blend, anything(r) if other is None else other, tau, outs=params)
     for method in ("freeze", "unfreeze", "reset_state"):
         caller.attempt(f"{prefix}.{method}", getattr(heads, method))
+    caller.attempt(f"{prefix}.frozen", getattr, heads, "frozen")
 
 
 def within_others(caller, r, prefix, owner, layers):
