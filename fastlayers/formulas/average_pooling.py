@@ -31,6 +31,8 @@ def average_pooling_backward(
 ) -> Array:
     """dx: of each number of dout ``dout / count`` at every number of its window, added up where windows overlap."""
     dx, add = folded(input_shape, dout, stride, pad)
+    if not dout.size:  # of no image the windows may be larger than there is memory for
+        return np.ascontiguousarray(dx)
     with np.errstate(all="ignore"):
         shares = dout / _counts(input_shape, (pool_h, pool_w), stride, pad, count_include_pad).astype(dout.dtype)
         for i in reversed(range(pool_h)):  # so that each number gets its terms in the order of the windows

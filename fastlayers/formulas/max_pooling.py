@@ -41,6 +41,8 @@ def max_pooling_backward(
 ) -> Array:
     """dx: each number of dout at the number that was its window's largest, added up where windows share one; else 0."""
     dx, add = folded(input_shape, dout, stride, pad)
+    if not dout.size:  # and windows may be of any size
+        return np.ascontiguousarray(dx)
     for i in reversed(range(pool_h)):  # so that each number gets its terms in the order of the windows
         for j in reversed(range(pool_w)):
             add(i, j, np.where(arg_max == i * pool_w + j, dout, 0))
