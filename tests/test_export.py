@@ -46,6 +46,9 @@ def test_onnx_and_safetensors(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("safetensors")
     assert succeed("export", model, tmp_path / "m.safetensors").count("\n") == 1
     same = fl.Sequential.from_safetensors(tmp_path / "m.safetensors")
+    succeed("export", tmp_path / "m.safetensors", tmp_path / "same.c", "--name", "same")
+    succeed("export", model, tmp_path / "as.c", "--name", "same")
+    assert (tmp_path / "same.c").read_text() == (tmp_path / "as.c").read_text()
     np.testing.assert_array_equal(same.layers[0].W, tiny().layers[0].W)
     pytest.importorskip("onnx")
     succeed("export", model, tmp_path / "m.onnx", "--probabilities")

@@ -20,7 +20,7 @@ def export(
         raise InputError(f"--name is of a function in C, which {file} has not")
     if file.suffix == ".safetensors" and (input_shape is not None or probabilities):
         raise InputError(f"--input-shape and --probabilities are of no use to {file}, which has the weights alone")
-    network = Sequential.load(model)
+    network = Sequential.from_safetensors(model) if model.suffix == ".safetensors" else Sequential.load(model)
     sizes = None
     try:
         if file.suffix == ".c":

@@ -197,7 +197,12 @@ def _add_predict_options(predict: argparse.ArgumentParser) -> None:
 
 
 def _add_export_options(export: argparse.ArgumentParser) -> None:
-    export.add_argument("model", metavar="MODEL.npz", type=Path, help="a file that 'fastlayers train --save' wrote")
+    export.add_argument(
+        "model",
+        metavar="MODEL.npz",
+        type=Path,
+        help="a file of a network, as 'fastlayers train --save' writes; or .safetensors",
+    )
     export.add_argument(
         "file", metavar="FILE.c", type=exported, help="what to write; or FILE.onnx, or FILE.safetensors"
     )
