@@ -104,7 +104,8 @@ def within_others(caller, r, prefix, owner, layers):
     begin = r.randrange(len(layers))
     end = r.randint(begin, len(layers))
     beside = [owner.Sequential(layers[begin:end]), owner.Sequential([])]
-    heads = caller.attempt(f"{prefix}.Parallel", owner.Parallel, beside[: r.randint(0, 2)])
+    name = prefix.replace("Sequential", "Parallel")
+    heads = caller.attempt(name, owner.Parallel, beside[: r.randint(0, 2)])
     return layers if heads is None else [*layers[:begin], heads, *layers[end:]]
 
 
