@@ -16,7 +16,7 @@ from ._tied import tie, ties_among
 __all__ = ["Composite"]
 
 # What a copy of a stack is better without: it is found again by asking the layers.
-_MADE_ANEW = frozenset({"_asked", "_asked_within", "_found", "_program"})
+_MADE_ANEW = frozenset({"_asked", "_asked_within", "_found", "_has_buffers", "_program"})
 
 
 class Composite(Nested):

@@ -43,6 +43,7 @@ class Nested(Declared):
     _asked: list[Any] | None = None
     _asked_within: Sequence[tuple[Nested, list[Any]]] = ()  # and those of networks among them
     _found: list[tuple[int, Any, str, str]] | None = None
+    _has_buffers: bool = False  # any of these
 
     # The gradients that `grads` has handed out, of users' layers that set new ones at each backward.
     _kept: tuple[tuple[Any, str, Array], ...] = ()
@@ -57,6 +58,7 @@ class Nested(Declared):
         ):
             within: list[tuple[Nested, list[Any]]] = []
             self._found = [*self._look(within)] if self._is_plain() else None
+            self._has_buffers = any(layer.buffer_names for _, layer, *_ in self._found or ())
             self._asked, self._asked_within = self.layers.copy(), within
         return self._found
 
@@ -168,8 +170,7 @@ class Nested(Declared):
 
     def _buffers(self) -> list[tuple[Any, str, Any]]:
         """What `buffers_of` gives of the layers, and of those of stacks among them."""
-        trained = self._trained()
-        if trained is not None and not any(layer.buffer_names for _, layer, *_ in trained):
+        if self._trained() is not None and not self._has_buffers:
             return []
         return [*buffers_of(layer for _, layer in leaves(self.layers))]
 

@@ -133,7 +133,9 @@ def _array(number: Any) -> Any:
 
 def _scheduled(schedule: Callable[[int], Any], step: int) -> float:
     """The rate after so many updates; ValueError where it leads nowhere."""
-    lr = arguments.number("lr", schedule(step))
+    lr = schedule(step)
+    if type(lr) is not float:
+        lr = arguments.number("lr", lr)
     if not 0 <= lr < math.inf:
         name = getattr(schedule, "__qualname__", type(schedule).__name__)
         raise ValueError(f"lr must be finite, and 0 or more, not {lr}, which {name} gave after {step} updates")
