@@ -121,30 +121,20 @@ cdef object joined(object parallel, list ys, object own):
     return PyArray_Concatenate(ys, ndim - 1)
 
 
-cdef object predict_branches(Program program, const Held *held, Py_ssize_t fork, object x):
-    """What a `Parallel` predicts."""
+cdef object results_of_branches(Program program, Held *held, Py_ssize_t fork, object x, bint trains):
+    """What a `Parallel` gives: in training, where each layer keeps what its backward needs, or in prediction."""
     cdef Py_ssize_t begin = fork + 1, end
     cdef list ys = []
     cdef object parallel = (<Step> program.steps[fork]).layer
     if not PyArray_CheckExact(x):
-        return parallel.predict(x)
+        return parallel.forward(x) if trains else parallel.predict(x)
     for end in part(program.branches[fork], 1):
-        ys.append(program.predict_from(held, begin, end, x))
+        if trains:
+            ys.append(program.forward_from(held, begin, end, x))
+        else:
+            ys.append(program.predict_from(held, begin, end, x))
         begin = end + 1
-    return joined(parallel, ys, None)
-
-
-cdef object forward_of_branches(Program program, Held *held, Py_ssize_t fork, object x):
-    """What a `Parallel` gives in training."""
-    cdef Py_ssize_t begin = fork + 1, end
-    cdef list ys = []
-    cdef object parallel = (<Step> program.steps[fork]).layer
-    if not PyArray_CheckExact(x):
-        return parallel.forward(x)
-    for end in part(program.branches[fork], 1):
-        ys.append(program.forward_from(held, begin, end, x))
-        begin = end + 1
-    return joined(parallel, ys, <object> held.attributes[fork])
+    return joined(parallel, ys, <object> held.attributes[fork] if trains else None)
 
 
 cdef Py_ssize_t total_of(tuple widths) except -1:

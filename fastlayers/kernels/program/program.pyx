@@ -120,7 +120,7 @@ cdef class Program:
         finally:
             let_go(&held)
 
-    cdef object predict_from(self, const Held *held, Py_ssize_t i, Py_ssize_t end, object x):
+    cdef object predict_from(self, Held *held, Py_ssize_t i, Py_ssize_t end, object x):
         """What the steps from i up to the end make of x."""
         cdef Step step
         cdef object y, W
@@ -128,7 +128,7 @@ cdef class Program:
             step = <Step> self.steps[i]
             y = NotImplemented
             if step.kept == FORK:
-                x = predict_branches(self, held, i, x)
+                x = results_of_branches(self, held, i, x, False)
                 i = last_end(self, i) + 1
                 continue
             if step.kept == AFFINE and PyArray_CheckExact(x) and PyArray_NDIM(<ndarray> x) > 2:
@@ -147,7 +147,7 @@ cdef class Program:
                 i += self.begins[i]
             else:
                 y = step.go_predict(
-                    <object> held.attributes[i], x, <PyObject **> &held.param[self.at[i]], i == held.steps - 1
+                    <object> held.attributes[i], x, &held.param[self.at[i]], i == held.steps - 1
                 )
                 i += 1
             x = y
@@ -269,7 +269,7 @@ cdef class Program:
             step = <Step> self.steps[i]
             y = NotImplemented
             if step.kept == FORK:
-                x = forward_of_branches(self, held, i, x)
+                x = results_of_branches(self, held, i, x, True)
                 i = last_end(self, i) + 1
                 continue
             if self.begins[i]:
