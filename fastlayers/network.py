@@ -12,6 +12,7 @@ from ._core.described import DescribedNetwork
 from ._core.protocols import Layer, Loss, Optimizer
 from ._core.types import Array
 from .formats.portable import Portable
+from .layers._construction import check_loss
 from .layers._program import Compiled, reason_against
 from .layers._stack import Stack
 from .layers._summary import Summary, summary_of
@@ -81,6 +82,7 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
 
     def __init__(self, layers: Iterable[Layer], loss: Loss | None = None) -> None:
         Stack.__init__(self, layers)
+        check_loss(loss, self.layers, type(self).__name__)
         self.loss_layer = loss
 
     def loss(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

@@ -174,8 +174,8 @@ MUTATIONS = (
     # Training
     Mutation(
         "training/loop.py",
-        "                if training.stop:\n                    break\n        training.step",
-        "        training.step",
+        "                if training.stop:\n                    break\n        self._count",
+        "        self._count",
         "a callback does not stop an epoch midway",
         "callbacks",
     ),

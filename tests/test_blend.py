@@ -113,7 +113,7 @@ REFUSED = {
     "no number": (network, network, "1", TypeError, "tau must hold real numbers"),
     "another shape": (
         network,
-        lambda dtype: fl.Sequential([fl.Affine(np.ones((2, 2)))] * 5),
+        lambda dtype: fl.Sequential([fl.Affine(np.ones((2, 2))) for _ in range(5)]),
         0.5,
         ValueError,
         r"0.W has shape \(7, 33\), but the other network's has shape \(2, 2\)",

@@ -85,6 +85,7 @@ def test_accuracy_is_recorded_where_the_loss_classifies():
     assert history.validation_accuracy[-1] == ignoring.accuracy(X[9:], LABELS[9:])
     # Scores of pixels have no one largest class.
     pixels = fl.Sequential([Spy()], fl.SoftmaxWithLoss())
+    pixels.layers[0].W, pixels.layers[0].dW = np.ones(1), np.zeros(1)  # something to train
     assert pixels.fit(
         X[:, :, None], LABELS[:, None], 1, validation_data=(X[:, :, None], LABELS[:, None])
     ).as_dict().keys() == {

@@ -35,16 +35,19 @@ def network(dtype=np.float64, loss=None):
 def test_outputs_stand_side_by_side_and_gradients_add_up():
     one, other = affine(5, 3), fl.Sequential([affine(5, 2, 3), fl.Tanh()])
     heads = fl.Parallel([one, other])
+    expected = np.concatenate([one.forward(X), other.forward(X)], axis=1)
     y = heads.forward(X)
-    kit.assert_same(y, np.concatenate([one.forward(X), other.forward(X)], axis=1))
+    kit.assert_same(y, expected)
     kit.assert_same(heads.predict(X), y)
     np.testing.assert_allclose(heads.predict(X[0]), y[0], rtol=1e-13)
     parts = heads.split(y)
     assert [part.shape for part in parts] == [(6, 3), (6, 2)]
     assert all(part.base is not None for part in parts)
     dx = heads.backward(y)
+    other.forward(X)
     expected = one.backward(parts[0].copy()) + other.backward(parts[1].copy())
     np.testing.assert_allclose(dx, expected, rtol=1e-13)
+    heads.forward(X)
     assert heads.backward(y, need_dx=False) is None
     assert len(heads.params) == len(heads.grads) == 4
     assert check_gradients(network(), np.random.default_rng(0).standard_normal((3, 5))) < 1e-6
@@ -219,8 +222,9 @@ def test_what_is_refused():
         with pytest.raises(RuntimeError, match="before forward"):
             call()
     assert [part.shape for part in heads.split(heads.predict(X))] == [(6, 3), (6, 2)]  # as the parameters say
+    net = fl.Sequential([heads])
     heads.forward(X)
-    for call in (heads.backward, heads.split, fl.Sequential([heads]).backward):
+    for call in (heads.backward, heads.split, lambda dout: net.forward(X) is None or net.backward(dout)):
         with pytest.raises(
             ValueError, match=r"an output of shape \(6, 4\) does not fit: the layers' widths are \(3, 2\)"
         ):

@@ -57,8 +57,24 @@ class Declared(Described):
 
     @property
     def params(self) -> list[Array]:
-        """The parameters that are trained, in order: the arrays themselves."""
+        """The parameters that are trained, in order: the arrays themselves.
+
+        A subclass may assign lists `params` and `grads` of its own, which replace those that follow from `param_names`.
+        """
+        if has_lists(self):
+            return vars(self)["params"]  # type: ignore[no-any-return]
         return [param for _, param in self._named_trained()]
+
+    @params.setter
+    def params(self, value: list[Array]) -> None:
+        self._assign("params", value)
+
+    def _assign(self, name: str, value: list[Array]) -> None:
+        """Set `params` or `grads` of a subclass's object; AttributeError for a class of this package."""
+        kind = type(self)
+        if kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
+            raise AttributeError(f"{name} of {kind.__name__} cannot be assigned: only those of a subclass can")
+        vars(self)[name] = value
 
     def _named_params(self) -> list[tuple[str, Array]]:
         """The parameters, each with its name, whether frozen or not."""
@@ -79,6 +95,8 @@ class Declared(Described):
 
         They are those of the last backward, or zeros before the first.
         """
+        if has_lists(self):
+            return vars(self)["grads"]  # type: ignore[no-any-return]
         if self.frozen or not self.param_names:
             return []
         kept = dict(self._handed_out)
@@ -93,6 +111,10 @@ class Declared(Described):
         self._set_gradients(**self._handed_out)
         return [*self._handed_out.values()]
 
+    @grads.setter
+    def grads(self, value: list[Array]) -> None:
+        self._assign("grads", value)
+
     def _set_gradients(self, **gradients: Array | None) -> None:
         """Set each gradient, by its parameter's name; what was handed out by `grads` is written into."""
         for name, gradient in gradients.items():
@@ -101,6 +123,11 @@ class Declared(Described):
                 np.copyto(kept, gradient, casting="same_kind")
                 gradient = kept
             setattr(self, f"d{name}", gradient)
+
+
+def has_lists(layer: Any) -> bool:
+    """Return whether lists `params` and `grads` that a subclass has assigned replace its class's declaration."""
+    return "params" in vars(layer)
 
 
 def _dtype_of_gradient(param: Any) -> np.dtype[Any]:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from .._core.arguments import typed
+from .._core.types import Array
 from ..functional.blend import blend
-from ._declaration import check_declared, put_buffers
+from ._construction import checked_layers
+from ._declaration import put_buffers
 from ._nested import Nested, leaves
+from ._sharing import mark_run
 from ._state import reset_state
 from ._tied import tie, ties_among
 
@@ -27,10 +33,48 @@ class Composite(Nested):
     layers : iterable of Layer
     """
 
+    # The network's token, by which each layer knows the network that ran its last forward.
+    _token: object = None
+
     def __init__(self, layers: Iterable[Any]) -> None:
-        self.layers = list(layers)
-        for place, layer in leaves(self.layers):
-            check_declared(layer, f"layer {place}")
+        self._token = object()
+        self.layers = checked_layers(layers, type(self).__name__)
+
+    def __call__(self, x: ArrayLike) -> Array:
+        """Return ``predict(x)``."""
+        return self.predict(x)
+
+    if TYPE_CHECKING:
+
+        def predict(self, x: ArrayLike) -> Array: ...
+        def backward(self, dout: ArrayLike, need_dx: bool = True) -> Any: ...
+
+    def _backward_of(self, layer: Any, dout: Any, **need_dx: bool) -> Any:
+        """Run backward of one of the layers."""
+        if isinstance(layer, Composite):
+            return layer._backward_within(self._token, dout, **need_dx)
+        return layer.backward(dout, **need_dx)
+
+    def _backward_within(self, run: object, dout: Any, **need_dx: bool) -> Any:
+        """Run backward after a forward that the network with the token `run` has run, which contains this one."""
+        mark_run(self.layers, self._token)
+        try:
+            return self.backward(dout, **need_dx)
+        finally:
+            mark_run(self.layers, run)
+
+    def _accumulate(self, dout: ArrayLike, need_dx: bool) -> Any:
+        """Run `backward` and add its gradients to `grads`, which an error leaves unchanged."""
+        before = [np.array(grad) for grad in self.grads]
+        try:
+            dx = self.backward(dout, need_dx)
+        except BaseException:
+            for grad, old in zip(self.grads, before, strict=True):
+                grad[...] = old
+            raise
+        for grad, old in zip(self.grads, before, strict=True):
+            grad += old
+        return dx
 
     def __getstate__(self) -> dict[str, Any]:
         """What a pickle or a copy has: all but what the layers can be asked for again; and which parameters are one."""
@@ -39,8 +83,12 @@ class Composite(Nested):
         return {**state, "_ties": ties} if ties else state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what `__getstate__` gave."""
+        """Take what `__getstate__` gave, as a network of its own: a shallow copy shares its layers with another."""
         vars(self).update(state)
+        run, self._token = self._token, object()
+        for _, layer in leaves(vars(self).get("layers", ())):
+            if run is not None and getattr(layer, "_last_run", None) is run:
+                mark_run([layer], self._token)
         tie(vars(self).get("layers", ()), vars(self).pop("_ties", ()))
 
     def copy(self) -> Self:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._core.types import Array
-from ._base import Declared
+from ._base import Declared, has_lists
 
 __all__ = [
     "buffers_of",
@@ -32,7 +32,7 @@ _LEGACY = ("W", "b")
 def param_names(layer: Any) -> tuple[str, ...] | None:
     """The attributes of a layer that hold its parameters, those that are None too; None where a list has them."""
     names = getattr(layer, "param_names", None)
-    if names is not None:
+    if names is not None and not (isinstance(layer, Declared) and has_lists(layer)):
         return tuple(names)
     return None if isinstance(getattr(layer, "params", None), list | tuple) else _LEGACY
 
@@ -49,7 +49,7 @@ def has_params(layer: Any) -> bool:
 
 def named_params(layer: Any) -> list[tuple[str, Array]]:
     """The parameters of a layer with a name for each: its attribute's, or ``params[0]``."""
-    if isinstance(layer, Declared):
+    if isinstance(layer, Declared) and not has_lists(layer):
         return layer._named_params()
     names = param_names(layer)
     if names is None:
@@ -60,7 +60,7 @@ def named_params(layer: Any) -> list[tuple[str, Array]]:
 
 def named_trained(layer: Any) -> list[tuple[str, Array]]:
     """As `named_params`, of a layer that is not frozen; of a frozen one none."""
-    if isinstance(layer, Declared):
+    if isinstance(layer, Declared) and not has_lists(layer):
         return layer._named_trained()
     return [] if getattr(layer, "frozen", False) else named_params(layer)
 
@@ -73,7 +73,7 @@ def grads_of(layer: Any) -> list[Array]:
     TypeError
         If the layer has parameters and no gradients to go with them; the message names both.
     """
-    if isinstance(layer, Declared):
+    if isinstance(layer, Declared) and not has_lists(layer):
         return layer._last_gradients()
     if getattr(layer, "frozen", False):
         return []

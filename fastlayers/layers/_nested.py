@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from .._core.types import Array, Shape
-from ._base import OWN, Declared
+from ._base import OWN, Declared, has_lists
 from ._calling import keep
 from ._declaration import buffers_of, grads_of, named_params, named_trained, param_names
 
-__all__ = ["Nested", "chain", "leaves"]
+__all__ = ["Nested", "chain", "leaves", "nested_networks"]
 
 
 def leaves(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
@@ -31,6 +31,14 @@ def chain(layers: Iterable[Any], of: str = "") -> Iterator[tuple[str, Any]]:
             yield from chain(layer.layers, f"{of}{i}.")
         else:
             yield f"{of}{i}", layer
+
+
+def nested_networks(layers: Iterable[Any]) -> Iterator[Nested]:
+    """Iterate over the networks among the layers, and those within them."""
+    for layer in layers:
+        if isinstance(layer, Nested):
+            yield layer
+            yield from nested_networks(layer.layers)
 
 
 class Nested(Declared):
@@ -65,7 +73,7 @@ class Nested(Declared):
     def _is_plain(self) -> bool:
         """Whether all layers are the package's own, and networks among them have no lists of their own."""
         kind = type(self)
-        return (kind.params, kind.grads) == (Nested.params, Nested.grads) and all(
+        return (kind.params, kind.grads, has_lists(self)) == (Nested.params, Nested.grads, False) and all(
             layer._is_plain() if isinstance(layer, Nested) else type(layer) in OWN for layer in self.layers
         )
 
@@ -90,7 +98,12 @@ class Nested(Declared):
 
     @property
     def params(self) -> list[Array]:
-        """The parameters of each layer that is not frozen, in order: the arrays themselves."""
+        """The parameters of each layer that is not frozen, in order: the arrays themselves.
+
+        A subclass may assign lists `params` and `grads` of its own, which replace these.
+        """
+        if has_lists(self):
+            return vars(self)["params"]  # type: ignore[no-any-return]
         trained = self._trained()
         if trained is None:
             return [param for _, param in self._named_trained()]
@@ -98,19 +111,25 @@ class Nested(Declared):
             param for _, layer, name, _ in trained if not layer.frozen and (param := getattr(layer, name)) is not None
         ]
 
+    @params.setter
+    def params(self, value: list[Array]) -> None:
+        self._assign("params", value)
+
     @property
     def grads(self) -> list[Array]:
         """The gradients of `params`: from now on every backward writes into these arrays.
 
         They are those of the last backward, or zeros before the first.
         """
+        if has_lists(self):
+            return vars(self)["grads"]  # type: ignore[no-any-return]
         found = self._handed_out_before()
         if found is not None:
             return found
         found = []
         for layer in self.layers:
-            names = () if isinstance(layer, Declared) else param_names(layer)
-            if isinstance(layer, Declared):
+            names = param_names(layer)
+            if isinstance(layer, Declared) and names is not None:
                 found += layer.grads
             elif getattr(layer, "frozen", False):
                 continue
@@ -120,6 +139,10 @@ class Nested(Declared):
                 there = [name for name in names if getattr(layer, name, None) is not None]
                 found += [self._handed_out_of(layer, name) for name in there]
         return found
+
+    @grads.setter
+    def grads(self, value: list[Array]) -> None:
+        self._assign("grads", value)
 
     def _handed_out_before(self) -> list[Array] | None:
         """What `grads` gave, if nothing has changed: asked for at every step it is to take no time."""
@@ -184,6 +207,8 @@ class Nested(Declared):
 
     def _last_gradients(self) -> list[Array]:
         """What the last backward has left, aligned with `params`: copies of what the next one will write into."""
+        if has_lists(self):
+            return [np.array(grad) for grad in self.grads]
         trained = self._trained()
         if trained is not None:
             return [
@@ -193,9 +218,9 @@ class Nested(Declared):
             ]
         found: list[Array] = []
         for layer in self.layers:
-            if isinstance(layer, Nested):
+            if isinstance(layer, Nested) and not has_lists(layer):
                 found += layer._last_gradients()
-            elif isinstance(layer, Declared):
+            elif isinstance(layer, Declared) and not has_lists(layer):
                 own = layer._last_gradients()
                 found += [gradient.copy() for gradient in own] if layer._handed_out else own
             elif self._kept or param_names(layer) is None:  # of a frozen one there are none

@@ -13,7 +13,7 @@ import numpy as np
 
 from .._core import backend
 from ._base import OWN, Declared
-from ._nested import Nested
+from ._nested import Nested, nested_networks
 
 MOST = 64  # layers, and half the parameters of one, as in `step.pyx`
 _FAST = {np.dtype(np.float32), np.dtype(np.float64)}
@@ -56,11 +56,16 @@ class Declining:
 
     def __init__(self, reason: str, kernels: object = None, layers: list[Any] | None = None) -> None:
         self.reason = reason
-        self._kernels, self._layers = kernels, layers
+        self._kernels, self._layers = kernels, None if layers is None else [*layers]
+        self._nested = [(layer, [*layer.layers]) for layer in nested_networks(layers or ())]
 
     def stands(self, kernels: object, layers: list[Any]) -> bool:
-        """Whether it would be said again, since nothing has changed."""
-        return self._kernels is kernels and self._layers == layers
+        """Return whether the reason for declining still holds, since nothing has changed."""
+        return (
+            self._kernels is kernels
+            and self._layers == layers
+            and all(network.layers == before for network, before in self._nested)
+        )
 
     def _decline(self, *args: Any) -> Any:
         return NotImplemented
@@ -85,7 +90,7 @@ def program_of(stack: Any, loss: Any, prepare: Callable[..., Any] | None) -> Any
     kernels, layers = backend.kernels, stack.layers
     reason = reason_against(stack)
     if reason is not None:
-        return Declining(reason, kernels, [*layers])
+        return Declining(reason, kernels, layers)
     flat = Flat(stack)
     kept = [what or type(layer)._keeps for layer, what in flat.steps]
     made = [what not in (None, "shape", "fork") for what in kept]  # whether it makes a new array of any x
@@ -95,7 +100,7 @@ def program_of(stack: Any, loss: Any, prepare: Callable[..., Any] | None) -> Any
     ]
     entry = _entry(kernels, type(loss)._forward) if _is_own(loss) and _overridden(loss) is None else None
     loss_step = kernels.LossStep(loss, entry, type(loss)._given if entry else ())
-    return kernels.Program(kernels, steps, loss_step, prepare, flat.places, flat.nests, flat.branches)
+    return kernels.Program(kernels, steps, loss_step, prepare, flat.places, flat.nests, flat.branches, stack._token)
 
 
 class Flat:

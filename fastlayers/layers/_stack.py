@@ -6,7 +6,8 @@ A stack has the dtype of its parameters, in which its first layer is given the i
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,10 +17,12 @@ from .._core.types import Array
 from ._base import OWN
 from ._calling import forward, prediction, takes
 from ._composite import Composite
+from ._construction import check_shapes
 from ._input import as_input, takes_indices
 from ._nested import leaves
 from ._program import NOT_MADE, Declining, program_of
 from ._shapes import in_pieces, piece_of
+from ._sharing import check_distinct, check_last_run, mark_run
 
 __all__ = ["OWN", "Stack", "as_input", "leaves", "prediction", "takes_indices"]
 
@@ -32,19 +35,23 @@ class Stack(Composite):
     layers : iterable of Layer
     """
 
-    _program: Any  # the layers as one call
+    _program: Any  # the layers as one compiled call, or what declines in its place
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """An object that has no program yet, whether or not a subclass's ``__init__`` calls this class's."""
-        stack = super().__new__(cls)
-        object.__setattr__(stack, "_program", NOT_MADE)  # its own: what a class has as well is slower to read
-        return stack
+    def __init__(self, layers: Iterable[Any]) -> None:
+        super().__init__(layers)
+        check_shapes(self.layers)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """As for any object; a method of its own is no part of a program."""
+        """Set an attribute. Other layers, and a method of the object's own, need another program."""
         object.__setattr__(self, name, value)
-        if callable(value):
+        if name == "layers" or callable(value):
+            # In the object's dictionary alone: an attribute that the class has as well is slower to read.
             object.__setattr__(self, "_program", NOT_MADE)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what `__getstate__` gave."""
+        super().__setstate__(state)
+        object.__setattr__(self, "_program", NOT_MADE)
 
     def forward(self, x: ArrayLike) -> Array:
         """The last layer's output, in training: each layer keeps what its backward needs."""
@@ -52,8 +59,11 @@ class Stack(Composite):
         if y is not NotImplemented or (y := self._in_new_program("forward", x)) is not NotImplemented:
             return y  # type: ignore[no-any-return]
         y = as_input(self.layers, x)
-        for layer in self.layers:
-            y = layer.forward(y) if type(layer) in OWN else forward(layer, y, is_training=True)
+        try:
+            for layer in self.layers:
+                y = layer.forward(y) if type(layer) in OWN else forward(layer, y, is_training=True)
+        finally:
+            mark_run(self.layers, self._token)
         return y  # type: ignore[no-any-return]  # a user's layer may give anything
 
     def predict(self, x: ArrayLike, batch_size: int | None = None) -> Array:
@@ -108,14 +118,17 @@ class Stack(Composite):
         program = self._program
         if type(program) is Declining and program.stands(backend.kernels, self.layers):
             return NotImplemented
+        check_distinct(self.layers)
+        if method == "forward":
+            mark_run(self.layers, self._token)
         loss = getattr(self, "loss_layer", None)
         program = program_of(self, loss, None if takes_indices(self.layers) else as_input)
         object.__setattr__(self, "_program", program)
         losses = (loss,) if method in ("gradient", "train_step") else ()
         return getattr(program, method)(backend.kernels, self.layers, *losses, *args)
 
-    def backward(self, dout: ArrayLike, need_dx: bool = True) -> Any:
-        """The gradient of the loss with respect to x, given that with respect to the output; parameters' are set.
+    def backward(self, dout: ArrayLike, need_dx: bool = True, accumulate: bool = False) -> Any:
+        """Compute the gradient of the loss with respect to x, and those of the parameters, from that of the output.
 
         Parameters
         ----------
@@ -123,37 +136,47 @@ class Stack(Composite):
             Of the output's shape.
         need_dx : bool, default True
             Without it the result is None, and what is below the first layer with parameters is left out.
+        accumulate : bool, default False
+            Whether the gradients of the parameters are added to `grads` instead of replacing them.
 
         Returns
         -------
         dx : ndarray or None
             Of x's shape.
+
+        Raises
+        ------
+        RuntimeError
+            Before `forward`, or if another network has run one of the layers since this network's last `forward`.
         """
+        if accumulate:
+            return self._accumulate(dout, need_dx)
         dx: Any = self._program.backward(backend.kernels, self.layers, dout, need_dx)
         if dx is not NotImplemented:
             return dx
+        check_last_run(self.layers, self._token)
+        if not need_dx:
+            first = self._first_with_params()
+            if first is not None:
+                self._backward_to(first, dout)
+            return None
         dx = dout
-        if need_dx:
-            for layer in reversed(self.layers):
-                dx = layer.backward(dx)
-                if dx is None and (isinstance(layer, Composite) or getattr(layer, "takes_indices", False)):
-                    break  # what stands before it gives indices, which have no gradient
-            self._write_handed_out()
-            return dx
-        first = self._first_with_params()
-        if first is not None:
-            self._backward_to(first, dout)
-        return None
+        for layer in reversed(self.layers):
+            dx = self._backward_of(layer, dx)
+            if dx is None and (isinstance(layer, Composite) or getattr(layer, "takes_indices", False)):
+                break  # what stands before it gives indices, which have no gradient
+        self._write_handed_out()
+        return dx
 
     def _backward_to(self, first: int, dout: Any) -> None:
-        """Backward down to the first layer that has parameters; below it no gradient is of use."""
+        """Run backward down to the first layer that has parameters; no gradient is needed below it."""
         layers = self.layers
         for layer in layers[:first:-1]:
-            dout = layer.backward(dout)
+            dout = self._backward_of(layer, dout)
         layer = layers[first]
         if layer._can_leave_out_dx if type(layer) in OWN else takes("need_dx", layer.backward):
-            layer.backward(dout, need_dx=False)
+            self._backward_of(layer, dout, need_dx=False)
         else:
-            layer.backward(dout)
+            self._backward_of(layer, dout)
         if self._kept:
             self._write_handed_out()

@@ -16,7 +16,9 @@ from ._composite import Composite
 from ._declaration import named_trained
 from ._input import as_input
 from ._nested import chain
+from ._construction import check_shapes
 from ._shapes import flops_of, shapes_through
+from ._sharing import check_distinct, check_last_run, mark_run
 
 __all__ = ["Parallel"]
 
@@ -74,20 +76,26 @@ class Parallel(DescribedNetwork, Composite):
         super().__init__(layers)
         if not self.layers:
             raise ValueError("Parallel needs one layer or more, and was given none")
+        for layer in self.layers:
+            check_shapes([layer])
         self._widths: tuple[int, ...] | None = None  # of the outputs of the last forward
 
     def forward(self, x: ArrayLike) -> Array:
         """What all layers give in training, side by side."""
+        check_distinct(self.layers)
         x = as_input([self], x)
-        return self._joined([forward(layer, x, is_training=True) for layer in self.layers])
+        try:
+            return self._joined([forward(layer, x, is_training=True) for layer in self.layers])
+        finally:
+            mark_run(self.layers, self._token)
 
     def predict(self, x: ArrayLike) -> Array:
         """What all layers predict, side by side."""
         x = as_input([self], x)
         return self._joined([prediction(layer, x) for layer in self.layers], keeps=False)
 
-    def backward(self, dout: ArrayLike, need_dx: bool = True) -> Any:
-        """The gradient with respect to x; those of parameters are set. RuntimeError before forward.
+    def backward(self, dout: ArrayLike, need_dx: bool = True, accumulate: bool = False) -> Any:
+        """Compute the gradient with respect to x, and those of the parameters.
 
         Parameters
         ----------
@@ -95,23 +103,33 @@ class Parallel(DescribedNetwork, Composite):
             Of the output's shape.
         need_dx : bool, default True
             Without it the result is None, and what is below a layer's first parameter is left out.
+        accumulate : bool, default False
+            Whether the gradients of the parameters are added to `grads` instead of replacing them.
 
         Returns
         -------
         dx : ndarray or None
             Of x's shape; None too where all layers are given indices.
+
+        Raises
+        ------
+        RuntimeError
+            Before `forward`, or if another network has run one of the layers since this network's last `forward`.
         """
+        if accumulate:
+            return self._accumulate(dout, need_dx)
         if self._widths is None:
             raise no_forward(self)
+        check_last_run(self.layers, self._token)
         dx: Any = None
         for layer, part in zip(self.layers, self.split(dout), strict=True):
             part = part.copy()  # side by side no one's rows are contiguous
             if need_dx:
-                found = layer.backward(part)
+                found = self._backward_of(layer, part)
                 if found is not None:
                     dx = found if dx is None else dx + found
             elif named_trained(layer):
-                layer.backward(part, **({"need_dx": False} if takes("need_dx", layer.backward) else {}))
+                self._backward_of(layer, part, **({"need_dx": False} if takes("need_dx", layer.backward) else {}))
         self._write_handed_out()
         return dx
 

@@ -189,6 +189,7 @@ class DataParallel(Fitted):
             "shuffle": plan.shuffle,
             "validation samples": 0 if plan.validation is None else len(plan.validation.x),
             "on_nonfinite": plan.on_nonfinite,
+            "accumulate": plan.accumulate,
         }
         start.check_same(self.comm, asked)
         return plan, draw

@@ -13,7 +13,8 @@ from .._core import arguments, pairs, targets
 from .._core.types import Array
 from ..layers._activation import Elementwise
 from ..layers._loss import LossOfNumbers
-from ..layers._nested import chain
+from ..layers._declaration import params_of
+from ..layers._nested import chain, leaves
 from ..layers._stack import as_input
 from ..layers._state import at_rest, first_stateful
 from . import evaluation
@@ -67,6 +68,15 @@ def training_samples(
     if t is not None or sample_weight is not None:
         raise TypeError("running text has labels of its own, and no weights: t and sample_weight must be left out")
     return Samples(*x.epoch(), None), x.batch_size, False
+
+
+def check_trainable(network: Any) -> None:
+    """Raise ValueError if the network has no parameters to train."""
+    if not network.params:
+        name = type(network).__name__
+        frozen = any(params_of(layer) for _, layer in leaves(network.layers))
+        why = "every layer with parameters is frozen: call unfreeze() first" if frozen else "no layer has parameters"
+        raise ValueError(f"this {name} has nothing to train: {why}")
 
 
 def check_order(network: Any, samples: int, batch_size: int, shuffle: bool) -> None:

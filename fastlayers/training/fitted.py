@@ -41,6 +41,7 @@ class Fitted:
         shuffle: bool = True,
         progress: bool | None = None,
         on_nonfinite: Literal["raise", "warn", "ignore"] = "raise",
+        accumulate: int = 1,
     ) -> History:
         """Train on batches of the samples, epoch after epoch.
 
@@ -73,6 +74,9 @@ class Fitted:
             What is done where a number is not finite: an error, one RuntimeWarning for the whole training, or nothing.
             x, t, validation data and parameters are looked at before anything is trained, each loss before its step
             is taken, and what the steps have written after the last epoch, and after one every 10,000 samples or so.
+        accumulate : int, default 1
+            How many batches make one step: their gradients are averaged before each update, which equals one batch of
+            all their samples, to rounding, in less memory. Batch normalization still goes by each batch.
 
         Returns
         -------
@@ -83,7 +87,7 @@ class Fitted:
         Raises
         ------
         TypeError, ValueError
-            If the arguments do not go together, or x, t, validation data or a parameter hold a number that is not
+            If the arguments do not go together, the network has no parameters to train, or x, t, validation data or a parameter hold a number that is not
             finite, before anything is trained; or what a batch does not fit raises.
         FloatingPointError
             If a loss is not finite: parameters and optimizer are as they were before this step, and the message has
@@ -127,11 +131,18 @@ class Fitted:
                 shuffle=shuffle,
                 progress=progress if ranks is None or ranks.speaks else False,
                 on_nonfinite=on_nonfinite,
+                accumulate=accumulate,
             )
             return plan, self._order(rng) if plan.shuffle else None
 
         plan, draw = self._prepared(prepare)
-        return loop.fit(plan, self._gradient_of_step(), draw, ranks)
+        gradient = self._gradient_of_step()
+        if gradient is None and plan.accumulate > 1:
+            raise TypeError(
+                f"accumulate is {plan.accumulate}, but {type(self).__name__} has a train_step of its own, which updates "
+                "after each batch: accumulate must be 1"
+            )
+        return loop.fit(plan, gradient, draw, ranks)
 
     # What is otherwise where several processes train
 

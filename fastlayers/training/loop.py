@@ -21,6 +21,7 @@ from ..layers._state import reset_state
 from ..optimizers import Adam
 from . import arguments as fit_arguments
 from . import evaluation
+from .accumulation import Accumulation
 from .arguments import Samples
 from .batches import batches, parts, rows_of
 from .callback import HOOKS, Hook, Training, hooks, listeners
@@ -50,6 +51,7 @@ class Plan:
     on_nonfinite: str
     text: RunningText | None = None  # of which each epoch has its own part
     validation_batch: int | None = None  # of running text
+    accumulate: int = 1  # batches whose gradients are averaged before each update
 
 
 def prepare(
@@ -66,6 +68,7 @@ def prepare(
     shuffle: bool,
     progress: bool | None,
     on_nonfinite: str,
+    accumulate: int,
 ) -> Plan:
     """What `Sequential.fit` is given, once it is seen to go together, and the validation data to fit the network."""
     data, batch_size, shuffle = fit_arguments.training_samples(x, t, sample_weight, batch_size, shuffle)
@@ -84,7 +87,9 @@ def prepare(
         arguments.choice("on_nonfinite", on_nonfinite, fit_arguments.ON_NONFINITE),
         x if isinstance(x, RunningText) else None,
         validation_data.batch_size if isinstance(validation_data, RunningText) else None,
+        arguments.count("accumulate", accumulate),
     )
+    fit_arguments.check_trainable(network)
     fit_arguments.check_order(network, len(data.x), plan.batch_size, plan.shuffle)
     fit_arguments.check_optimizer(plan.optimizer)
     listening = listeners(callbacks)
@@ -105,7 +110,8 @@ def fit(
     network = plan.network
     guard = Guard(plan.on_nonfinite, network, plan.optimizer, ranks or Alone(), looks_ahead=gradient is not None)
     guard.begin(plan.data, plan.validation)
-    with Progress(plan.epochs * -(-len(plan.data.x) // plan.batch_size), "fit", plan.progress) as bar:
+    steps = -(-len(plan.data.x) // (plan.batch_size * plan.accumulate))
+    with Progress(plan.epochs * steps, "fit", plan.progress) as bar:
         training = Training(network, plan.optimizer, plan.recorded, bar)
         network.history = training.history
         if bar:
@@ -201,6 +207,11 @@ class Loop:
         counts = evaluation.counts(network.loss_layer, data.t, data.weights)
         counted = evaluation.counted(counts, order, batch_size, len(data.x))
         cut = batches(data, order, batch_size) if part_of is None else parts(data, order, batch_size, part_of)
+        several = (
+            Accumulation(plan.accumulate, self.batch_weights(counts, order), network.loss_layer)
+            if plan.accumulate > 1
+            else None
+        )
         for (x, t, weights), is_counted in zip(cut, counted, strict=False):
             if not is_counted:
                 losses.append(0.0)  # there is nothing to learn, and its mean loss would be 0 / 0
@@ -218,16 +229,28 @@ class Loop:
                 if is_watched and not (isfinite(loss) if type(loss) is float else is_finite_loss(loss)):
                     batch, rows = Samples(x, t, weights), self._rows(order, len(losses))
                     self.guard.stop_at(loss, training.epoch, len(losses), batch, rows, counts)
-                if gradient is not None:
+                if several is not None:
+                    several.add(len(losses), grads)
+                elif gradient is not None:
                     network._update(optimizer, grads)
                 losses.append(loss)
+            if several is not None:
+                if not several.is_complete(len(losses) - 1):
+                    continue
+                if grads := several.take():
+                    network._update(optimizer, grads)
             if after_step:
-                training.step, training.loss = before + len(losses), losses[-1]
+                self._count(before, losses, several)
                 _call(after_step, training)
                 if training.stop:
                     break
-        training.step, training.loss = before + len(losses), losses[-1]
+        self._count(before, losses, several)
         return evaluation.mean_loss(network.loss_layer, losses, self.batch_weights(counts, order))
+
+    def _count(self, before: int, losses: list[Any], several: Accumulation | None) -> None:
+        """Set the number of steps and the loss of the last one, which callbacks read."""
+        self.training.step = before + -(-len(losses) // self.plan.accumulate)
+        self.training.loss = losses[-1] if several is None else several.loss(losses)
 
     def batch_weights(self, counts: Array | None, order: Array | None) -> list[float]:
         """How much each batch counts in the epoch's mean loss."""

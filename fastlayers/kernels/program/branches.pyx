@@ -155,7 +155,7 @@ cdef object backward_of_branches(Program program, Held *held, Py_ssize_t fork, o
     if ndim == 0 or type(widths) is not tuple or len(<tuple> widths) != len(ends) or (
         PyArray_DIM(<ndarray> dout, ndim - 1) != total_of(<tuple> widths)
     ):
-        return parallel.backward(dout, need_dx=True if need_dx else False)
+        return parallel._backward_within(program.token, dout, need_dx=True if need_dx else False)
     for i in range(len(ends)):
         end, width = ends[i], (<tuple> widths)[i]
         if not need_dx:

@@ -120,12 +120,6 @@ cdef inline void hold_on(PyObject **place, object value) noexcept:
     Py_XDECREF(before)
 
 
-cdef inline void let_go_of(PyObject **place) noexcept:
-    cdef PyObject *before = place[0]
-    place[0] = NULL
-    Py_XDECREF(before)
-
-
 cdef inline object part(object whole, Py_ssize_t i):
     """One of what a layer has, or a kernel gives, in a tuple."""
     if type(whole) is not tuple or i >= len(<tuple> whole):

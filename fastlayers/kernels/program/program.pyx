@@ -36,6 +36,8 @@ cdef class Program:
         The networks within this one, each with its own place, before those within it.
     branches : mapping of int to sequence of int
         Of each "fork" among the steps the places of the "end" of each branch.
+    token : object
+        What marks a layer as run last by this network.
     """
 
     cdef object kernels
@@ -47,7 +49,9 @@ cdef class Program:
     cdef tuple branches  # of each step, and of one behind the last: of a fork, and of the last end, where these end
     cdef int[MOST_STEPS + 1] at  # how many parameters there are before each
     cdef bint looks_up  # whether a gradient is zero outside of some rows
-    cdef bint distinct  # whether no layer stands in it twice
+    cdef object token
+    cdef bint any_marked  # whether the forward of some network has marked some of the layers, and
+    cdef bint all_marked  # all of them
     cdef const SmallNetwork *small  # NULL where there is none
     cdef Py_ssize_t tail  # where it begins, as far as the last layer
     cdef int[MOST_SMALL] small_places
@@ -63,13 +67,17 @@ cdef class Program:
     cdef unsigned int rule_version
     cdef object rule
 
-    def __cinit__(self, kernels, steps, LossStep loss not None, prepare, places=None, nests=(), branches=None):
+    def __cinit__(self, kernels, steps, LossStep loss not None, prepare, places=None, nests=(), branches=None, token=None):
         cdef Step step  # anything else in its place is a TypeError
         cdef Nest inner
         cdef Py_ssize_t params = 0, i
         self.kernels, self.steps, self.loss, self.prepare = kernels, tuple(steps), loss, prepare
-        self.results, self.pieces = Recycler(), {}
+        self.results, self.pieces, self.token = Recycler(), {}, token
+        self.all_marked = True
         for step in self.steps:
+            if step.kept < FORK:
+                self.any_marked |= step.marked
+                self.all_marked &= step.marked
             params += len(step.params)
             self.looks_up |= step.indices is not None
         if len(self.steps) > MOST_STEPS or params > MOST_PARAMS:
@@ -93,11 +101,12 @@ cdef class Program:
             if inner.list == 0:
                 self.count = max(self.count, inner.place + 1)
         of_layers = [id(step.layer) for step in self.steps if step.kept < FORK]
-        self.distinct = len({*of_layers}) == len(of_layers)
+        if len({*of_layers}) < len(of_layers):
+            raise ValueError("a layer stands at two places of a program")
         self.kernel_of_pass = kernels.convolution_relu
         self.backward_of_pass = kernels.convolution_relu_gradients
         for i in range(len(self.steps)):
-            self.begins[i] = layers_of_pass(self.steps, i, kernels.relu_forward) if self.distinct else 0
+            self.begins[i] = layers_of_pass(self.steps, i, kernels.relu_forward)
             if self.begins[i]:
                 self.ends[i + self.begins[i] - 1] = self.begins[i]
         self.tail = small_tail(self.steps, kernels, self.small_places)
@@ -157,7 +166,9 @@ cdef class Program:
         """What the layers make of x in training."""
         cdef Held held
         try:
-            return self.go_forward(&held, layers, x) if self.hold(&held, kernels, layers) else NotImplemented
+            if not self.hold(&held, kernels, layers) or not self.all_marked:
+                return NotImplemented
+            return self.go_forward(&held, layers, x)
         finally:
             let_go(&held)
 
@@ -165,7 +176,7 @@ cdef class Program:
         """The gradient with respect to x, or None where it is not needed; those of the parameters are set."""
         cdef Held held
         try:
-            if not self.hold(&held, kernels, layers):
+            if not self.hold(&held, kernels, layers) or not self.ran_last(&held):
                 return NotImplemented
             return self.go_backward(&held, dout, -1 if need_dx else first_param(&held))
         finally:
@@ -259,7 +270,31 @@ cdef class Program:
         return x
 
     cdef object go_forward(self, Held *held, list layers, object x):
-        return self.forward_from(held, 0, held.steps, self.prepared(held, layers, x))
+        try:
+            return self.forward_from(held, 0, held.steps, self.prepared(held, layers, x))
+        finally:
+            if self.any_marked:
+                self.mark(held)
+
+    cdef int mark(self, const Held *held) except -1:
+        """Mark each layer as run last by this network, where it has a mark."""
+        cdef Py_ssize_t i
+        for i in range(held.steps):
+            if (<Step> self.steps[i]).marked and get(<object> held.attributes[i], "_last_run") is not self.token:
+                put(<object> held.attributes[i], "_last_run", self.token)
+        return 0
+
+    cdef bint ran_last(self, const Held *held) except -1:
+        """Return whether no other network has run a layer since this network's last forward."""
+        cdef Py_ssize_t i
+        cdef object last
+        if self.any_marked:
+            for i in range(held.steps):
+                if (<Step> self.steps[i]).marked:
+                    last = get(<object> held.attributes[i], "_last_run")
+                    if last is not None and last is not self.token:
+                        return False
+        return True
 
     cdef object forward_from(self, Held *held, Py_ssize_t i, Py_ssize_t end, object x):
         """What the steps from i up to the end make of x in training."""
@@ -278,8 +313,6 @@ cdef class Program:
                 i += self.begins[i]
             else:
                 y = step.go_forward(<object> held.attributes[i], x, &held.param[self.at[i]], &held.kept[i])
-                if not self.distinct:
-                    let_go_of(&held.kept[i])  # its layer will have what the last of its forwards has kept
                 i += 1
             x = y
         return x
@@ -329,7 +362,7 @@ cdef class Program:
         for i in range(held.steps):
             step = <Step> self.steps[i]
             for name in step.grads:
-                if held.is_trained[at] and (held.grad[at] == NULL or not self.distinct):
+                if held.is_trained[at] and held.grad[at] == NULL:
                     own = <object> held.attributes[i]
                     grad = get(own, name)
                     hold_on(&held.grad[at], grad.copy() if copies and get(own, "_handed_out") else grad)
@@ -349,7 +382,7 @@ cdef class Program:
         cdef Step step
         cdef object own
         cdef list found
-        if not self.looks_up or not self.distinct:
+        if not self.looks_up:
             return None
         found = [None] * len(grads)
         for i in range(held.steps):

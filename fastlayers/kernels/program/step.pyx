@@ -57,6 +57,7 @@ cdef class Step:
     cdef bint reshapes  # whether it had these attributes: else they need not be asked for
     cdef bint hands_out
     cdef bint freezes
+    cdef bint marked
     cdef Kept kept
     cdef object forward
     cdef object backward
@@ -76,7 +77,7 @@ cdef class Step:
         self.version = version_of(self.kind)
         self.attributes = PyDict_GET_SIZE(attributes_of(layer))
         self.reshapes, self.hands_out = "_x_shape" in attributes_of(layer), "_handed_out" in attributes_of(layer)
-        self.freezes = "frozen" in attributes_of(layer)
+        self.freezes, self.marked = "frozen" in attributes_of(layer), "_last_run" in attributes_of(layer)
         kinds = {
             None: OF_ITS_OWN,
             "mask": MASK,
