@@ -88,6 +88,15 @@ def test_no_page_at_all_is_a_fault(links, tmp_path):
     assert list(links.dead_links(tmp_path)) == [(tmp_path, "no page at all")]
 
 
+def test_every_term_of_a_definition_list_begins_a_paragraph():
+    """Where the blank line before a term is missing, the definition above swallows the term and its text."""
+    swallowed = []
+    for page in sorted(DOCS.rglob("*.md")):
+        lines = page.read_text("utf-8").splitlines()
+        swallowed += [f"{page.name}:{n}" for n in range(2, len(lines)) if lines[n].startswith(": ") and lines[n - 2]]
+    assert not swallowed
+
+
 def shown_sources():
     """Each source that a page shows, and the marks of the piece that it shows of it."""
     for page in sorted([*DOCS.glob("*/*.md"), *DOCS.glob("reference/*.rst")]):
