@@ -1,4 +1,4 @@
-"""How the documentation is built: `nox -s docs`, or ``sphinx-build -W docs build/docs`` where all is installed."""
+"""Sphinx's configuration. `nox -s docs` builds the documentation, with what `.readthedocs.yaml` installs."""
 
 import os
 import sys
@@ -108,7 +108,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": "/plot_",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "pages.pictures_first",
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_memory": False,

@@ -76,6 +76,11 @@ def show_activations(app, docname, source):
         source[0] = source[0].replace("ACTIVATIONS\n", table)
 
 
+def pictures_first(example):
+    """Return the sort key of a script of the gallery: those that draw pictures come first, then by name."""
+    return not example.startswith("plot_"), example
+
+
 def hide_the_signature_of_protocols(app, what, name, obj, options, signature, annotation):
     """Show no parameters for a protocol: nobody calls it, and Python gives it ``(*args, **kwargs)``."""
     return ("", annotation) if getattr(obj, "_is_protocol", False) else None
