@@ -15,8 +15,8 @@ from fastlayers.command.terminal import human, three_digits
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 MARKED = re.compile(r"(<!-- bench: (.+?) -->\n).*?(<!-- /bench -->)", re.DOTALL)
-CONTENDERS = (NAMES["book"], OURS, "JAX jit", "PyTorch", NAMES["scikit-learn"])
-HEADS = ("network, batch", "the book's code", "**fastlayers**", "JAX `jit`", "PyTorch", "scikit-learn")
+CONTENDERS = (NAMES["book"], OURS, "JAX jit", "PyTorch")
+HEADS = ("network, batch", "the book's code", "**fastlayers**", "JAX `jit`", "PyTorch")
 TRAINED = [race.what for race in TRAINING]
 PREDICTED = PREDICTION[0]
 
