@@ -304,7 +304,7 @@ def coverage_kernels(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Every goal beside its peer, in ten minutes; writes docs/benchmarks.md and README.md's figures."""
+    """Measure each goal beside its peer, and write docs/benchmarks.md and README.md's figures."""
     install(session, "bench,mpi,rl")
     session.run("python", str(ROOT / "bench" / "report.py"), *session.posargs)
 

@@ -97,6 +97,19 @@ def test_every_term_of_a_definition_list_begins_a_paragraph():
     assert not swallowed
 
 
+def test_every_page_gives_the_same_number_of_goals_that_are_met():
+    """`bench/report.py` counts them in docs/benchmarks.md; other pages repeat the count."""
+    pages = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
+    counts = {count: page.name for page in pages for count in re.findall(r"\d+ of \d+ goals", page.read_text("utf-8"))}
+    assert len(counts) == 1, counts
+
+
+def test_links_of_the_readme_lead_to_files():
+    links = re.findall(r"\]\(([^)#:]+)\)", (DOCS.parent / "README.md").read_text("utf-8"))
+    assert links
+    assert not [link for link in links if not (DOCS.parent / link).exists()]
+
+
 def shown_sources():
     """Each source that a page shows, and the marks of the piece that it shows of it."""
     for page in sorted([*DOCS.glob("*/*.md"), *DOCS.glob("reference/*.rst")]):
