@@ -25,6 +25,7 @@ from sessions import (
     NO_EXTENSIONS,
     PROJECT,
     PURE,
+    READ_THE_DOCS,
     REQUIRE_KERNELS,
     ROOT,
     SCRIPTS,
@@ -259,7 +260,8 @@ PAGES = ROOT / "build" / "docs"
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """The documentation, into build/docs: a warning, an example that fails or a dead link fails it; needs npm."""
-    install(session, "demo,mpi,onnx,rl,safetensors,sklearn", *group("docs"))
+    extras, requirements = READ_THE_DOCS
+    install(session, extras, *group(requirements))
     checkout = Path(session.create_tmp()).resolve() / "checkout"
     shutil.rmtree(PAGES, ignore_errors=True)
     sphinx = ["sphinx-build", "--quiet", "--fail-on-warning", "--keep-going", "-d", str(checkout / "doctrees")]
@@ -302,7 +304,7 @@ def coverage_kernels(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Every goal beside its peer, in ten minutes; writes docs/benchmarks.md and README.md's figures."""
+    """Measure each goal beside its peer, and write docs/benchmarks.md and README.md's figures."""
     install(session, "bench,mpi,rl")
     session.run("python", str(ROOT / "bench" / "report.py"), *session.posargs)
 

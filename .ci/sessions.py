@@ -1,6 +1,7 @@
 """What the sessions of noxfile.py share: where things are, what is installed, how an installation is tested."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,10 @@ REQUIRE_KERNELS = {"FASTLAYERS_REQUIRE_KERNELS": "1"}
 NO_COMPILER = {"CC": "no-such-compiler", "CXX": "no-such-compiler", "FASTLAYERS_REQUIRE_KERNELS": "0"}
 PURE = {"FASTLAYERS_PURE": "1", "FASTLAYERS_REQUIRE_KERNELS": "0", "CC": "no-such-compiler"}
 NO_EXTENSIONS = {"PYTHONPATH": str(SCRIPTS / "no_extensions")}
+# The extras and the dependency group that Read the Docs installs: what builds with them here builds there too.
+READ_THE_DOCS = re.search(
+    r"pip install '\.\[(.+)\]' --group (\w+)", (ROOT / ".readthedocs.yaml").read_text(encoding="utf-8")
+).groups()
 BUILT = ("build", "dist", "*.egg-info", "__pycache__", "*.so", "*.pyd", "*.c", "_build", "gallery", "generated")
 NOT_COPIED = shutil.ignore_patterns(".*", *BUILT)
 # The first NumPy 2 that has a wheel for a Python.

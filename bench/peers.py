@@ -1,4 +1,4 @@
-"""The same elsewhere: PyTorch, JAX, scikit-learn. The book's code is in ``book.py``, predictions in ``predictions.py``.
+"""The same elsewhere: PyTorch and JAX. The book's code is in ``book.py``, predictions in ``predictions.py``.
 
 Each maker of a training step takes a network and a dtype and gives a step without arguments that returns the
 loss before its update. All start from the weights, batch and learning rate of `Network.data`, and run on as
@@ -169,38 +169,11 @@ def jax_step(scores: Callable[[Any, Any], Any], parameters: Any, x: Any, t: Any)
     return step
 
 
-def scikit_learn(network: Network, dtype: str) -> Step:
-    from sklearn.neural_network import MLPClassifier
-
-    parameters, x, t = network.data(dtype)
-    model = MLPClassifier(
-        network.widths[1:-1],
-        activation="relu",
-        solver="sgd",
-        alpha=0,
-        batch_size=network.batch,
-        learning_rate_init=LEARNING_RATE,
-        momentum=0,
-        nesterovs_momentum=False,
-        shuffle=False,
-    )
-    model.partial_fit(x, t, classes=np.arange(network.widths[-1]))  # makes the arrays, which we then fill
-    for (W, b), coefs, intercepts in zip(parameters, model.coefs_, model.intercepts_, strict=True):
-        coefs[...], intercepts[...] = W, b
-
-    def step() -> float:
-        model.partial_fit(x, t)
-        return float(model.loss_)
-
-    return step
-
-
 # name -> the module that it needs, and its maker
 PEERS = {
     "book": ("numpy", book.training),
     "pytorch": ("torch", pytorch),
     "jax": ("jax", jax),
-    "scikit-learn": ("sklearn", scikit_learn),
 }
 
 

@@ -22,7 +22,6 @@ COLOURS = {
     goals_networks.NAMES["book"]: "#0072B2",
     "PyTorch": "#AA4499",
     "JAX jit": "#009E73",
-    "scikit-learn": "#E69F00",
     "ONNX Runtime": "#56B4E9",
     growth.NEW: "#D55E00",
     growth.COPY: "#333333",

@@ -71,7 +71,6 @@ def main() -> None:
     from goals_networks import NETWORKS
     from goals_sequences import SEQUENCES
     from goals_words import WORDS
-    from readme import KERNEL_TABLE
     from step_profile import PROFILE
 
     import fastlayers
@@ -81,7 +80,7 @@ def main() -> None:
     lines: list[Line] = []
     times: dict[str, Any] = {}
     measurements: list[Measurement] = [
-        *(*KERNELS, *NETWORKS, *DTYPES, *MACHINE, KERNEL_TABLE, *FITS, PROFILE),
+        *(*KERNELS, *NETWORKS, *DTYPES, *MACHINE, *FITS, PROFILE),
         *(*IMAGES, *LAYERS, *WORDS, *SEQUENCES, *CONTROL),
     ]
     todo = sorted((m for m in measurements if m.goal in wanted), key=lambda m: m.goal)

@@ -13,7 +13,7 @@ import pytest
 from fastlayers import reference
 from fastlayers.command import cases
 
-# A peer's loss is its own affair: the book and scikit-learn guard their logarithm, each with its own epsilon.
+# The book adds an epsilon inside its logarithm, so its losses differ a little from ours.
 PEER_TOLERANCE = 1e-4
 
 

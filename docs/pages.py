@@ -3,7 +3,6 @@
 import importlib
 import inspect
 import pkgutil
-import re
 from pathlib import Path
 
 from sphinx.util import logging
@@ -44,33 +43,47 @@ def check_reference(app, env):
             logging.getLogger(__name__).warning("the public name %s is not in the reference", name)
 
 
-def rest_of(page):
-    """The names that a page of the reference does not have itself, of what its module exports."""
-    module = {"layers": layers, "functions": functional}[page]
-    named = set(
-        re.findall(r"^   (\w+)$", (HERE / "reference" / f"{page}.rst").read_text(encoding="utf-8"), re.MULTILINE)
-    )
-    return sorted({*module.__all__} - named, key=lambda public: (public.partition("_")[0], public))
+def activations(page):
+    """The names of all activations on a page of the reference: their layers, or their functions."""
+    if page == "layers":
+        return [kind.__name__ for kind in layers.ACTIVATIONS.values()]
+    names = {f"{family}{way}" for family in layers.ACTIVATIONS for way in ("", "_forward", "_backward")}
+    return [name for name in functional.__all__ if name in names]
 
 
-def listed(names, folder):
-    """A list of them with a page for each."""
+def autosummary(names, folder):
+    """A table of the names, which makes a page for each."""
     return f".. autosummary::\n   :toctree: {folder}\n\n" + "".join(f"   {name}\n" for name in names)
 
 
-def files_with_lists():
-    """Where Sphinx looks for what to make pages of, on disk: the reference, and what stands for THE REST in it."""
-    rest = HERE / "reference" / "generated" / "rest.rst"
-    rest.parent.mkdir(exist_ok=True)
-    names = [*rest_of("layers"), *rest_of("functions")]
-    rest.write_text(f".. currentmodule:: fastlayers\n\n{listed(names, '.')}", encoding="utf-8")
-    return [*(f"reference/{file.name}" for file in (HERE / "reference").glob("*.rst")), "reference/generated/rest.rst"]
+def files_with_tables():
+    """Return the files in which Sphinx looks for tables: the pages of the reference, and one for the activations.
+
+    Sphinx reads them from disk, where the pages have the word ACTIVATIONS in place of the table.
+    """
+    file = HERE / "reference" / "generated" / "activations.rst"
+    file.parent.mkdir(exist_ok=True)
+    names = [*activations("layers"), *activations("functions")]
+    file.write_text(f".. currentmodule:: fastlayers\n\n{autosummary(names, '.')}", encoding="utf-8")
+    pages = sorted((HERE / "reference").glob("*.rst"))
+    return [*(f"reference/{page.name}" for page in pages), f"reference/generated/{file.name}"]
 
 
-def show_the_rest(app, docname, source):
-    """Put the names that a page does not have itself where it says THE REST: so a family that is added is listed."""
-    if "THE REST\n" in source[0]:
-        source[0] = source[0].replace("THE REST\n", listed(rest_of(docname.rpartition("/")[2]), "generated"))
+def show_activations(app, docname, source):
+    """Replace the word ACTIVATIONS by the table of all activations, so that a new one is listed without an edit."""
+    if "ACTIVATIONS\n" in source[0]:
+        table = autosummary(activations(docname.rpartition("/")[2]), "generated")
+        source[0] = source[0].replace("ACTIVATIONS\n", table)
+
+
+def pictures_first(example):
+    """Return the sort key of a script of the gallery: those that draw pictures come first, then by name."""
+    return not example.startswith("plot_"), example
+
+
+def hide_the_signature_of_protocols(app, what, name, obj, options, signature, annotation):
+    """Show no parameters for a protocol: nobody calls it, and Python gives it ``(*args, **kwargs)``."""
+    return ("", annotation) if getattr(obj, "_is_protocol", False) else None
 
 
 def show_formulas(app, docname, source):
@@ -85,4 +98,5 @@ def show_formulas(app, docname, source):
 def setup(app):
     app.connect("env-check-consistency", check_reference)
     app.connect("source-read", show_formulas)
-    app.connect("source-read", show_the_rest)
+    app.connect("source-read", show_activations)
+    app.connect("autodoc-process-signature", hide_the_signature_of_protocols)

@@ -11,7 +11,7 @@ import fastlayers as fl
 from fastlayers import layers, optimizers, reference
 from fastlayers._core import books
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "howto" / "accelerate.md"
 # What is public in the books' code, file by file.
 BOOKS = {
     "volume 1, common/functions.py": "cross_entropy_error identity_function relu relu_grad sigmoid sigmoid_grad "
@@ -76,8 +76,9 @@ def test_other_names_are_answered_as_python_does():
     assert said("import fastlayers.Embedding")[0] is ModuleNotFoundError
 
 
-def test_the_readme_has_each_layer_of_the_books_in_its_table():
-    table = README.read_text("utf-8").partition("| of the books | there is |")[2].partition("\n\n")[0]
+@pytest.mark.skipif(not PAGE.is_file(), reason="an sdist may have no documentation")
+def test_the_documentation_has_each_layer_of_the_books_in_its_table():
+    table = PAGE.read_text("utf-8").partition("| of the books | there is |")[2].partition("\n\n")[0]
     there = re.findall(r"`([A-Za-z]\w+)`", table)
     assert [name for name in there if not hasattr(fl, name) and name not in books.INSTEAD] == [
         "params",

@@ -88,6 +88,28 @@ def test_no_page_at_all_is_a_fault(links, tmp_path):
     assert list(links.dead_links(tmp_path)) == [(tmp_path, "no page at all")]
 
 
+def test_every_term_of_a_definition_list_begins_a_paragraph():
+    """Where the blank line before a term is missing, the definition above swallows the term and its text."""
+    swallowed = []
+    for page in sorted(DOCS.rglob("*.md")):
+        lines = page.read_text("utf-8").splitlines()
+        swallowed += [f"{page.name}:{n}" for n in range(2, len(lines)) if lines[n].startswith(": ") and lines[n - 2]]
+    assert not swallowed
+
+
+def test_every_page_gives_the_same_number_of_goals_that_are_met():
+    """`bench/report.py` counts them in docs/benchmarks.md; other pages repeat the count."""
+    pages = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
+    counts = {count: page.name for page in pages for count in re.findall(r"\d+ of \d+ goals", page.read_text("utf-8"))}
+    assert len(counts) == 1, counts
+
+
+def test_links_of_the_readme_lead_to_files():
+    links = re.findall(r"\]\(([^)#:]+)\)", (DOCS.parent / "README.md").read_text("utf-8"))
+    assert links
+    assert not [link for link in links if not (DOCS.parent / link).exists()]
+
+
 def shown_sources():
     """Each source that a page shows, and the marks of the piece that it shows of it."""
     for page in sorted([*DOCS.glob("*/*.md"), *DOCS.glob("reference/*.rst")]):

@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import math
 import pickle
+import re
 from pathlib import Path
 
 import families
@@ -63,15 +64,44 @@ def test_a_family_has_one_name_in_every_package():
         assert promised or (CHECKOUT / f"tests/test_{family}.py").is_file(), f"tests/test_{family}.py is missing"
 
 
-@pytest.mark.skipif(not (CHECKOUT / "docs" / "reference").is_dir(), reason="an sdist has no documentation")
+# The section of the layers' page in the reference in which the layers of a kind stand.
+SECTIONS = {
+    "affine": "Affine layers",
+    "rows": "Activations",
+    "normalization": "Dropout and normalization",
+    "convolution": "Images",
+    "images": "Images",
+    "indices": "Embeddings",
+    "sequence": "Recurrent layers",
+    "loss": "Losses",
+}
+REFERENCE = CHECKOUT / "docs" / "reference"
+needs_documentation = pytest.mark.skipif(not REFERENCE.is_dir(), reason="an sdist has no documentation")
+
+
+@needs_documentation
 def test_every_public_name_is_told_of():
-    """Functions and layers are listed in the reference pages by themselves (`docs/pages.py`), optimizers by hand."""
-    pages = [path.read_text(encoding="utf-8").split() for path in (CHECKOUT / "docs" / "reference").glob("*.rst")]
-    for name in optimizers.__all__:
-        assert any(name in words for words in pages), f"no page of docs/reference/ lists {name}"
+    """The pages of the reference list the activations by themselves (`docs/pages.py`), all else by hand."""
+    pages = " ".join(path.read_text(encoding="utf-8") for path in REFERENCE.glob("*.rst")).split()
+    families_listed = {f"{family}{way}" for family in layers.ACTIVATIONS for way in ("", "_forward", "_backward")}
+    listed = {*pages, *families_listed, *(kind.__name__ for kind in layers.ACTIVATIONS.values())}
+    missing = {*PUBLIC} - listed
+    assert not missing, f"no page of docs/reference/ lists {', '.join(sorted(missing))}"
     changelog = (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
     for name in (*layers.__all__, *optimizers.__all__):
         assert f"`{name}" in changelog, f"CHANGELOG.md does not tell of {name}"
+
+
+@needs_documentation
+def test_every_layer_stands_in_the_section_of_its_family():
+    parts = re.split(r"^(.+)\n-+\n", (REFERENCE / "layers.rst").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    sections = {kind.__name__: "Activations" for kind in layers.ACTIVATIONS.values()}
+    for title, body in zip(parts[1::2], parts[2::2], strict=True):
+        sections |= dict.fromkeys(re.findall(r"^   (\w+)$", body, flags=re.MULTILINE), title)
+    for name, entry in families.LAYER.items():
+        assert sections[name] == SECTIONS.get(entry.kind, sections[name]), name
+    modules = {(getattr(layers, name).__module__, sections[name]) for name in layers.__all__}
+    assert len(modules) == len(dict(modules)), "a module's layers stand in several sections"
 
 
 # Saving and pickling

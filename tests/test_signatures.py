@@ -178,6 +178,33 @@ def test_classes_document_their_parameters_and_attributes(value):
         assert "Attributes" in sections(value)
 
 
+def public_classes():
+    """Every public class of every public module that can be imported here, by its full name."""
+    for info in pkgutil.iter_modules(fl.__path__):
+        if not info.name.startswith("_") and info.name != "kernels":
+            try:
+                module = importlib.import_module(f"fastlayers.{info.name}")
+            except ImportError:  # it needs an extra
+                continue
+            for name in getattr(module, "__all__", []):
+                if inspect.isclass(value := getattr(module, name)):
+                    yield f"{info.name}.{name}", value
+
+
+def test_every_class_shows_the_parameters_that_it_takes():
+    """Sphinx and Python before 3.11.5 read the signature of ``__new__``, also an inherited one, before ``__init__``."""
+    hidden = []
+    for name, value in public_classes():
+        if not getattr(value, "_is_protocol", False):  # nobody calls a protocol
+            takers = filter(inspect.isfunction, (value.__new__, value.__init__))
+            hidden += [name for taker in takers if {"args", "kwargs"} <= {*names(taker)}]
+    assert not hidden, f"these show (*args, **kwargs): {', '.join(hidden)}"
+    assert [(p.name, p.default) for p in parameters(fl.Sequential)] == [
+        ("layers", inspect.Parameter.empty),
+        ("loss", None),
+    ]
+
+
 WITH_EXAMPLES = [
     info.name
     for info in pkgutil.walk_packages(fl.__path__, "fastlayers.", onerror=lambda name: None)
