@@ -115,10 +115,11 @@ weights are taken back, `stopped_early_` is True, and further calls train nothin
 part of X is held out: the same rows whenever a call has as many, so that no row of the same data is both trained and
 scored on.
 
-Training is done on a copy, which takes the estimator's place once all has gone well: ``fit`` or ``partial_fit`` that
-raises an exception leaves every attribute as it was, and a `RandomState` too. Ctrl-C ends training, and what was
-learned is kept, as in scikit-learn. Not so is a training that comes to infinity or nan: it is refused, also where
-early stopping would have taken finite weights back. Until the end of ``fit`` there is memory for the old and the new.
+Training changes a copy, and the estimator takes the result over at the end. A call of ``fit`` or ``partial_fit`` that
+raises an exception leaves every attribute as it was, and a `RandomState` too. Until the end of ``fit`` the old and the
+new network are both in memory. Ctrl-C ends training, and the estimator keeps what it has learned, as in scikit-learn.
+A training whose loss or weights become infinite or nan raises ValueError. With ``early_stopping``, ``fit`` goes on as
+scikit-learn's does, restores the best weights, and emits a ``ConvergenceWarning``.
 """
 
 _ACTIVATIONS = ", ".join(f'"{name}"' for name in ACTIVATIONS)

@@ -115,12 +115,13 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         ------
         ValueError, TypeError
             If a parameter or the data do not fit, or are masked; if a number is too large for the dtype that is trained
-            in; if loss, gradients, optimizer or weights become infinite or nan. The estimator is as it was.
+            in; if loss, gradients, optimizer or weights become infinite or nan (but see the Notes on
+            ``early_stopping``). The estimator is as it was.
 
         Warns
         -----
         ConvergenceWarning
-            If training ends at ``max_iter`` and not by ``tol``.
+            If training ends at ``max_iter`` and not by ``tol``, or if it diverges with ``early_stopping``.
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
 
