@@ -20,7 +20,7 @@ from ._finite import check_all_unmasked, in_range
 from ._losses import Scaled
 from ._network import affine_layers, build, copied, outputs_of
 from ._parameters import Parameters, activations_of, dropouts_of, hidden_sizes_of
-from ._samples import Samples, checked_weights, hold_out
+from ._samples import Samples, checked_weights, hold_out, warn_of_another_scale
 
 _FORM = {"accept_sparse": "csr", "order": "C"}
 
@@ -104,7 +104,8 @@ class Perceptron(Parameters, BaseEstimator, ABC):
             ``(N,)``, how much each sample counts; not negative, and of a finite sum.
         X_val, y_val, sample_weight_val : array_like, optional
             Other samples to score after each epoch, in place of those that ``early_stopping`` would hold out. The names
-            are those of scikit-learn's ``HistGradientBoostingClassifier.fit``.
+            are those of scikit-learn's ``HistGradientBoostingClassifier.fit``. A pipeline scales `X_val` only with
+            ``transform_input=["X_val"]`` and metadata routing.
 
         Returns
         -------
@@ -120,6 +121,8 @@ class Perceptron(Parameters, BaseEstimator, ABC):
 
         Warns
         -----
+        UserWarning
+            If a sample's mean absolute value is typically more than three times as large or small in `X_val` as in X.
         ConvergenceWarning
             If training ends at ``max_iter`` and not by ``tol``, or if it diverges with ``early_stopping``.
         """
@@ -217,6 +220,8 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         samples = Samples(X, self._targets(y, X.dtype), counted)
         if in_batches:
             scored = self._validation(*validation) if is_given else None
+            if scored is not None and not incremental:
+                warn_of_another_scale(X, scored.X)
             if self.early_stopping and scored is None:
                 samples, scored = self._held_out(samples, weights, random_state, incremental=incremental)
             _stochastic.train(self, samples, scored, random_state, anew=anew, incremental=incremental)
