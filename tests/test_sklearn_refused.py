@@ -5,6 +5,7 @@ import copy
 import joblib
 import numpy as np
 import pytest
+from kit import INTERNAL
 
 pytest.importorskip("sklearn")
 
@@ -69,8 +70,9 @@ def assert_refused_without_a_trace(estimator, method, given, args=(X, y), keywor
     """Neither attributes nor random states change, and the next call does what it would have done."""
     twin = copy.deepcopy(estimator)
     before = joblib.hash(vars(estimator))
-    with pytest.raises(error):
+    with pytest.raises(error) as caught:
         getattr(estimator, method)(*args, **given | (keywords or {}))
+    assert not INTERNAL.search(str(caught.value))
     assert joblib.hash(vars(estimator)) == before
     for each in (estimator, twin):
         for callback in each.callbacks:

@@ -73,8 +73,12 @@ callbacks : list, default ()
 
 ATTRIBUTES = """
 network_ : Sequential
-    The network that is trained, to save (but not with ``loss="poisson"``), export, or train further. It holds no
-    samples, and its loss layer has neither the penalty nor scikit-learn's factors.
+    The trained network. ``network_.save(path)`` writes it into a file that `Sequential.load` reads, ``to_onnx(path)``
+    into an ONNX file, and ``to_c(path)`` into a C file. ``network_.predict(X)`` returns the scores of the last layer
+    ``(N, n_outputs_)``, before `out_activation_`; a classifier's network is exported with its probabilities by
+    ``probabilities=True``. It can also train further, except with ``loss="poisson"``, where it has no loss layer. The
+    network holds no samples, no scaler of a pipeline, and no names of classes. Its loss layer has neither the penalty
+    nor scikit-learn's factors.
 coefs_, intercepts_ : list of ndarray
     The network's own arrays, until it is trained further: ``(inputs, outputs)`` weights and ``(outputs,)`` biases of
     each layer.

@@ -203,7 +203,8 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         architecture = [X.shape[1], *hidden, self.n_outputs_], activations, dropouts
         made_for = *architecture, getattr(self, "loss", None)
         if anew:
-            self.network_ = build(*architecture, self._loss_layer(), dtype=X.dtype, random_state=random_state)
+            loss = None if self.out_activation_ == "exp" else self._loss_layer()  # no file holds the Poisson loss
+            self.network_ = build(*architecture, loss, dtype=X.dtype, random_state=random_state)
             self._architecture = made_for
             self.n_layers_ = len(architecture[0])
             self.t_ = self.n_iter_ = 0
@@ -267,11 +268,10 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         The layers of a new network are copied, so that those of `network_` hold no samples, for a pickle to carry
         about; where training goes on `network_` is a copy that is not kept.
         """
-        network = copied(self.network_) if anew else Sequential(self.network_.layers, self.network_.loss_layer)
+        layers = copied(self.network_).layers if anew else self.network_.layers
         loss, gradient = self._loss_scales()
-        if not loss == gradient == 1:
-            network.loss_layer = Scaled(network.loss_layer, loss, gradient)
-        return network
+        layer = self._loss_layer()
+        return Sequential(layers, layer if loss == gradient == 1 else Scaled(layer, loss, gradient))
 
     def _outputs(self, X: Any) -> Array:
         """The network's outputs, ``(N, outputs)``, before the output activation."""
