@@ -1,5 +1,6 @@
 """The estimators as scikit-learn's users know them, and what they have beyond scikit-learn's own."""
 
+import importlib.util
 import pickle
 import re
 import subprocess
@@ -136,10 +137,12 @@ def test_the_network_goes_into_files(iris, outputs, tmp_path):
     scores = fitted.network_.predict(iris[0])
     expected = fitted.predict_proba(iris[0]) if kind is MLPClassifier else fitted.predict(iris[0])
     np.testing.assert_allclose(of_scores(scores), expected, rtol=1e-12)
-    for suffix in ("npz", "safetensors"):
-        fitted.network_.save(tmp_path / f"network.{suffix}")
-        np.testing.assert_array_equal(fl.Sequential.load(tmp_path / f"network.{suffix}").predict(iris[0]), scores)
-    for write, path in ((fitted.network_.to_onnx, "network.onnx"), (fitted.network_.to_c, "network.c")):
+    fitted.network_.save(tmp_path / "network.npz")
+    np.testing.assert_array_equal(fl.Sequential.load(tmp_path / "network.npz").predict(iris[0]), scores)
+    writers = {"network.c": fitted.network_.to_c}
+    if importlib.util.find_spec("onnx") is not None:
+        writers["network.onnx"] = fitted.network_.to_onnx
+    for path, write in writers.items():
         write(tmp_path / path)
         if kind is MLPClassifier:
             write(tmp_path / path, probabilities=True)

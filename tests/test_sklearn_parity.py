@@ -122,19 +122,19 @@ def test_training(problem, settings):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of what overflows
-@pytest.mark.parametrize(("rate", "scored"), [(0.2, True), (1e200, False)])
 @pytest.mark.parametrize("problem", ["regression", "several outputs"])
-def test_early_stopping_restores_finite_weights_of_a_training_that_diverges(problem, rate, scored):
+def test_early_stopping_restores_finite_weights_of_a_training_that_diverges(problem):
     X, y = data(problem)
     settings = {"solver": "sgd", "activation": "identity", "early_stopping": True, "max_iter": 200}
-    estimators = pair(problem, settings | {"learning_rate_init": rate, "n_iter_no_change": np.inf})
+    estimators = pair(problem, settings | {"learning_rate_init": 0.2, "n_iter_no_change": np.inf})
     warned = fit(estimators, X, y)
-    kept = "of the best validation score" if scored else "that training began with"
-    assert [message for kind, message in warned[0] if kind is ConvergenceWarning and kept in message]
+    assert [kind for kind, message in warned[0] if "weights of the best validation score" in message] == [
+        ConvergenceWarning
+    ]
     assert np.isnan(estimators[0].validation_scores_[-1])
     assert_same_training(*estimators, X)
-    if problem == "regression":  # the optimizer's state was dropped
-        estimators[0].set_params(learning_rate_init=1e-3, early_stopping=False).partial_fit(X, y)
+    kept = estimators[0].set_params(learning_rate_init=1e-30, early_stopping=False)
+    assert np.isfinite(kept.partial_fit(X, y).loss_)  # by a new optimizer
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])

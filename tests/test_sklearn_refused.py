@@ -153,6 +153,8 @@ def test_names_of_features_go_when_X_has_none():
         (MLPClassifier, {}, 1e160, "optimizer state, which makes its steps 0 or nan"),
         (MLPClassifier, {"early_stopping": True}, 1e160, "optimizer state"),
         (MLPClassifier, {"solver": "sgd"}, 1e306, "parameter weights"),
+        (MLPClassifier, {"solver": "sgd", "early_stopping": True}, 1e306, "parameter weights"),
+        (MLPRegressor, {"solver": "sgd", "early_stopping": True}, 1e306, "parameter weights"),
         (
             MLPRegressor,
             {"solver": "sgd", "learning_rate_init": 1e6, "max_iter": 9},

@@ -123,7 +123,8 @@ Training changes a copy, and the estimator takes the result over at the end. A c
 raises an exception leaves every attribute as it was, and a `RandomState` too. Until the end of ``fit`` the old and the
 new network are both in memory. Ctrl-C ends training, and the estimator keeps what it has learned, as in scikit-learn.
 A training whose loss or weights become infinite or nan raises ValueError. With ``early_stopping``, ``fit`` goes on as
-scikit-learn's does, restores the best weights, and emits a ``ConvergenceWarning``.
+scikit-learn's does, restores the weights of the best validation score, and emits a ``ConvergenceWarning``; it raises
+ValueError only if no epoch before had a finite score.
 """
 
 _ACTIVATIONS = ", ".join(f'"{name}"' for name in ACTIVATIONS)

@@ -23,7 +23,8 @@ class PenalisedNetwork(Sequential):
     anew : bool
         Whether the network is a new one.
     may_diverge : bool
-        Whether loss and weights may become infinite or nan, since early stopping restores earlier weights.
+        Whether loss and weights may become infinite or nan once an epoch has a validation score, since early stopping
+        restores the best weights.
     """
 
     def __init__(self, estimator: Any, *, anew: bool, may_diverge: bool) -> None:
@@ -53,8 +54,8 @@ class PenalisedNetwork(Sequential):
         return not (math.isfinite(loss) and all_finite(self.packed))
 
     def check(self, loss: float) -> None:
-        """Raise ValueError if loss, weights or optimizer state are infinite or nan, unless they may be."""
-        if self._may_diverge and self.has_diverged(loss):
+        """Raise ValueError if loss, weights or optimizer state are not finite and early stopping cannot restore them."""
+        if self._may_diverge and math.isfinite(self._estimator.best_validation_score_) and self.has_diverged(loss):
             return
         state = _optimizers.state_of(self._estimator._optimizer)
         arrays = {"parameter weights": self.packed, "optimizer state, which makes its steps 0 or nan": state}

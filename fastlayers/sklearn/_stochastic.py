@@ -85,13 +85,11 @@ def train(
     if estimator.stopped_early_ or restores:
         loop.take_the_best_back()
     if diverged:
+        check_trained(0.0, "in the best epoch", {"parameter weights": loop.network.packed})
         del estimator._optimizer  # its state may be nan: a later partial_fit begins with a new one
-        check_trained(0.0, f"in {estimator.n_iter_} epochs", {"parameter weights": loop.network.packed})
-        scored = np.isfinite(estimator.best_validation_score_)
         warnings.warn(
-            "Training diverged: loss or weights became infinite or nan. The estimator has the weights "
-            f"{'of the best validation score' if scored else 'that training began with'}: lower learning_rate_init or "
-            "scale the data.",
+            "Training diverged: loss or weights became infinite or nan. The estimator has the weights of the best "
+            "validation score: lower learning_rate_init or scale the data.",
             ConvergenceWarning,
             stacklevel=2,
         )
