@@ -28,8 +28,8 @@ def _expected_levels():
 
 SHORT = False  # set by conftest.py where a sample of the cases runs, and of what is too long for it a part
 REST = False  # and where what such a run leaves is done, as every change has it
-INTERNAL = re.compile(  # names that no message shows: modules that begin with _, and the classes in these folders
-    r"fastlayers\.(\w+\.)*_\w+|\b("
+INTERNAL = re.compile(  # classes that no message shows: of modules that begin with _, and of these folders
+    r"fastlayers\.(\w+\.)*_\w+\.[A-Z]|\b("
     + "|".join(
         name
         for folder in ("command", "sklearn")

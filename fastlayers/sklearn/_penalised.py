@@ -54,7 +54,7 @@ class PenalisedNetwork(Sequential):
         return not (math.isfinite(loss) and all_finite(self.packed))
 
     def check(self, loss: float) -> None:
-        """Raise ValueError if loss, weights or optimizer state are not finite and early stopping cannot restore them."""
+        """Raise ValueError if loss, weights or optimizer state are not finite and early stopping does not help."""
         if self._may_diverge and math.isfinite(self._estimator.best_validation_score_) and self.has_diverged(loss):
             return
         state = _optimizers.state_of(self._estimator._optimizer)
