@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from kit import INTERNAL
 
 import fastlayers
 
@@ -58,6 +59,7 @@ def fail(*args: str | Path, status: int = 1, command: list[str] = COMMAND) -> st
     assert done.returncode == status, done.stderr
     assert done.stderr.startswith("fastlayers: error: ")
     assert done.stderr.count("\n") == 1
+    assert not INTERNAL.search(done.stderr)
     return done.stderr
 
 

@@ -3,9 +3,11 @@
 import importlib
 import os
 import pkgutil
+import re
 import sys
 import sysconfig
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,17 @@ def _expected_levels():
 
 SHORT = False  # set by conftest.py where a sample of the cases runs, and of what is too long for it a part
 REST = False  # and where what such a run leaves is done, as every change has it
+INTERNAL = re.compile(  # classes that no message shows: of modules that begin with _, and of these folders
+    r"fastlayers\.(\w+\.)*_\w+\.[A-Z]|\b("
+    + "|".join(
+        name
+        for folder in ("command", "sklearn")
+        for file in (Path(fl.__file__).parent / folder).glob("*.py")
+        for name in re.findall(r"^class (\w+)", file.read_text("utf-8"), re.MULTILINE)
+        if re.search("_|.[A-Z]", name) and not name.startswith("MLP")
+    )
+    + r")\b"
+)
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # a CPython without the GIL
 LEVELS = _expected_levels()
 # A process that is held to one instruction set tests that alone, with the reference beside the highest.

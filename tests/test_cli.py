@@ -12,6 +12,7 @@ import pytest
 from commands import COMMAND, FEW, fail, on_terminal, run, started, succeed, wait_for, write_images
 
 import fastlayers
+from fastlayers.command import cli
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
 WITHOUT_KERNELS = (
@@ -207,12 +208,30 @@ def test_plot(images: Path, tmp_path: Path) -> None:
     assert "the same file" in fail("train", "--idx", images, *FEW, "--plot", path, "--save", path)
 
 
-def test_plotting_in_a_way_that_there_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+CALLS = {
+    "train": ["--idx", "{images}", *FEW, "--backend", "reference"],
+    "predict": ["model.npz", "--idx", "{images}"],
+    "export": ["model.npz", "model.c"],
+    "bench": ["--help"],  # a table takes seconds
+    "info": [],
+    "completion": ["bash"],
+}
+
+
+@pytest.mark.parametrize("name", cli._COMMANDS)
+def test_an_unknown_backend_of_matplotlib_fails_what_plots_alone(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    fastlayers.Sequential([fastlayers.Affine(*fastlayers.initializers.affine(36, 3))]).save("model.npz")
     monkeypatch.setenv("MPLBACKEND", "nonsense")
-    error = fail("train", "--plot", tmp_path / "curves.png", status=2)
-    assert error.startswith("fastlayers: error: unknown MPLBACKEND 'nonsense': matplotlib says: ")
-    assert list(tmp_path.iterdir()) == []
+    call = [name, *(word.format(images=images) for word in CALLS[name])]
+    succeed(*call, stderr=None)
+    if "--plot" in succeed(name, "--help"):
+        error = fail(*call, "--plot", "curves.png", "--save", "other.npz")
+        assert error.startswith("fastlayers: error: unknown MPLBACKEND 'nonsense': matplotlib says: ")
+        assert not list(tmp_path.glob("curves.png")) + list(tmp_path.glob("other.npz"))
 
 
 @pytest.mark.parametrize(("package", "args"), [("sklearn", []), ("matplotlib", ["--plot", "c.png"])])

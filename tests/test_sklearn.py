@@ -1,5 +1,6 @@
 """The estimators as scikit-learn's users know them, and what they have beyond scikit-learn's own."""
 
+import importlib.util
 import pickle
 import re
 import subprocess
@@ -12,6 +13,8 @@ pytest.importorskip("sklearn")
 
 import joblib
 from estimators import quick, unconverged
+from kit import INTERNAL
+from scipy.special import expit
 from sklearn import neural_network as theirs
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -20,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 import fastlayers as fl
+from fastlayers import softmax
 from fastlayers.sklearn import MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.thread_unsafe(reason="scikit-learn's checks change warnings, which are the process's")
@@ -115,13 +119,37 @@ def test_what_is_kept_holds_no_samples(iris, solver):
     assert len(pickle.dumps(fitted)) < X.nbytes / 10
 
 
+OUTPUTS = {
+    "classes": (MLPClassifier, {}, lambda y: y, softmax),
+    "two classes": (MLPClassifier, {}, lambda y: y > 0, lambda scores: np.hstack([expit(-scores), expit(scores)])),
+    "labels": (MLPClassifier, {}, lambda y: np.stack([y > 0, y > 1], axis=1).astype(int), expit),
+    "numbers": (MLPRegressor, {}, lambda y: y, np.ravel),
+    "several numbers": (MLPRegressor, {}, lambda y: np.stack([y, -y], axis=1), np.asarray),
+    "counts": (MLPRegressor, {"loss": "poisson"}, lambda y: y, lambda scores: np.exp(scores).ravel()),
+}
+
+
 @unconverged
-@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
-def test_the_network_goes_into_a_file_and_comes_back(iris, kind, tmp_path):
-    fitted = quick(kind, dropout=0.2, activation="tanh").fit(*iris)
+@pytest.mark.parametrize("outputs", OUTPUTS)
+def test_the_network_goes_into_files(iris, outputs, tmp_path):
+    kind, parameters, targets, of_scores = OUTPUTS[outputs]
+    fitted = quick(kind, dropout=0.2, activation="tanh", **parameters).fit(iris[0], targets(iris[1]))
+    scores = fitted.network_.predict(iris[0])
+    expected = fitted.predict_proba(iris[0]) if kind is MLPClassifier else fitted.predict(iris[0])
+    np.testing.assert_allclose(of_scores(scores), expected, rtol=1e-12)
     fitted.network_.save(tmp_path / "network.npz")
-    loaded = fl.Sequential.load(tmp_path / "network.npz")
-    np.testing.assert_array_equal(loaded.predict(iris[0]), fitted.network_.predict(iris[0]))
+    np.testing.assert_array_equal(fl.Sequential.load(tmp_path / "network.npz").predict(iris[0]), scores)
+    writers = {"network.c": fitted.network_.to_c}
+    if importlib.util.find_spec("onnx") is not None:
+        writers["network.onnx"] = fitted.network_.to_onnx
+    for path, write in writers.items():
+        write(tmp_path / path)
+        if kind is MLPClassifier:
+            write(tmp_path / path, probabilities=True)
+        else:
+            with pytest.raises(TypeError, match=r"probabilities|no loss") as caught:
+                write(tmp_path / path, probabilities=True)
+            assert not INTERNAL.search(str(caught.value))
 
 
 # The module

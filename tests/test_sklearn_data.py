@@ -124,6 +124,6 @@ def test_gradient_of_the_poisson_loss():
 @unconverged
 def test_expected_values_that_overflow_have_no_score(iris):
     X, y = iris
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"), pytest.warns(UserWarning, match="X_val is on another scale than X"):
         fitted = quick(MLPRegressor, loss="poisson", early_stopping=True).fit(X, y, X_val=1e6 * X, y_val=y)
     assert np.isnan(fitted.validation_scores_[0])

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("sklearn")
 
 from estimators import quick, unconverged
+from kit import INTERNAL
 from sklearn.exceptions import ConvergenceWarning
 
 import fastlayers as fl
@@ -44,8 +45,9 @@ REFUSED = [
 @pytest.mark.parametrize(("parameters", "message"), REFUSED, ids=lambda value: str(value)[:40])
 def test_parameters_that_are_refused(iris, parameters, message):
     estimator = quick(**parameters)
-    with pytest.raises((ValueError, TypeError), match=message):
+    with pytest.raises((ValueError, TypeError), match=message) as caught:
         estimator.fit(*iris)
+    assert not INTERNAL.search(str(caught.value))
     assert not hasattr(estimator, "loss_")
 
 

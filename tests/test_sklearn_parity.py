@@ -121,6 +121,22 @@ def test_training(problem, settings):
     assert_same_training(*estimators, X)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of what overflows
+@pytest.mark.parametrize("problem", ["regression", "several outputs"])
+def test_early_stopping_restores_finite_weights_of_a_training_that_diverges(problem):
+    X, y = data(problem)
+    settings = {"solver": "sgd", "activation": "identity", "early_stopping": True, "max_iter": 200}
+    estimators = pair(problem, settings | {"learning_rate_init": 0.2, "n_iter_no_change": np.inf})
+    warned = fit(estimators, X, y)
+    assert [kind for kind, message in warned[0] if "weights of the best validation score" in message] == [
+        ConvergenceWarning
+    ]
+    assert np.isnan(estimators[0].validation_scores_[-1])
+    assert_same_training(*estimators, X)
+    kept = estimators[0].set_params(learning_rate_init=1e-30, early_stopping=False)
+    assert np.isfinite(kept.partial_fit(X, y).loss_)  # by a new optimizer
+
+
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_sample_weights(problem, solver):

@@ -5,6 +5,7 @@ import copy
 import joblib
 import numpy as np
 import pytest
+from kit import INTERNAL
 
 pytest.importorskip("sklearn")
 
@@ -69,8 +70,9 @@ def assert_refused_without_a_trace(estimator, method, given, args=(X, y), keywor
     """Neither attributes nor random states change, and the next call does what it would have done."""
     twin = copy.deepcopy(estimator)
     before = joblib.hash(vars(estimator))
-    with pytest.raises(error):
+    with pytest.raises(error) as caught:
         getattr(estimator, method)(*args, **given | (keywords or {}))
+    assert not INTERNAL.search(str(caught.value))
     assert joblib.hash(vars(estimator)) == before
     for each in (estimator, twin):
         for callback in each.callbacks:
@@ -151,6 +153,8 @@ def test_names_of_features_go_when_X_has_none():
         (MLPClassifier, {}, 1e160, "optimizer state, which makes its steps 0 or nan"),
         (MLPClassifier, {"early_stopping": True}, 1e160, "optimizer state"),
         (MLPClassifier, {"solver": "sgd"}, 1e306, "parameter weights"),
+        (MLPClassifier, {"solver": "sgd", "early_stopping": True}, 1e306, "parameter weights"),
+        (MLPRegressor, {"solver": "sgd", "early_stopping": True}, 1e306, "parameter weights"),
         (
             MLPRegressor,
             {"solver": "sgd", "learning_rate_init": 1e6, "max_iter": 9},

@@ -1,17 +1,24 @@
 """What estimators have beyond scikit-learn's own in training: activations, dropout, validation, stopping, callbacks."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
 
+import sklearn
 from estimators import quick, unconverged
-from sklearn.model_selection import train_test_split
+from scipy.sparse import csr_array
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.model_selection import GridSearchCV, KFold, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, Normalizer, RobustScaler, StandardScaler
 
 import fastlayers as fl
 from fastlayers.sklearn import MLPClassifier, MLPRegressor
+from fastlayers.sklearn._samples import warn_of_another_scale
 
 pytestmark = pytest.mark.thread_unsafe(reason="changes warnings, which are the process's")
 
@@ -78,6 +85,72 @@ def test_early_stopping_takes_the_best_weights_back(iris, kind):
     assert fitted.best_validation_score_ == max(fitted.validation_scores_)
 
 
+@unconverged
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_a_pipeline_scales_the_validation_set(kind):
+    X, X_val, y, y_val = train_test_split(*load_wine(return_X_y=True), random_state=0)
+    with sklearn.config_context(enable_metadata_routing=True):
+        estimator = stopping(kind).set_fit_request(X_val=True, y_val=True)
+        pipeline = make_pipeline(StandardScaler(), estimator, transform_input=["X_val"])
+        searched = GridSearchCV(pipeline, {f"{kind.__name__.lower()}__alpha": [1e-4]}, cv=2)
+        for fitted in (pipeline.fit(X, y, X_val=X_val, y_val=y_val), searched.fit(X, y, X_val=X_val, y_val=y_val)):
+            best = getattr(fitted, "best_estimator_", fitted)[-1].best_validation_score_
+            assert fitted.score(X_val, y_val) == pytest.approx(best)
+            assert best > 0.8
+
+
+REAL = {load.__name__: load for load in (load_iris, load_wine, load_breast_cancer, load_digits, load_diabetes)}
+
+
+@unconverged
+@pytest.mark.parametrize("scaler", [StandardScaler, MinMaxScaler, RobustScaler, Normalizer])
+@pytest.mark.parametrize("data", REAL)
+def test_a_validation_set_on_another_scale(data, scaler):
+    X, X_val, y, y_val = train_test_split(*REAL[data](return_X_y=True), test_size=0.1, random_state=0)
+    scaled = scaler().fit(X)
+    for train, validation in ((scaled.transform(X), X_val), (X, scaled.transform(X_val))):
+        sizes = [f"{np.median(np.abs(each).mean(axis=1)):.3g}" for each in (validation, train)]
+        told = f"mean of {sizes[0]} in X_val and {sizes[1]} in X, .*transform_input=\\['X_val'\\]"
+        for form in (np.asarray, np.float32, csr_array):
+            with pytest.warns(UserWarning, match=told):
+                quick(MLPRegressor, max_iter=1).fit(form(train), y, X_val=form(validation), y_val=y_val)
+
+
+def one_hot(rng, n, columns):
+    return np.eye(columns)[rng.integers(0, columns, n)]
+
+
+DRAWN = {
+    "normal": lambda rng, n: rng.standard_normal((n, 5)),
+    "lognormal": lambda rng, n: rng.lognormal(0, 3, (n, 3)),
+    "without a mean": lambda rng, n: rng.standard_cauchy((n, 1)),
+    "one-hot": lambda rng, n: one_hot(rng, n, 50),
+    "one-hot and a price": lambda rng, n: np.hstack([one_hot(rng, n, 9), rng.lognormal(10, 1, (n, 1))]),
+    "sparse": lambda rng, n: rng.poisson(0.02, (n, 30)),
+    "constant": lambda rng, n: np.ones((n, 2)),
+    "zeros": lambda rng, n: np.zeros((n, 2)),
+    "a constant and small numbers": lambda rng, n: np.hstack([np.full((n, 1), 1e9), rng.standard_normal((n, 1))]),
+    "largest": lambda rng, n: rng.uniform(1e38, 3e38, (n, 40)),
+}
+FOLDS = [KFold(2), KFold(5), KFold(5, shuffle=True, random_state=0), KFold(10)]
+
+
+@pytest.mark.parametrize("data", [*REAL, *DRAWN])
+def test_ordinary_splits_are_on_one_scale(data):
+    """Without `shuffle`, the folds of iris and wine are of one class each."""
+    sets = (
+        [DRAWN[data](np.random.default_rng(seed), 100) for seed in range(20)] if data in DRAWN else [REAL[data]().data]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for X in sets:
+            for train, held in [split for fold in FOLDS for split in fold.split(X)]:
+                for dtype in (np.float32, np.float64):
+                    warn_of_another_scale(X[train].astype(dtype), X[held].astype(dtype))
+                warn_of_another_scale(csr_array(X[train]), csr_array(X[held[:10]]))
+                warn_of_another_scale(X[train], 1e9 * X[held[:3]])  # too few to tell
+
+
 def fit_in_parts(estimator, X, y, calls=200, **validation):
     for call in range(calls):
         estimator.partial_fit(X, y, **({"classes": np.unique(y)} if call == 0 else {}), **validation)
@@ -86,8 +159,8 @@ def fit_in_parts(estimator, X, y, calls=200, **validation):
     return call + 1
 
 
-def stopping(**parameters):
-    return quick(early_stopping=True, learning_rate_init=0.05, n_iter_no_change=5, tol=1e-3, **parameters)
+def stopping(*kind, **parameters):
+    return quick(*kind, early_stopping=True, learning_rate_init=0.05, n_iter_no_change=5, tol=1e-3, **parameters)
 
 
 def test_partial_fit_stops_early(iris):

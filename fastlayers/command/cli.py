@@ -23,7 +23,7 @@ from .options import parser
 from .saver import Saver
 from .terminal import PLAIN, Style, colour_asked_for, tell
 
-_FAILED, _WRONG_USE, _INTERRUPTED, _BROKEN_PIPE = 1, 2, 130, 141
+_FAILED, _INTERRUPTED, _BROKEN_PIPE = 1, 130, 141  # argparse exits with 2
 
 
 _OWN_ERRORS = predicting.InputError, datasets.DataError, ModelFileError, training.DivergedError, RankError
@@ -40,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 where it failed, 2 where a setting is wrong, 130 after Ctrl-C, 141 after a broken pipe.
+        The exit status: 0, 1 if the command failed, 130 after Ctrl-C, 141 after a broken pipe. A wrong option raises
+        ``SystemExit`` with the status 2.
     """
     words = sys.argv[1:] if argv is None else argv
     if "--mpi" not in words:
@@ -71,8 +72,6 @@ def _run(words: Sequence[str]) -> int:
     except OSError as error:
         _discard_stdout()
         return _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error), words)
-    except report.SettingError as error:
-        return _fail(str(error), words, _WRONG_USE)
     except MemoryError as error:
         return _fail(f"not enough memory: {error}", words)
     except (ImportError, *_OWN_ERRORS) as error:
@@ -221,9 +220,9 @@ def _load(folder: Path | None, settings: Settings) -> datasets.Dataset:
 # Errors
 
 
-def _fail(message: str, words: Sequence[str], status: int = _FAILED) -> int:
+def _fail(message: str, words: Sequence[str]) -> int:
     tell(_style(sys.stderr, words).error(message))
-    return status
+    return _FAILED
 
 
 def _interrupted(error: KeyboardInterrupt) -> int:

@@ -15,7 +15,7 @@ _COMMON = """\
 exit status:
   0    it did what it was asked
   1    it failed; one line on standard error says why
-  2    an option or an environment variable is wrong; the line says what was
+  2    an option or a variable FASTLAYERS_* is wrong; the line says what was
        expected
   130  Ctrl-C
   141  the reader of the output went away, as head does

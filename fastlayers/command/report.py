@@ -19,10 +19,6 @@ from .training import Run, differences
 _FIRST_STEPS = 100
 
 
-class SettingError(ValueError):
-    """An environment variable that cannot be used."""
-
-
 def title(data: Dataset, settings: Settings) -> str:
     """Name the data and the network, as ``digits, 64-50-10``."""
     return f"{data.name}, {settings.described(data)}"
@@ -105,7 +101,7 @@ def plot(path: str | os.PathLike[str], heading: str, runs: Sequence[Run]) -> Non
     Raises
     ------
     ImportError
-        If matplotlib is not installed; the message says how to get it.
+        If matplotlib is not installed, or does not know its MPLBACKEND.
     OSError
         If the file cannot be written.
     """
@@ -137,10 +133,10 @@ def plot(path: str | os.PathLike[str], heading: str, runs: Sequence[Run]) -> Non
 
 
 def require_plotting() -> Any:
-    """Import ``matplotlib.figure``; the ImportError says how to get it, a `SettingError` what keeps it from it."""
+    """Import ``matplotlib.figure``; the ImportError says how to install it, or which MPLBACKEND it does not know."""
     try:
         return require("matplotlib.figure", "matplotlib", "--plot", "demo")
     except ValueError as error:
         if not os.environ.get("MPLBACKEND"):
             raise
-        raise SettingError(f"unknown MPLBACKEND {os.environ['MPLBACKEND']!r}: matplotlib says: {error}") from error
+        raise ImportError(f"unknown MPLBACKEND {os.environ['MPLBACKEND']!r}: matplotlib says: {error}") from error

@@ -73,8 +73,12 @@ callbacks : list, default ()
 
 ATTRIBUTES = """
 network_ : Sequential
-    The network that is trained, to save (but not with ``loss="poisson"``), export, or train further. It holds no
-    samples, and its loss layer has neither the penalty nor scikit-learn's factors.
+    The trained network. ``network_.save(path)`` writes it into a file that `Sequential.load` reads, ``to_onnx(path)``
+    into an ONNX file, and ``to_c(path)`` into a C file. ``network_.predict(X)`` returns the scores of the last layer
+    ``(N, n_outputs_)``, before `out_activation_`; a classifier's network is exported with its probabilities by
+    ``probabilities=True``. It can also train further, except with ``loss="poisson"``, where it has no loss layer. The
+    network holds no samples, no scaler of a pipeline, and no names of classes. Its loss layer has neither the penalty
+    nor scikit-learn's factors.
 coefs_, intercepts_ : list of ndarray
     The network's own arrays, until it is trained further: ``(inputs, outputs)`` weights and ``(outputs,)`` biases of
     each layer.
@@ -115,10 +119,12 @@ weights are taken back, `stopped_early_` is True, and further calls train nothin
 part of X is held out: the same rows whenever a call has as many, so that no row of the same data is both trained and
 scored on.
 
-Training is done on a copy, which takes the estimator's place once all has gone well: ``fit`` or ``partial_fit`` that
-raises an exception leaves every attribute as it was, and a `RandomState` too. Ctrl-C ends training, and what was
-learned is kept, as in scikit-learn. Not so is a training that comes to infinity or nan: it is refused, also where
-early stopping would have taken finite weights back. Until the end of ``fit`` there is memory for the old and the new.
+Training changes a copy, and the estimator takes the result over at the end. A call of ``fit`` or ``partial_fit`` that
+raises an exception leaves every attribute as it was, and a `RandomState` too. Until the end of ``fit`` the old and the
+new network are both in memory. Ctrl-C ends training, and the estimator keeps what it has learned, as in scikit-learn.
+A training whose loss or weights become infinite or nan raises ValueError. With ``early_stopping``, ``fit`` goes on as
+scikit-learn's does, restores the weights of the best validation score, and emits a ``ConvergenceWarning``; it raises
+ValueError only if no epoch before had a finite score.
 """
 
 _ACTIVATIONS = ", ".join(f'"{name}"' for name in ACTIVATIONS)

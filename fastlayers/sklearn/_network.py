@@ -51,7 +51,7 @@ def build(
         A key of `ACTIVATIONS` for each hidden layer; and one that the last layer is drawn for.
     dropouts : sequence of float
         A rate for each hidden layer.
-    loss : object
+    loss : object or None
         The loss layer.
     dtype : dtype
         Of the parameters; they are drawn in float64.

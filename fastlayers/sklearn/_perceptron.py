@@ -20,7 +20,7 @@ from ._finite import check_all_unmasked, in_range
 from ._losses import Scaled
 from ._network import affine_layers, build, copied, outputs_of
 from ._parameters import Parameters, activations_of, dropouts_of, hidden_sizes_of
-from ._samples import Samples, checked_weights, hold_out
+from ._samples import Samples, checked_weights, hold_out, warn_of_another_scale
 
 _FORM = {"accept_sparse": "csr", "order": "C"}
 
@@ -104,7 +104,8 @@ class Perceptron(Parameters, BaseEstimator, ABC):
             ``(N,)``, how much each sample counts; not negative, and of a finite sum.
         X_val, y_val, sample_weight_val : array_like, optional
             Other samples to score after each epoch, in place of those that ``early_stopping`` would hold out. The names
-            are those of scikit-learn's ``HistGradientBoostingClassifier.fit``.
+            are those of scikit-learn's ``HistGradientBoostingClassifier.fit``. A pipeline scales `X_val` only with
+            ``transform_input=["X_val"]`` and metadata routing.
 
         Returns
         -------
@@ -115,12 +116,15 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         ------
         ValueError, TypeError
             If a parameter or the data do not fit, or are masked; if a number is too large for the dtype that is trained
-            in; if loss, gradients, optimizer or weights become infinite or nan. The estimator is as it was.
+            in; if loss, gradients, optimizer or weights become infinite or nan (but see the Notes on
+            ``early_stopping``). The estimator is as it was.
 
         Warns
         -----
+        UserWarning
+            If a sample's mean absolute value is typically more than three times as large or small in `X_val` as in X.
         ConvergenceWarning
-            If training ends at ``max_iter`` and not by ``tol``.
+            If training ends at ``max_iter`` and not by ``tol``, or if it diverges with ``early_stopping``.
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
 
@@ -199,7 +203,8 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         architecture = [X.shape[1], *hidden, self.n_outputs_], activations, dropouts
         made_for = *architecture, getattr(self, "loss", None)
         if anew:
-            self.network_ = build(*architecture, self._loss_layer(), dtype=X.dtype, random_state=random_state)
+            loss = None if self.out_activation_ == "exp" else self._loss_layer()  # no file holds the Poisson loss
+            self.network_ = build(*architecture, loss, dtype=X.dtype, random_state=random_state)
             self._architecture = made_for
             self.n_layers_ = len(architecture[0])
             self.t_ = self.n_iter_ = 0
@@ -216,6 +221,8 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         samples = Samples(X, self._targets(y, X.dtype), counted)
         if in_batches:
             scored = self._validation(*validation) if is_given else None
+            if scored is not None and not incremental:
+                warn_of_another_scale(X, scored.X)
             if self.early_stopping and scored is None:
                 samples, scored = self._held_out(samples, weights, random_state, incremental=incremental)
             _stochastic.train(self, samples, scored, random_state, anew=anew, incremental=incremental)
@@ -261,11 +268,10 @@ class Perceptron(Parameters, BaseEstimator, ABC):
         The layers of a new network are copied, so that those of `network_` hold no samples, for a pickle to carry
         about; where training goes on `network_` is a copy that is not kept.
         """
-        network = copied(self.network_) if anew else Sequential(self.network_.layers, self.network_.loss_layer)
+        layers = copied(self.network_).layers if anew else self.network_.layers
         loss, gradient = self._loss_scales()
-        if not loss == gradient == 1:
-            network.loss_layer = Scaled(network.loss_layer, loss, gradient)
-        return network
+        layer = self._loss_layer()
+        return Sequential(layers, layer if loss == gradient == 1 else Scaled(layer, loss, gradient))
 
     def _outputs(self, X: Any) -> Array:
         """The network's outputs, ``(N, outputs)``, before the output activation."""

@@ -15,9 +15,11 @@ from .._core.types import Array
 from ..training import arguments as fit_arguments
 from ._finite import in_range
 
-__all__ = ["Order", "Samples", "batch_size_of", "checked_weights", "dense", "hold_out"]
+__all__ = ["Order", "Samples", "batch_size_of", "checked_weights", "dense", "hold_out", "warn_of_another_scale"]
 
 _FEWEST_HELD_OUT = 2
+_FEWEST_COMPARED, _MOST_COMPARED = 10, 1000  # samples of a validation set; X needs twice as many
+_GROSS = 3.0  # times as large
 
 
 def dense(X: Any) -> Array:
@@ -134,3 +136,37 @@ def hold_out(n_samples: int, fraction: float, random_state: Any, stratify: Array
             "the size of your dataset."
         )
     return train, held
+
+
+def warn_of_another_scale(X: Any, X_val: Any) -> None:
+    """Emit a UserWarning if the numbers of a validation set are grossly larger or smaller than those of X.
+
+    The size of a sample is the mean of the absolute values of its features. The sets differ if the median size in
+    `X_val` is more than three times or less than a third of the median size in X, and no sample of X has so large or
+    so small a size. The second condition prevents warnings of sparse and heavy-tailed data. A few samples may differ so
+    by chance; therefore fewer than 20 samples of X or 10 of `X_val` are not compared. Of 2000 samples or more, evenly
+    spaced ones are compared, at least 1000.
+
+    Parameters
+    ----------
+    X, X_val : ndarray or CSR matrix
+        ``(N, D)`` and ``(M, D)``, finite.
+    """
+    if min(X.shape[0] // 2, X_val.shape[0]) < _FEWEST_COMPARED:
+        return
+    sizes, others = _sizes(X), _sizes(X_val)
+    size, other = float(np.median(sizes)), float(np.median(others))
+    differs = not size <= _GROSS * other <= _GROSS**2 * size
+    if size and other and differs and not sizes.min() <= other <= sizes.max():
+        warnings.warn(
+            f"X_val is on another scale than X: a typical sample's absolute values have a mean of {other:.3g} in X_val "
+            f"and {size:.3g} in X, so scale X_val as X was scaled, which a Pipeline does with "
+            "transform_input=['X_val'].",
+            stacklevel=2,
+        )
+
+
+def _sizes(X: Any) -> Array:
+    """Return the mean absolute value of each of some samples, ``(n,)``."""
+    rows = abs(X[:: max(1, X.shape[0] // _MOST_COMPARED)])
+    return np.asarray(rows.mean(axis=1, dtype=np.float64)).ravel()

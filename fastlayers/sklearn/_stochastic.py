@@ -22,6 +22,7 @@ from ..training.callback import HOOKS, Training, hooks, listeners
 from ..training.guard import Alone, Guard
 from ..training.loop import Loop, Plan
 from . import _optimizers
+from ._finite import check_trained
 from ._network import outputs_of
 from ._penalised import PenalisedNetwork
 from ._samples import Order, Samples, batch_size_of
@@ -77,11 +78,22 @@ def train(
     estimator.stopped_early_ = False
     callbacks = () if incremental else estimator.callbacks
     epochs = 1 if incremental else estimator.max_iter
-    loop = _Loop(estimator, samples, validation, random_state, callbacks, epochs, anew=anew)
+    restores = estimator.early_stopping and not incremental
+    loop = _Loop(estimator, samples, validation, random_state, callbacks, epochs, anew=anew, may_diverge=restores)
     loop.run()
-    if estimator.stopped_early_ or (estimator.early_stopping and not incremental):
+    diverged = restores and loop.network.has_diverged(estimator.loss_ if estimator.n_iter_ else 0.0)
+    if estimator.stopped_early_ or restores:
         loop.take_the_best_back()
-    if not loop.training.stop and not incremental:
+    if diverged:
+        check_trained(0.0, "in the best epoch", {"parameter weights": loop.network.packed})
+        del estimator._optimizer  # its state may be nan: a later partial_fit begins with a new one
+        warnings.warn(
+            "Training diverged: loss or weights became infinite or nan. The estimator has the weights of the best "
+            "validation score: lower learning_rate_init or scale the data.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    elif not loop.training.stop and not incremental:
         warnings.warn(
             f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
             "converged yet.",
@@ -129,6 +141,8 @@ class _Loop(Loop):
         So many at most.
     anew : bool
         Whether the network is a new one.
+    may_diverge : bool
+        Whether loss and weights may become infinite or nan.
     """
 
     def __init__(
@@ -141,9 +155,10 @@ class _Loop(Loop):
         epochs: int,
         *,
         anew: bool,
+        may_diverge: bool,
     ) -> None:
         self.estimator, self.validation = estimator, validation
-        self.network = PenalisedNetwork(estimator, anew=anew)
+        self.network = PenalisedNetwork(estimator, anew=anew, may_diverge=may_diverge)
         listening = listeners(callbacks)
         recorded = {"loss", "lr", "seconds"}
         if validation is not None:
