@@ -57,7 +57,7 @@ def main():
     compilers = [name for name in ("gcc", "clang") if shutil.which(name)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sizes = c.save(folder / "policy.c", net.layers, net.loss_layer)
+        sizes = c.save(folder / "policy.c", net).sizes
         (folder / "many.c").write_text(LOOP)
         runs = {"predict": lambda: [net.predict(x) for _ in range(CALLS)]}
         for compiler, options in itertools.product(compilers, OPTIONS):

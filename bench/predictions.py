@@ -75,7 +75,7 @@ def onnx_scores(net: fastlayers.Sequential, x: Any) -> Predict:
 def onnx_session(net: fastlayers.Sequential, x: Any) -> Any:
     import onnxruntime
 
-    model = onnx.model(net.layers, net.loss_layer, input_shape=x.shape[1:]).SerializeToString()
+    model = onnx.model(net, input_shape=x.shape[1:]).SerializeToString()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = fastlayers.get_num_threads()
     options.log_severity_level = ERRORS  # it warns of a state that may be left out

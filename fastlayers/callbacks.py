@@ -244,7 +244,7 @@ class Checkpoint(_Watching):
 
         network = getattr(training.network, "network", training.network)  # the one that several processes train
         if getattr(type(network), "save", None) is Portable.save:
-            describe(network.layers, network.loss_layer)
+            describe(network)
         check_writable(self.path)
 
     def on_epoch_end(self, training: Training) -> None:

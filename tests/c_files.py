@@ -90,7 +90,7 @@ class Net(NamedTuple):
 def library(nets: Mapping[str, Net], folder: Path, compiler: str, *flags: str) -> Library:
     """The functions of networks, by their names: all in one file, which takes a compiler less time than many."""
     for name, net in nets.items():
-        net.network.to_c(folder / f"{name}.c", name, **net.options)
+        net.network.to_c(folder / f"{name}.c", **net.options)
     (folder / "all.c").write_text("".join(f'#include "{name}.c"\n' for name in nets))
     return Library(compiled(compiler, folder / "all.c", folder / "all.so", "-shared", "-fPIC", *flags))
 

@@ -100,7 +100,7 @@ def exported(folder: Path) -> Iterator[Exported]:
         for name, (network, inputs, shape) in networks.items():
             x, of_steps = inputs.astype(dtype), name == "lstm"
             path = folder / f"{name}_{dtype}.c"
-            sizes = c.save(path, network.layers, network.loss_layer, path.stem, input_shape=shape)
+            sizes = c.save(path, network, input_shape=shape).sizes
             rows = x[0] if of_steps else x.reshape(len(x), -1)
             y = network.predict(x)
             yield Exported(name, dtype, path, sizes, rows, y[0] if of_steps else y)
@@ -117,17 +117,13 @@ def program(networks: list[Exported]) -> str:
         numbers = ",\n".join(f"{number!r}{'f' * (real == 'float')}" for number in network.x.ravel().tolist())
         state, given = "", ""
         if network.sizes.state:
-            declarations.append(
-                f"typedef struct {{ {real} numbers[{network.sizes.state // network.x.itemsize}]; }} {name}_state;"
-            )
-            declarations.append(f"void {name}_reset({name}_state *);")
             state, given = f"{name}_state state; {name}_reset(&state);", "&state, "
         declarations += [
-            f"void {name}({f'{name}_state *, ' if state else ''}const {real} *, {real} *);",
-            f"static const {real} x_{name}[{len(network.x)}][{network.x.shape[1]}] = {{{numbers}}};",
+            f'#include "{name}.h"',
+            f"static const {real} x_{name}[{len(network.x)}][{name.upper()}_INPUT_SIZE] = {{{numbers}}};",
         ]
         calls.append(
-            f"{{ {real} y[{network.y.shape[1]}]; {state}\n"
+            f"{{ {real} y[{name.upper()}_OUTPUT_SIZE]; {state}\n"
             f"for (int n = 0; n < {len(network.x)}; n++) {{ {name}({given}x_{name}[n], y);\n"
             'for (size_t i = 0; i < sizeof y; i++) printf("%02x", ((const unsigned char *)y)[i]); }'
             "\nputchar('\\n'); }"

@@ -63,7 +63,7 @@ def of_functions(dtype: type = np.float32) -> Iterator[Case]:
             return Case(f"{of}, {what}", call, given, fraction)
 
         yield case("arrays", lambda f=function, a=args: f(*a), *args)
-        results = tuple(np.empty_like(array) for array in kit.arrays(function(*args)))
+        results = tuple(np.zeros_like(array) for array in kit.arrays(function(*args)))
         out = results if len(results) > 1 else results[0]
         yield case("out", lambda f=function, a=args, o=out: f(*a, out=o), *args, *results)
         recyclers = tuple(recycler() for _ in results)

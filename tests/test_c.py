@@ -82,6 +82,44 @@ def test_the_stored_samples(tmp_path: Path, name: str) -> None:
     assert run().returncode == 1
 
 
+MAIN = """
+#include <stdio.h>
+#include "conv.h"
+#include "conv.h"
+
+int main(void)
+{{
+    const {kind} x[CONV_INPUT_SIZE] = {{{x}}};
+    {real} y[CONV_OUTPUT_SIZE];
+    {call}
+    for (int i = 0; i < CONV_OUTPUT_SIZE; i++) printf("%.17g ", (double)y[i]);
+    return 0;
+}}
+"""
+
+
+@pytest.mark.parametrize("flags", [STRICT, AS_CPP], ids=["C", "C++"])
+@pytest.mark.parametrize("name", ["every_float32", "images_float64", "words", "LSTM_float32"])
+def test_the_header(tmp_path: Path, name: str, flags: tuple[str, ...]) -> None:
+    """A program calls the function by the header, while the file is compiled as C."""
+    net = NETS[name]
+    net.network.to_c(tmp_path / "conv.c", **net.options)
+    with np.errstate(invalid="ignore"):
+        expected = net.expected()[0].ravel()
+    real = {"float32": "float", "float64": "double"}[expected.dtype.name]
+    kind = "int" if net.x.dtype.kind == "i" else real
+    x = ", ".join(f"({kind}){number!r}" for number in net.x[0].ravel().tolist())
+    call = "conv_state state; conv_reset(&state); conv(&state, x, y);" if net.state else "conv(x, y);"
+    (tmp_path / "main.c").write_text(MAIN.format(kind=kind, real=real, x=x, call=call))
+    made = compiled(COMPILERS[0], tmp_path / "conv.c", tmp_path / "conv.o", *STRICT, "-c")
+    program = compiled(COMPILERS[0], tmp_path / "main.c", tmp_path / "main", str(made), *flags)
+    y = np.array(subprocess.run([program], capture_output=True, text=True, check=True).stdout.split(), float)
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+    for order in (["h"], ["h", "c"], ["c", "h"]):  # alone, and in one file with what it declares
+        (tmp_path / "main.c").write_text("".join(f'#include "conv.{ending}"\n' for ending in order))
+        compiled(COMPILERS[0], tmp_path / "main.c", made, *flags, "-c")
+
+
 def test_batch_normalization_is_part_of_a_product(tmp_path: Path) -> None:
     """But where a weight would lose digits, far below the smallest normal number."""
     mean = np.ones(2, np.float32)

@@ -12,6 +12,7 @@ import pytest
 from model_files import tiny
 
 import fastlayers as fl
+from fastlayers.formats.c_names import check_name
 
 W, GATES = np.ones((2, 2)), (np.ones((2, 2)), np.ones((2, 2)), np.ones(2))
 
@@ -42,9 +43,39 @@ def test_a_name_that_it_can(tmp_path: Path, name: str) -> None:
     assert f"#ifdef {name.upper()}_TEST\n" in text
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("conv", "conv"),
+        ("my_net", "my_net"),
+        ("3d-net", "net_3d_net"),
+        ("while", "net_while"),
+        ("exp", "net_exp"),
+        ("y", "net_y"),
+        ("_a__b_", "a_b"),
+        ("a net.v2 (*@*)", "a_net_v2"),
+        ("NAME", "NAME"),
+        ("STEMREAL", "STEMREAL"),
+        ("\N{GREEK SMALL LETTER PI}", "net"),
+        ("\udcff", "net"),
+        ("", "net"),
+    ],
+)
+def test_the_name_that_a_file_gives(tmp_path: Path, file: str, name: str) -> None:
+    tiny().to_c(tmp_path / f"{file}.c")
+    tiny().to_c(tmp_path / "same.c", name)
+    shown = file if re.fullmatch(r"[\w.+-]+", file, re.ASCII) else "FILE"
+    assert {path.name for path in tmp_path.iterdir()} == {f"{file}.c", f"{file}.h", "same.c", "same.h"}
+    for ending in ("c", "h"):
+        same = (tmp_path / f"same.{ending}").read_text()
+        expected = same.replace("same.h", f"{shown}.h").replace("same.c", f"{shown}.c")
+        assert (tmp_path / f"{file}.{ending}").read_text() == expected
+    check_name(name)
+
+
 def test_a_name_that_is_no_text(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="name must be a string, not NoneType"):
-        tiny().to_c(tmp_path / "any.c", None)  # type: ignore[arg-type]  # what a user may do
+    with pytest.raises(TypeError, match="name must be a string, not int"):
+        tiny().to_c(tmp_path / "any.c", 3)  # type: ignore[arg-type]  # what a user may do
 
 
 @pytest.mark.parametrize("name", ["policy", "policy.cpp", "policy.h", "policy.c/", "c"])
@@ -100,20 +131,32 @@ def test_a_shape_that_does_not_fit(tmp_path: Path, shape: tuple[int, ...]) -> No
         tiny().to_c(tmp_path / "policy.c", input_shape=shape)
 
 
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*args: Any) -> None:
-        raise OSError(28, os.strerror(28))
+@pytest.mark.parametrize("call", range(4))
+def test_a_write_that_fails_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int) -> None:
+    """Whichever of the two files the disk has no room for."""
+    calls = []
 
-    path = tmp_path / "policy.c"
-    tiny().to_c(path)
-    before = path.read_bytes()
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="No space left"):
-        tiny(seed=9).to_c(path)
-    assert path.read_bytes() == before
-    assert [*tmp_path.iterdir()] == [path]
+    def fsync(*args: Any) -> None:
+        calls.append(args)
+        if len(calls) > call:
+            raise OSError(28, os.strerror(28))
+
+    tiny().to_c(tmp_path / "policy.c")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(os, "fsync", fsync)
+    if call < 3:  # the last is of the second file to be renamed, and both are on the disk by then
+        with pytest.raises(OSError, match="No space left"):
+            fl.Sequential([fl.Affine(W)]).to_c(tmp_path / "policy.c")
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_that_is_none_or_a_header_that_cannot_be_replaced(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         tiny().to_c(tmp_path / "none" / "policy.c")
+    (tmp_path / "policy.h").mkdir()
+    with pytest.raises(OSError, match=r"cannot be replaced.*policy\.h"):
+        tiny().to_c(tmp_path / "policy.c")
+    assert [path.name for path in tmp_path.iterdir()] == ["policy.h"]
 
 
 def test_the_state_of_the_network_stays(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,20 +20,28 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "model.npz"
 
 
+def check_written(path: Path, write: Callable[[], None]) -> None:
+    """A file and its header are what a method of the network writes."""
+    there = path, path.with_suffix(".h")
+    before = [file.read_text() for file in there]
+    write()
+    assert [file.read_text() for file in there] == before
+
+
 def test_a_c_file(model: Path, tmp_path: Path) -> None:
     out = succeed("export", model, tmp_path / "net.c")
     assert out.splitlines() == [
-        f"{model} written as {tmp_path / 'net.c'}",
+        f"{model} written as {tmp_path / 'net.c'} and {tmp_path / 'net.h'}: the function net",
         f"flash: {4 * (2 * 3 + 3 + 3 * 2 + 2)} bytes of constants, beside the code",
         f"RAM: {4 * 3} bytes of the stack during a call",
     ]
-    tiny().to_c(tmp_path / "same.c", "net")
-    assert (tmp_path / "net.c").read_text() == (tmp_path / "same.c").read_text()
+    check_written(tmp_path / "net.c", lambda: tiny().to_c(tmp_path / "net.c"))
     options = ("--name", "other", "--probabilities", "--input-shape", "2", "--json")
     told = json.loads(succeed("export", model, tmp_path / "2nd.c", *options, stderr=None))
-    assert told == {"model": str(model), "file": str(tmp_path / "2nd.c"), "flash": 68, "ram": 12}
-    tiny().to_c(tmp_path / "same.c", "other", probabilities=True)
-    assert (tmp_path / "2nd.c").read_text() == (tmp_path / "same.c").read_text()
+    files = {"file": str(tmp_path / "2nd.c"), "header": str(tmp_path / "2nd.h"), "function": "other"}
+    assert told == {"model": str(model), **files, "flash": 68, "ram": 12}
+    check_written(tmp_path / "2nd.c", lambda: tiny().to_c(tmp_path / "2nd.c", "other", probabilities=True))
+    assert ": the function net_while\n" in succeed("export", model, tmp_path / "while.c")
 
 
 def test_what_remains_between_steps_is_told(tmp_path: Path) -> None:
@@ -46,9 +55,8 @@ def test_onnx_and_safetensors(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("safetensors")
     assert succeed("export", model, tmp_path / "m.safetensors").count("\n") == 1
     same = fl.Sequential.from_safetensors(tmp_path / "m.safetensors")
-    succeed("export", tmp_path / "m.safetensors", tmp_path / "same.c", "--name", "same")
-    succeed("export", model, tmp_path / "as.c", "--name", "same")
-    assert (tmp_path / "same.c").read_text() == (tmp_path / "as.c").read_text()
+    succeed("export", tmp_path / "m.safetensors", tmp_path / "same.c")
+    check_written(tmp_path / "same.c", lambda: same.to_c(tmp_path / "same.c"))
     np.testing.assert_array_equal(same.layers[0].W, tiny().layers[0].W)
     pytest.importorskip("onnx")
     succeed("export", model, tmp_path / "m.onnx", "--probabilities")
@@ -58,7 +66,6 @@ def test_onnx_and_safetensors(model: Path, tmp_path: Path) -> None:
 
 def test_what_is_refused(model: Path, tmp_path: Path) -> None:
     for args, message in (
-        (["while.c"], "not 'while', which is the file's; --name gives another"),
         (["net.c", "--name", "a-b"], "name must be an identifier of C"),
         (["net.c", "--input-shape", "3"], "input_shape (3,) does not fit: layer 0 has parameters of shapes"),
         (["net.onnx", "--name", "net"], "--name is of a function in C"),

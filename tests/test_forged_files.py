@@ -40,7 +40,7 @@ def forge(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Change], 
 
     def forge(change: Change) -> str:
         network = every_kind()
-        text, arrays = description.describe(network.layers, network.loss_layer)
+        text, arrays = description.describe(network)
         header = json.loads(text)
         change(header, arrays)
         header["sha256"] = description.digest(header, arrays)

@@ -123,12 +123,12 @@ def test_a_file_keeps_what_is_frozen(tmp_path):
     net.layers[1].frozen = True
     assert (net.frozen, net.layers[1].frozen, net.layers[1].layers[1].frozen) == (False, True, True)
     net.save(tmp_path / "net.npz")
-    assert '"frozen"' in description.describe(net.layers, None)[0]
-    assert '"frozen"' not in description.describe(net.unfreeze().layers, None)[0]
+    assert '"frozen"' in description.describe(net)[0]
+    assert '"frozen"' not in description.describe(net.unfreeze())[0]
     read = fl.Sequential.load(tmp_path / "net.npz")
     assert len(read.params) == 2
     assert read.layers[1].layers[1].frozen
-    header, arrays = description.describe(read.layers, None)
+    header, arrays = description.describe(read)
     with pytest.raises((ModelFileError, ValueError), match="has frozen=1; expected bool"):
         description.rebuild(header.replace('"frozen": true', '"frozen": 1'), arrays, fl.Sequential)
 

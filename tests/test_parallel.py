@@ -147,7 +147,7 @@ def test_it_goes_where_networks_go(tmp_path):
     net.load_state_dict(net.state_dict())
     other = network().blend(net, 0.5)
     assert other is None
-    header, arrays = description.describe(net.layers, net.loss_layer)
+    header, arrays = description.describe(net)
     assert header.count('"Parallel"') == 2
     forged = json.loads(header.replace('"loss": null', '"loss": "MeanSquaredError"'))
     forged["sha256"] = description.digest(forged, arrays)

@@ -150,7 +150,7 @@ def test_a_file_that_ties_what_it_does_not_have_as_one():
         ("2.W", ("0.W", 1)): r"its header ties 2.W to \['0.W', 1\]; expected",
         ("2.W", ("9.W", True)): r"its header ties 2.W to \['9.W', True\]; expected",
     }.items():
-        text, arrays = description.describe(net.layers, net.loss_layer)
+        text, arrays = description.describe(net)
         header = json.loads(text)
         header["tied"] = {tie[0]: [*tie[1]]}
         header["sha256"] = description.digest(header, arrays)

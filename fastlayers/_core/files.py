@@ -7,8 +7,8 @@ import io
 import os
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -62,6 +62,27 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(temporary)):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+def write_together(contents: Mapping[str, bytes]) -> None:
+    """Write several files as `atomic_write` does: all are on the disk before the first becomes what it is named.
+
+    Parameters
+    ----------
+    contents : mapping of str to bytes
+        What each path is to hold. If a rename fails after another has succeeded, the files renamed so far stay.
+
+    Raises
+    ------
+    OSError
+        As `atomic_write`.
+    """
+    with ExitStack() as stack:
+        for path, data in contents.items():
+            file = stack.enter_context(atomic_write(path))
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .._core.backend import get_num_threads
 from ..datasets import Dataset
+from ..formats.c import CFile
 from .networks import Settings, parameters
 from .training import Run, differences
 
@@ -80,11 +81,16 @@ def classified(path: str | os.PathLike[str], probabilities: NDArray[np.float64])
     return {"file": os.fspath(path), "class": int(probabilities.argmax()), "probabilities": probabilities.tolist()}
 
 
-def exported(
-    model: str | os.PathLike[str], file: str | os.PathLike[str], flash: int | None, ram: int | None
-) -> Document:
+def exported(model: str | os.PathLike[str], file: str | os.PathLike[str], written: CFile | None = None) -> Document:
     """Describe what a network was written to, and what a C file takes."""
-    return {"model": os.fspath(model), "file": os.fspath(file), "flash": flash, "ram": ram}
+    return {
+        "model": os.fspath(model),
+        "file": os.fspath(file),
+        "header": None if written is None else written.header,
+        "function": None if written is None else written.name,
+        "flash": None if written is None else written.sizes.constants,
+        "ram": None if written is None else written.sizes.stack + written.sizes.state,
+    }
 
 
 def _run(run: Run) -> Document:

@@ -68,9 +68,13 @@ needs Pillow: pip install pillow.""",
     "export": """\
 Write a network that 'fastlayers train --save' or Sequential.save wrote for
 where there is no fastlayers: by its ending, FILE.c is one C99 file that needs
-nothing but math.h, for a microcontroller or any other program; FILE.onnx is
-for ONNX Runtime (it needs onnx: pip install onnx); FILE.safetensors has the
-weights, for the tools of other frameworks (pip install safetensors).
+nothing but math.h, for a microcontroller or any other program, with a header
+FILE.h beside it; FILE.onnx is for ONNX Runtime (it needs onnx: pip install
+onnx); FILE.safetensors has the weights, for the tools of other frameworks
+(pip install safetensors).
+
+The function in FILE.c has the file's name, made an identifier: net_3d_net for
+3d-net.c, net_while for while.c.
 
 Of a C file, tell what it takes: flash for the weights, beside the code, and RAM
 during a call and from call to call. What the C library's functions take is not
@@ -174,8 +178,11 @@ see also:
 json:
   One object. Keys:
   model, file  what was read, and what was written
+  header, function
+               of a C file: the header beside it, and the name of its function
   flash, ram   of a C file: bytes of the weights, and of what lies between
-               layers with what remains between two steps; else null
+               layers with what remains between two steps
+  The last four are null for another file.
 
 examples:
   fastlayers export digits.npz digits.c

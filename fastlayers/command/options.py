@@ -217,7 +217,7 @@ def _add_export_options(export: argparse.ArgumentParser) -> None:
     network.add_argument(
         "--probabilities", action="store_true", help="give probabilities of the classes, and no scores"
     )
-    network.add_argument("--name", help="of the function in FILE.c (the file's)")
+    network.add_argument("--name", help="of the function in FILE.c (the file's, made an identifier)")
     _add_output(export.add_argument_group("the output"))
 
 

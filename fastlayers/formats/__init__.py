@@ -1,7 +1,7 @@
-"""The files that a network travels in: ``.npz``, safetensors, ONNX; and PyTorch's ``state_dict``.
+"""The files that a network travels in: ``.npz``, safetensors, ONNX, C; and PyTorch's ``state_dict``.
 
-`portable` has the methods that `fastlayers.Sequential` offers; a file for each format has what they do, in terms of
-layers and a loss; `kinds` says what is written of each layer, and `description` puts it together and checks it.
+`portable` and `exported` have the methods that `fastlayers.Sequential` offers, and a file for each format has what they
+do. `kinds` says what is written of each layer, and `description` puts it together and checks it.
 """
 
 __all__ = ["ModelFileError"]

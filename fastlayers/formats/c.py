@@ -1,21 +1,23 @@
-"""A trained network as one C99 file that predicts, and needs nothing but ``math.h``.
+"""A trained network as one C99 file that predicts, and needs nothing but ``math.h``; and a header beside it.
 
 A function takes one sample, or where sequences go through the network one step of one, with what remains between two
-steps in a struct. What becomes of each layer is in ``c_layers.py``, and the file's text is made in ``c_text.py``.
+steps in a struct. What becomes of each layer is in ``c_layers.py``, and the files' text is made in ``c_text.py``.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import layers as ours
-from .._core.files import atomic_write
+from .._core.files import write_together
 from .._core.types import Array, Shape
 from ..layers._declaration import params_of
 from ..layers._nested import Nested, chain
@@ -24,7 +26,7 @@ from ..layers._stack import leaves, takes_indices
 from ..layers._summary import sample_shape
 from . import kinds
 from .c_layers import IDENTITIES, IN_PLACE, NAMES, OTHERS, Step, scale_of
-from .c_names import check_name
+from .c_names import check_name, name_from
 from .c_source import Numbers, Source
 from .c_text import Sizes, text_of
 
@@ -34,44 +36,43 @@ _PRODUCTS = ("Affine", "Convolution", "MatMul", "TimeAffine")
 
 def save(
     path: str | os.PathLike[str],
-    layers: Sequence[Any],
-    loss: Any,
-    name: str = "policy",
+    network: Any,
+    name: str | None = None,
     *,
     input_shape: Sequence[int] | None = None,
     probabilities: bool = False,
-) -> Sizes:
-    """Write layers as a C file, whole or not at all, and give its sizes; `Portable.to_c` says how."""
-    if not os.fsdecode(path).endswith(".c"):
-        raise ValueError(f"path must end in .c, by which a compiler knows C, not be {os.fsdecode(path)!r}")
-    text, sizes = text_and_sizes(layers, loss, name, input_shape=input_shape, probabilities=probabilities)
-    with atomic_write(path) as file:
-        file.write(text.encode())
-    return sizes
+) -> CFile:
+    """Write a network as a C file and its header, both or none, and describe them; `Portable.to_c` says how."""
+    file = os.fsdecode(path)
+    if not file.endswith(".c"):
+        raise ValueError(f"path must end in .c, by which a compiler knows C, not be {file!r}")
+    stem = Path(file).name.removesuffix(".c")
+    name = name_from(stem) if name is None else check_name(name)
+    exported = _Network(network, input_shape, probabilities)
+    # Another name might end the comment that shows it, or be no text.
+    source = Source(name, exported.dtype, stem if re.fullmatch(r"[\w.+-]+", stem, re.ASCII) else "FILE")
+    exported.emit(source)
+    text, header, sizes = text_of(source, exported)
+    beside = f"{file.removesuffix('.c')}.h"
+    write_together({file: text.encode(), beside: header.encode()})
+    return CFile(name, beside, sizes)
 
 
-def text_and_sizes(
-    layers: Sequence[Any],
-    loss: Any,
-    name: str = "policy",
-    *,
-    input_shape: Sequence[int] | None = None,
-    probabilities: bool = False,
-) -> tuple[str, Sizes]:
-    """Make the text that `save` writes, and raise what it raises."""
-    check_name(name)
-    network = _Network(layers, loss, input_shape, probabilities)
-    source = Source(name, network.dtype)
-    network.emit(source)
-    return text_of(source, network)
+@dataclass(frozen=True)
+class CFile:
+    """A C file that was written: the name of its function, the path of its header, and the sizes."""
+
+    name: str
+    header: str
+    sizes: Sizes
 
 
 class _Network:
-    """Layers that are seen to fit each other and a C file."""
+    """A network whose layers are seen to fit each other and a C file."""
 
-    def __init__(
-        self, layers: Sequence[Any], loss: Any, input_shape: Sequence[int] | None, probabilities: bool
-    ) -> None:
+    def __init__(self, network: Any, input_shape: Sequence[int] | None, probabilities: bool) -> None:
+        kinds.check_networks(network, _FILE)
+        layers = network.layers
         stack = [*leaves(layers)]
         names = [kinds.name_of(layer, NAMES, _FILE) for _, layer in stack]
         self.layers = layers
@@ -92,7 +93,7 @@ class _Network:
             raise ValueError(f"input_shape {tuple(input_shape)} does not fit: {error}") from None
         self.shape, self.result = self._of_one(self.sample), self._of_one(result)
         if probabilities:
-            self.activation = _probabilities(loss, result)
+            self.activation = _probabilities(network.loss_layer, result)
             self.plan.append(Step("probabilities", self.activation, {}, self.result, self.result))
         self.described = [(place, type(layer).__name__) for place, layer in stack]
 

@@ -1,4 +1,4 @@
-"""Which names a C file can give its function."""
+"""The names that a C file can give its function, and the one that it gives by default."""
 
 from __future__ import annotations
 
@@ -55,8 +55,18 @@ _TAKEN = frozenset(
 )
 
 
+def name_from(stem: str) -> str:
+    """Return the name of a file without its ending as a name that its function can have: ``net_3d_net`` for ``3d-net``.
+
+    Each run of characters other than ASCII letters and digits becomes an underscore, and is left out at both ends.
+    ``net_`` is put in front if the rest begins with a digit, or C, C++, their libraries or the file itself have it.
+    """
+    name = re.sub("[^A-Za-z0-9]+", "_", stem).strip("_")
+    return name if name[:1].isalpha() and name not in _TAKEN else f"net_{name}".rstrip("_")
+
+
 def check_name(name: object) -> str:
-    """A name that a C file can give its function.
+    """Return a name if a C file can give it to its function.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 All of it is a template until the end, when `Source.words` puts in the file's own words: REAL is the type of its
 numbers; NAME is its function's, with which all that it defines begins, and MACRO the same in capitals; @ is the suffix
-of a number of that type, and of a function of ``math.h``.
+of a number of that type, and of a function of ``math.h``; STEM is the file's name without its ending.
 """
 
 from __future__ import annotations
@@ -50,10 +50,13 @@ class Source:
     name : str
         Of its function.
     dtype : {"float32", "float64"}
+    stem : str
+        The file's name without its ending, as comments show it.
     """
 
     name: str
     dtype: str
+    stem: str
     constants: list[str] = field(default_factory=list)
     bytes_of_constants: int = 0
     functions: dict[str, str] = field(default_factory=dict)
@@ -70,7 +73,13 @@ class Source:
 
     def words(self, template: str) -> str:
         """A template in the file's own words, all at once: a name may look like one of the others."""
-        words = {"REAL": self.real, "NAME": self.name, "MACRO": self.name.upper(), "@": _TYPES[self.dtype][1]}
+        words = {
+            "REAL": self.real,
+            "NAME": self.name,
+            "MACRO": self.name.upper(),
+            "STEM": self.stem,
+            "@": _TYPES[self.dtype][1],
+        }
         return re.sub("|".join(words), lambda found: words[found[0]], template)
 
     def add(self, template: str) -> None:

@@ -7,32 +7,34 @@ Of parameters that are one array, or its transpose, the file has each, and ``tie
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import reprlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from .._core.files import open_regular
 from .._core.types import Array
 from ..layers._nested import Nested, chain, leaves
+from ..layers._program import METHODS
 from ..layers._shapes import shapes_through
 from ..layers._tied import tie
 from ..layers.parallel import Parallel
 from . import ModelFileError, kinds, tied
-
-T = TypeVar("T")
+from .arrays import digest, portable
 
 FORMAT = "fastlayers-model"
 NETWORK = "Sequential"  # a layer that has layers, and
 PARALLEL = "Parallel"  # one whose layers are given the same
 _KINDS = (*kinds.LAYERS, NETWORK, PARALLEL)
+_FILE = "a model file"
+# What a network that is read from a file computes as `Sequential` does. How it is trained, no file says.
+_METHODS = (*METHODS, "gradient", "loss", "params")
 VERSION = 1
 _LONGEST = 300  # characters of a message
 _DEEPEST = 16  # lists and objects within one another; a header has 4, and 2 more for each network within another
@@ -42,14 +44,12 @@ _NO_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[^][{}"]+')  # strings, which ma
 # Writing
 
 
-def describe(stack: Sequence[Any], loss: Any) -> tuple[str, dict[str, Array]]:
-    """Describe layers and their loss.
+def describe(network: Any) -> tuple[str, dict[str, Array]]:
+    """Describe a network.
 
     Parameters
     ----------
-    stack : sequence
-        The layers.
-    loss : object
+    network : Sequential
 
     Returns
     -------
@@ -61,16 +61,19 @@ def describe(stack: Sequence[Any], loss: Any) -> tuple[str, dict[str, Array]]:
     Raises
     ------
     TypeError
-        If a layer or the loss is not in the tables of `kinds`, or the dtypes are not one of float16, float32, float64.
+        If a layer or the loss is not in the tables of `kinds`, it or a network has a method of a user's, or the dtypes
+        are not one of float16, float32, float64.
     ValueError
         If there are no parameters, or an option has been set to what `rebuild` refuses.
     """
+    kinds.check_networks(network, _FILE, _METHODS)
+    stack = network.layers
     header: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "dtype": "",
         "layers": [_describe(layer) for layer in stack],
-        **_describe_loss(loss),
+        **_describe_loss(network.loss_layer),
     }
     ties = tied.written(stack)
     if ties:
@@ -93,10 +96,10 @@ def _describe(layer: Any) -> dict[str, Any]:
     if isinstance(layer, Nested):
         own, kind = type(layer), PARALLEL if layer.is_parallel else NETWORK
         if own.__name__ != kind or own.__module__.partition(".")[0] != __name__.partition(".")[0]:
-            raise TypeError(f"a model file holds {kind} within a network, not {own.__module__}.{own.__qualname__}")
+            raise TypeError(f"{_FILE} holds {kind} within a network, not {own.__module__}.{own.__qualname__}")
         inner = [_describe(inner) for inner in layer.layers]
         return {"kind": kind, "params": [], "layers": inner, **_describe_loss(getattr(layer, "loss_layer", None))}
-    described: dict[str, Any] = {"kind": kinds.name_of(layer, kinds.LAYERS, "a model file")}
+    described: dict[str, Any] = {"kind": kinds.name_of(layer, kinds.LAYERS, _FILE)}
     described["params"] = kinds.params_of(layer)
     if layer.buffer_names:
         described["buffers"] = kinds.buffers_of(layer)
@@ -110,7 +113,7 @@ def _describe(layer: Any) -> dict[str, Any]:
 def _describe_loss(loss: Any) -> dict[str, Any]:
     if loss is None:
         return {"loss": None, "loss_options": {}}
-    return {"loss": kinds.name_of(loss, kinds.LOSSES, "a model file"), "loss_options": kinds.options_of(loss)}
+    return {"loss": kinds.name_of(loss, kinds.LOSSES, _FILE), "loss_options": kinds.options_of(loss)}
 
 
 def _check_losses(stack: Sequence[Any], header: Mapping[str, Any], dtype: str) -> None:
@@ -124,21 +127,6 @@ def _check_losses(stack: Sequence[Any], header: Mapping[str, Any], dtype: str) -
         elif isinstance(layer, Nested):
             for inner, of_inner in zip(layer.layers, described["layers"], strict=True):
                 _check_losses([inner], {"layers": [of_inner]}, dtype)
-
-
-def portable(array: Array) -> Array:
-    """The same numbers, C-contiguous and little-endian."""
-    return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
-
-
-def digest(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
-    """SHA-256 of the header without its checksum, and of each array's name, dtype, shape and bytes."""
-    rest = {key: value for key, value in header.items() if key != "sha256"}
-    made = hashlib.sha256(json.dumps(rest, sort_keys=True).encode())
-    for name, array in sorted(arrays.items()):  # no two names are equal, so no arrays are compared
-        made.update(json.dumps([name, array.dtype.name, array.shape]).encode())
-        made.update(portable(array).tobytes())
-    return made.hexdigest()
 
 
 # Reading
@@ -169,20 +157,21 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             raise ModelFileError(f"{path}: damaged or not a {FORMAT} file ({_short(error)})") from error
 
 
-def rebuild(text: str | bytes, arrays: Mapping[str, Array], make: Callable[[list[Any], Any], T]) -> T:
-    """Make the network of a header and its arrays, once all of it is seen to be right.
+def rebuild(text: str | bytes, arrays: Mapping[str, Array], network: type) -> tuple[list[Any], Any]:
+    """Make the layers and the loss of a header and its arrays, once all of it is seen to be right.
 
     Parameters
     ----------
     text : str or bytes
     arrays : mapping of str to ndarray
-    make : callable
-        Of layers and their loss, or None: the network, and those within it.
+    network : type
+        `Sequential`, or a subclass. Networks within the network are made of `Sequential`.
 
     Returns
     -------
-    network : object
-        Of layers of the classes of `fastlayers.layers`.
+    layers : list
+        Of the classes of `fastlayers.layers`.
+    loss : object or None
 
     Raises
     ------
@@ -211,13 +200,14 @@ def rebuild(text: str | bytes, arrays: Mapping[str, Array], make: Callable[[list
     if digest(header, arrays) != header.get("sha256"):
         raise ModelFileError("damaged (its checksum does not match its contents)")
     try:
-        made = _layers(header["layers"], arrays, header["dtype"], make)
+        inner = next(kind for kind in network.__mro__ if kind.__module__.startswith("fastlayers."))
+        made = _layers(header["layers"], arrays, header["dtype"], inner)
         loss = _loss(header, header["dtype"], "its")
         tie(made, tied.read(header.get("tied", {}), arrays))
         _check_losses(made, header, header["dtype"])
     except (TypeError, ValueError) as error:
         raise ModelFileError(str(error)) from error
-    return make(made, loss)
+    return made, loss
 
 
 def _array_names(described: Sequence[Mapping[str, Any]], of: str = "") -> Iterator[str]:

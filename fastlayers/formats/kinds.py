@@ -14,6 +14,8 @@ from .._core.options import class_weights
 from .._core.types import Array
 from ..layers._base import Declared, LayerBase
 from ..layers._loss import Loss
+from ..layers._nested import Nested
+from ..layers._program import METHODS, overridden
 
 DTYPES = ("float16", "float32", "float64")
 # The losses that make probabilities.
@@ -29,12 +31,12 @@ LOSSES: Mapping[str, type[Loss]] = {
 
 
 def name_of(layer: object, names: Collection[str], file: str) -> str:
-    """The name of a layer or a loss of this package's own, if it is one of these.
+    """Return the name of a layer or a loss of this package, if it is one of these.
 
     Raises
     ------
     TypeError
-        If it is another; the message says that a `file` cannot hold it.
+        If it is another, or has a method of a user's; the message says that a `file` cannot hold it.
     """
     own = type(layer)
     ours = getattr(layers, own.__name__) if own.__name__ in names else None
@@ -42,7 +44,27 @@ def name_of(layer: object, names: Collection[str], file: str) -> str:
     # Its twin on the pure path is known by its module, which stands above this one.
     if ours is None or (own is not ours and not (issubclass(own, ours) and own.__module__ == "fastlayers.reference")):
         raise TypeError(f"{file} holds {', '.join(names)}, not {own.__module__}.{own.__qualname__}")
+    _check_methods(layer, file, METHODS)
     return own.__name__
+
+
+def check_networks(network: Any, file: str, methods: Iterable[str] = METHODS) -> None:
+    """Raise a TypeError if a network, or one within it, has one of some methods from a user.
+
+    `file` says what cannot hold it: what is read from the file would compute something else.
+    """
+    _check_methods(network, file, methods)
+    for layer in network.layers:
+        if isinstance(layer, Nested):
+            check_networks(layer, file, methods)
+
+
+def _check_methods(thing: object, file: str, methods: Iterable[str]) -> None:
+    method, own = overridden(thing, methods), type(thing)
+    if method is not None:
+        raise TypeError(
+            f"{file} holds what the package's methods compute, not your {method} of {own.__module__}.{own.__qualname__}"
+        )
 
 
 def params_of(layer: Declared) -> list[str]:

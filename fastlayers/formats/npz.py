@@ -15,7 +15,6 @@ import math
 import os
 import re
 import zipfile
-from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -23,7 +22,7 @@ import numpy as np
 from .._core.files import atomic_write
 from .._core.types import Array
 from . import ModelFileError
-from .description import FORMAT, T, describe, opened, rebuild
+from .description import FORMAT, describe, opened, rebuild
 
 # How NumPy begins an array, as `numpy.lib.format` says. That header is a Python literal, but Python's parser is kept
 # away from it: on hostile text it prints warnings, and runs out of memory.
@@ -34,9 +33,9 @@ _ARRAY = re.compile(
 )
 
 
-def save(path: str | os.PathLike[str], layers: Sequence[Any], loss: Any) -> None:
-    """Write layers and their loss to a file, whole or not at all; `Portable.save` says how."""
-    header, arrays = describe(layers, loss)
+def save(path: str | os.PathLike[str], network: Any) -> None:
+    """Write a network to a file, whole or not at all; `Portable.save` says how."""
+    header, arrays = describe(network)
     members: dict[str, Any] = {"header": np.array(header.encode()), **arrays}
     archive = io.BytesIO()  # not the file: where the disk is full, some versions of NumPy leave it half closed
     np.savez(archive, **members)
@@ -44,11 +43,11 @@ def save(path: str | os.PathLike[str], layers: Sequence[Any], loss: Any) -> None
         file.write(archive.getbuffer())
 
 
-def load(path: str | os.PathLike[str], make: Callable[[list[Any], Any], T]) -> T:
-    """Make the network of a file that `save` wrote; `Portable.load` says how."""
+def load(path: str | os.PathLike[str], network: type) -> tuple[list[Any], Any]:
+    """Make the layers and the loss of a file that `save` wrote, as `rebuild` does; `Portable.load` says how."""
     with opened(path) as file:
         members = _members(file)
-        return rebuild(members.pop("header").item(), members, make)
+        return rebuild(members.pop("header").item(), members, network)
 
 
 def _members(file: BinaryIO) -> dict[str, Array]:

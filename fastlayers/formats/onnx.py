@@ -23,10 +23,11 @@ from ..layers._shapes import shapes_through
 from ..layers._stack import leaves, takes_indices
 from ..layers._summary import sample_shape
 from . import kinds
-from .description import portable
+from .arrays import portable
 from .onnx_nodes import Node, Steps
 from .onnx_operators import OPERATORS, SOFTMAX, SOFTMAX_ARRAYS
 
+_FILE = "an ONNX file"
 # Of versions that every runtime of the last years reads.
 _OPSET, _IR_VERSION = 17, 8
 _LARGEST = 2**31 - 2**20  # bytes of parameters: protobuf ends at 2 GiB, and the rest of the graph is small
@@ -35,25 +36,24 @@ _ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {"Gather": {"axis": 1}, "Split": 
 
 def save(
     path: str | os.PathLike[str],
-    layers: Sequence[Any],
-    loss: Any,
+    network: Any,
     *,
     input_shape: Sequence[int] | None = None,
     probabilities: bool = False,
 ) -> None:
-    """Write layers as a graph, whole or not at all; `Portable.to_onnx` says how."""
-    data = model(layers, loss, input_shape=input_shape, probabilities=probabilities).SerializeToString()
+    """Write a network as a graph, whole or not at all; `Portable.to_onnx` says how."""
+    data = model(network, input_shape=input_shape, probabilities=probabilities).SerializeToString()
     with atomic_write(path) as file:
         file.write(data)
 
 
-def model(
-    layers: Sequence[Any], loss: Any, *, input_shape: Sequence[int] | None = None, probabilities: bool = False
-) -> Any:
+def model(network: Any, *, input_shape: Sequence[int] | None = None, probabilities: bool = False) -> Any:
     """Make the ``onnx.ModelProto`` that `save` writes, and raise what it raises."""
     graph = _Graph()
+    kinds.check_networks(network, _FILE)
+    layers = network.layers
     stack = [layer for _, layer in leaves(layers)]
-    names = [kinds.name_of(layer, OPERATORS, "an ONNX file") for layer in stack]
+    names = [kinds.name_of(layer, OPERATORS, _FILE) for layer in stack]
     arrays = [array for layer in stack for array in _parameters(layer).values()]
     dtype = kinds.dtype_of(arrays)
     if sum(array.nbytes for array in arrays) > _LARGEST:
@@ -68,7 +68,7 @@ def model(
         raise error if input_shape is None else ValueError(f"input_shape {sample} does not fit: {error}") from None
     _add_layers(graph, layers, dtype, sample)
     if probabilities:
-        name = kinds.name_of(loss, kinds.PROBABILITIES, "an ONNX file with probabilities")
+        name = kinds.name_of(network.loss_layer, kinds.PROBABILITIES, f"{_FILE} with probabilities")
         axis = -1 if name == "TimeSoftmaxWithLoss" else 1
         if "Sigmoid" in name:
             graph.add("Sigmoid", "probabilities")
@@ -96,7 +96,7 @@ def _add_layers(graph: _Graph, layers: Sequence[Any], dtype: str, sample: Shape,
     for i, (layer, shape) in enumerate(zip(found, shapes, strict=False)):
         if not isinstance(layer, Nested):
             node = Node(f"{of}{i}", layer, _parameters(layer), dtype, shape)
-            OPERATORS[kinds.name_of(layer, OPERATORS, "an ONNX file")](graph, node)
+            OPERATORS[kinds.name_of(layer, OPERATORS, _FILE)](graph, node)
             continue
         begin, ends = graph.last, []
         for j, inner in enumerate(layer.layers):

@@ -1,17 +1,18 @@
-"""What a network can be written to and read from: a method for each format."""
+"""What a network can be written to and read from: a method for each format, beside those of `exported`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import ArrayLike
 
 from .._core.types import Array
+from .exported import Exported
 
 
-class Portable:
+class Portable(Exported):
     """Layers and their loss, of which `fastlayers.Sequential` inherits the methods below.
 
     Each imports its format when it is called: who only trains need not wait for zip archives and hashes.
@@ -31,6 +32,8 @@ class Portable:
 
         The file has the parameters, the options of layers and loss, what is `frozen`, and a checksum; no state of
         training, no optimizer, and no `Dropout.rng`. ``numpy.load`` reads its arrays, ``0.W``, ``0.b`` and so on.
+        It names no class of yours: a subclass's new methods and attributes, and a ``train_step`` or ``fit`` of its own,
+        are not in it. ``Subclass.load`` gives the methods back, and a pickle keeps all.
 
         Parameters
         ----------
@@ -40,8 +43,10 @@ class Portable:
         Raises
         ------
         TypeError
-            If a layer or the loss is not one of this package's, or the dtype of the parameters is not one of
-            float16, float32, float64 for all.
+            If a layer or the loss is not one of this package's; if it, this network or one within it has a ``forward``,
+            ``backward`` or ``predict`` of your own, or a network a ``gradient``, ``loss`` or ``params``, in a subclass
+            or set on the object; if a network within it is of a subclass; or if the dtype of the parameters is not one
+            of float16, float32, float64 for all.
         ValueError
             If the network has no parameters, or an option is set to what no layer can have, or a class weight is
             negative or not finite, or there is not one for each output.
@@ -60,7 +65,7 @@ class Portable:
         """
         from . import npz
 
-        npz.save(path, self.layers, self.loss_layer)
+        npz.save(path, self)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -76,7 +81,8 @@ class Portable:
         Returns
         -------
         Sequential
-            Of the classes of `fastlayers.layers`; a `Dropout` draws from a new generator.
+            Of the classes of `fastlayers.layers`; a `Dropout` draws from a new generator. ``Subclass.load`` makes the
+            network by ``Subclass(layers, loss)``, and networks within it as `Sequential`.
 
         Raises
         ------
@@ -90,7 +96,7 @@ class Portable:
         """
         from . import npz
 
-        return npz.load(path, cls)
+        return cls(*npz.load(path, cls))
 
     def to_safetensors(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a safetensors file, whole or not at all.
@@ -112,7 +118,7 @@ class Portable:
         """
         from . import safetensors
 
-        safetensors.save(path, self.layers, self.loss_layer)
+        safetensors.save(path, self)
 
     @classmethod
     def from_safetensors(cls, path: str | os.PathLike[str]) -> Self:
@@ -139,116 +145,9 @@ class Portable:
         """
         from . import safetensors
 
-        return safetensors.load(path, cls)
+        return cls(*safetensors.load(path, cls))
 
-    # Other frameworks
-
-    def to_onnx(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        input_shape: Sequence[int] | None = None,
-        probabilities: bool = False,
-    ) -> None:
-        """Write the network's prediction as an ONNX graph, whole or not at all.
-
-        Its input is named ``x``, of shape ``(batch, *input_shape)``, and its output ``y``, ``(batch, M)``; both have
-        the parameters' dtype, but what an `Embedding` is given is of int64. It is of opset 17, and `Dropout` has no
-        part in it. Sequences may have any number of steps, unless an affine layer takes those of one together. A
-        `stateful` layer in place 1 begins with 0, or with the inputs ``1.h`` and, of a `TimeLSTM`, ``1.c``, which may
-        be left out; what to give them at the next call are the outputs ``1.h.next`` and ``1.c.next``.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file's name, taken exactly as given.
-        input_shape : sequence of int, optional
-            The shape of one sample, as ``(1, 28, 28)``, or ``(T, D)`` of sequences; by default ``(D,)``; ``()`` for one
-            index. What begins with a `BatchNormalization` of channels takes it as it is, and the first affine layer
-            flattens it.
-        probabilities : bool
-            Give what the loss makes of the scores: softmax for `SoftmaxWithLoss` and `TimeSoftmaxWithLoss`, sigmoid for
-            `SigmoidWithLoss` and `TimeSigmoidWithLoss`; by default ``y`` is what `predict` gives. Softmax is computed
-            in float64, which the runtime has to know, and keeps in ONNX Runtime what `fastlayers.softmax` promises.
-
-        Raises
-        ------
-        ImportError
-            If the package onnx is not installed; the message says how to get it.
-        TypeError
-            If a layer is not one of this package's, the loss makes no probabilities where they are asked for, or the
-            dtype of the parameters is not one of float16, float32, float64 for all.
-        ValueError
-            If the network has no parameters or more than 2 GiB of them, their shapes or `input_shape` do not fit, or a
-            `BatchNormalization` has no running statistics yet.
-        OSError
-            If the file cannot be written; a file that was there is as it was.
-        """
-        from . import onnx
-
-        onnx.save(path, self.layers, self.loss_layer, input_shape=input_shape, probabilities=probabilities)
-
-    def to_c(
-        self,
-        path: str | os.PathLike[str],
-        name: str = "policy",
-        *,
-        input_shape: Sequence[int] | None = None,
-        probabilities: bool = False,
-    ) -> None:
-        """Write the network's prediction as one C99 file, whole or not at all.
-
-        It needs nothing but ``math.h``, allocates nothing, and may be compiled as C++ too. Its function
-        ``void policy(const float *x, float *y)`` takes one sample; with parameters of float64 it takes and gives
-        ``double``, and what begins with an `Embedding` takes ``const int *x``. An index outside the table gives nan.
-
-        Where sequences go through the network, as through a `TimeLSTM`, it takes one step of one, and what remains
-        between two steps is in a struct: ``void policy(policy_state *state, const float *x, float *y)``, and
-        ``policy_reset(&state)`` before the first.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file's name, which ends in ``.c``.
-        name : str
-            Of the function, and the beginning of every other name that the file defines.
-        input_shape : sequence of int, optional
-            As for `to_onnx`; how many steps a sequence has is of no account.
-        probabilities : bool
-            Give what the loss makes of the scores, as for `to_onnx`; by default y is what `predict` gives.
-
-        Raises
-        ------
-        TypeError
-            If a layer is none that the file can hold, as the message says; the loss makes no probabilities where they
-            are asked for, or the dtype of the parameters is not float32 or float64 for all.
-        ValueError
-            If `path` does not end in ``.c``; `name` is no identifier, or one that C, C++ or their libraries have; a
-            parameter, or what is predicted, is not finite; a layer takes all steps of a sequence together; the network
-            has no parameters, their shapes or `input_shape` do not fit, or a `BatchNormalization` has no running
-            statistics yet.
-        OSError
-            If the file cannot be written; a file that was there is as it was.
-
-        Notes
-        -----
-        A `BatchNormalization` behind a product becomes part of it, and `Dropout` has no part. Results are within the
-        bounds that `predict` keeps, but not of the same bits: a product is summed in another order. With
-        ``-DPOLICY_TEST`` the file has a ``main`` that compares some samples with what `predict` gave.
-
-        Examples
-        --------
-        >>> import tempfile, pathlib, numpy as np, fastlayers as fl
-        >>> network = fl.Sequential([fl.Affine(np.eye(2), np.ones(2)), fl.Relu()])
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     network.to_c(pathlib.Path(folder) / "policy.c")
-        ...     text = (pathlib.Path(folder) / "policy.c").read_text()
-        >>> "void policy(const double *x, double *y);" in text
-        True
-        """
-        from . import c
-
-        c.save(path, self.layers, self.loss_layer, name, input_shape=input_shape, probabilities=probabilities)
+    # PyTorch
 
     def state_dict(self) -> dict[str, Array]:
         """Copy the parameters as PyTorch has them, named as a ``torch.nn.Sequential`` of the same layers names them.

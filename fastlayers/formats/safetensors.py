@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,24 +16,27 @@ from .._core.extras import require
 from .._core.files import atomic_write
 from .._core.types import Array
 from . import ModelFileError
-from .description import FORMAT, T, describe, opened, rebuild
+from .description import FORMAT, describe, opened, rebuild
 
 _KEY = "fastlayers"
 _DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 
 
-def save(path: str | os.PathLike[str], layers: Sequence[Any], loss: Any) -> None:
-    """Write layers and their loss to a file, whole or not at all; `Portable.to_safetensors` says how."""
+def save(path: str | os.PathLike[str], network: Any) -> None:
+    """Write a network to a file, whole or not at all; `Portable.to_safetensors` says how."""
     package = require("safetensors.numpy", "safetensors", "a safetensors file", "safetensors")
     # The package writes an array's memory as it lies there: `describe` gives it C-contiguous and little-endian.
-    header, arrays = describe(layers, loss)
+    header, arrays = describe(network)
     data = package.save(arrays, metadata={_KEY: header})
     with atomic_write(path) as file:
         file.write(data)
 
 
-def load(path: str | os.PathLike[str], make: Callable[[list[Any], Any], T]) -> T:
-    """Make the network of a file that `save` wrote; `Portable.from_safetensors` says how."""
+def load(path: str | os.PathLike[str], network: type) -> tuple[list[Any], Any]:
+    """Make the layers and the loss of a file that `save` wrote, as `rebuild` does.
+
+    `Portable.from_safetensors` says how.
+    """
     package = require("safetensors", "safetensors", "a safetensors file", "safetensors")
     with opened(path) as file:
         # Not mapped into memory: a file that is cut meanwhile would end the process.
@@ -45,7 +48,7 @@ def load(path: str | os.PathLike[str], make: Callable[[list[Any], Any], T]) -> T
                 f"a safetensors file, but not a {FORMAT} (it does not say which layers its tensors belong to); "
                 "make the network and give its load_state_dict what safetensors.numpy.load_file reads"
             )
-        return rebuild(metadata[_KEY], {name: _array(name, tensor) for name, tensor in tensors}, make)
+        return rebuild(metadata[_KEY], {name: _array(name, tensor) for name, tensor in tensors}, network)
 
 
 def _array(name: str, tensor: Mapping[str, Any]) -> Array:

@@ -18,6 +18,7 @@ chapter 5.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, overload
 
@@ -26,7 +27,8 @@ import numpy as np
 from .._core.files import atomic_write
 from ..layers import LSTM
 from ..layers._declaration import grads_of, named_params, named_trained
-from ..layers._nested import chain
+from ..layers._nested import Nested
+from ..layers._program import overridden
 from ..network import Sequential
 from . import drawing
 from .nodes import Edge, Node, picture
@@ -69,7 +71,8 @@ class Graph:
         Parameters
         ----------
         network : Sequential
-            Its layers are run as in training: they keep what backward needs, and set their gradients.
+            Its layers are run as in training: they keep what backward needs, and set their gradients. A network with
+            a ``forward`` or ``backward`` of your own, itself or within another, is one node.
         x : array_like
             The inputs ``(N, ...)``.
         t : array_like, optional
@@ -87,7 +90,7 @@ class Graph:
         """
         graph = cls()
         edge = graph.input(np.asarray(x), "x")
-        for _, layer in chain(network.layers):
+        for layer in _nodes_of(network):
             edge = graph.apply(layer, edge)
         if t is None:
             edge.name = "scores"
@@ -243,3 +246,12 @@ class Graph:
     def _repr_svg_(self) -> str:
         """What a notebook shows."""
         return drawing.draw(picture(self._nodes), "svg").decode()
+
+
+def _nodes_of(layer: Any) -> Iterator[Any]:
+    """Yield the layers that a layer is drawn as: itself, or those of a network that runs them one after another."""
+    if isinstance(layer, Nested) and not layer.is_parallel and overridden(layer, ("forward", "backward")) is None:
+        for inner in layer.layers:
+            yield from _nodes_of(inner)
+    else:
+        yield layer

@@ -6,7 +6,7 @@ layers' methods would set. It is made for the package's own layers alone, since 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ from ._nested import Nested, nested_networks
 MOST = 64  # layers, and half the parameters of one, as in `step.pyx`
 _FAST = {np.dtype(np.float32), np.dtype(np.float64)}
 
-_METHODS = ("forward", "backward", "predict")
-# What its own steps are made of.
-_METHODS_OF_A_STACK = frozenset({"forward", "backward", "gradient", "params", "_walk", "_last_gradients"})
+METHODS = ("forward", "backward", "predict")
+# The methods that a step of a network calls.
+_METHODS_OF_A_STACK = ("forward", "backward", "gradient", "params", "_walk", "_last_gradients")
 
 
 class Compiled:
@@ -98,7 +98,7 @@ def program_of(stack: Any, loss: Any, prepare: Callable[..., Any] | None) -> Any
         kernels.Step(layer, what) if what else _step(kernels, layer, any(made[:i]) and i < len(kept) - 1)
         for i, (layer, what) in enumerate(flat.steps)
     ]
-    entry = _entry(kernels, type(loss)._forward) if _is_own(loss) and _overridden(loss) is None else None
+    entry = _entry(kernels, type(loss)._forward) if _is_own(loss) and overridden(loss) is None else None
     loss_step = kernels.LossStep(loss, entry, type(loss)._given if entry else ())
     return kernels.Program(kernels, steps, loss_step, prepare, flat.places, flat.nests, flat.branches, stack._token)
 
@@ -171,11 +171,10 @@ def reason_against(stack: Any) -> str | None:
 
 
 def _reason_of_network(network: Any, name: str, of: str = "") -> str | None:
-    """The same for a network, by what it is called, which may be within another."""
-    of_users = [kind for kind in type(network).__mro__ if not kind.__module__.startswith("fastlayers.")]
-    for names in (vars(network), *map(vars, of_users[:-1])):
-        for method in (_METHODS_OF_A_STACK if not of else _METHODS_OF_A_STACK | {"predict"}) & names.keys():
-            return f"{name} has a {method} of its own"
+    """Why a network, which may be within another, does not run as one call; `name` is what messages call it."""
+    method = overridden(network, (*_METHODS_OF_A_STACK, "predict") if of else _METHODS_OF_A_STACK)
+    if method is not None:
+        return f"{name} has a {method} of its own"
     if network.is_parallel and not network.layers:
         return f"{name} has no layers"
     for i, layer in enumerate(network.layers):
@@ -187,8 +186,8 @@ def _reason_of_network(network: Any, name: str, of: str = "") -> str | None:
             continue
         if type(layer) not in OWN:
             return f"{name} is not a layer of this package"
-        if _overridden(layer) is not None:
-            return f"{name} has a {_overridden(layer)} of its own"
+        if overridden(layer) is not None:
+            return f"{name} has a {overridden(layer)} of its own"
         if layer._keeps not in (None, "shape") and None in _entries(backend.kernels, type(layer)):
             return f"{name} is bound to other functions than the package's own"
     return None
@@ -220,10 +219,19 @@ def _is_own(loss: Any) -> bool:
     return isinstance(loss, Declared) and type(loss).__module__.startswith("fastlayers.")
 
 
-def _overridden(layer: Any) -> str | None:
-    """A method that is not the package's own: the instance's, or one that was put into its class."""
-    for name in _METHODS:
-        method = getattr(type(layer), name, None)
-        if name in vars(layer) or (method is not None and not method.__module__.startswith("fastlayers.")):
+def overridden(layer: Any, methods: Iterable[str] = METHODS) -> str | None:
+    """Return the first of some methods of a layer, loss or network that is not the package's own.
+
+    A user may have put it into the instance, into a subclass, or into the package's class.
+    """
+    for name in methods:
+        owner = next((kind for kind in type(layer).__mro__ if name in vars(kind)), None)
+        if name in vars(layer) or (owner is not None and not _is_of_package(owner, vars(owner)[name])):
             return name
     return None
+
+
+def _is_of_package(owner: type, method: Any) -> bool:
+    # `functools.wraps` copies `__module__`, so the function's globals say where it was written.
+    written = getattr(getattr(method, "fget", method), "__globals__", {}).get("__name__", "")
+    return owner.__module__.startswith("fastlayers.") and written.startswith("fastlayers.")
