@@ -13,10 +13,10 @@ from .._core.types import Array, Shape
 from ._base import no_forward
 from ._calling import forward, prediction, takes
 from ._composite import Composite
+from ._construction import check_shapes
 from ._declaration import named_trained
 from ._input import as_input
 from ._nested import chain
-from ._construction import check_shapes
 from ._shapes import flops_of, shapes_through
 from ._sharing import check_distinct, check_last_run, mark_run
 

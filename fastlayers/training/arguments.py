@@ -12,8 +12,8 @@ from .. import layers
 from .._core import arguments, pairs, targets
 from .._core.types import Array
 from ..layers._activation import Elementwise
-from ..layers._loss import LossOfNumbers
 from ..layers._declaration import params_of
+from ..layers._loss import LossOfNumbers
 from ..layers._nested import chain, leaves
 from ..layers._stack import as_input
 from ..layers._state import at_rest, first_stateful

@@ -87,8 +87,8 @@ class Fitted:
         Raises
         ------
         TypeError, ValueError
-            If the arguments do not go together, the network has no parameters to train, or x, t, validation data or a parameter hold a number that is not
-            finite, before anything is trained; or what a batch does not fit raises.
+            If the arguments do not go together, the network has no parameters to train, or x, t, validation data or a
+            parameter hold a number that is not finite, before anything is trained; or if a batch does not fit.
         FloatingPointError
             If a loss is not finite: parameters and optimizer are as they were before this step, and the message has
             epoch and batch, counted from 0, and the row of x if a sample is to blame. Where an earlier step has left a
@@ -139,8 +139,8 @@ class Fitted:
         gradient = self._gradient_of_step()
         if gradient is None and plan.accumulate > 1:
             raise TypeError(
-                f"accumulate is {plan.accumulate}, but {type(self).__name__} has a train_step of its own, which updates "
-                "after each batch: accumulate must be 1"
+                f"accumulate is {plan.accumulate}, but {type(self).__name__} overrides train_step, which updates after "
+                "each batch: accumulate must be 1"
             )
         return loop.fit(plan, gradient, draw, ranks)
 
