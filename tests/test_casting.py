@@ -90,6 +90,56 @@ def test_a_network_has_the_dtype_of_its_parameters(dtype, to, first):
 
 
 @pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize("side_by_side", [False, True])
+@pytest.mark.parametrize("to", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, np.int64])
+def test_a_gradient_is_cast_to_the_dtype_of_the_parameters(dtype, to, side_by_side):
+    ours, cast = network(to), network(to)
+    if side_by_side:
+        ours, cast = fl.Parallel([ours]), fl.Parallel([cast])
+    x, dout = kit.numbers((7, 4), to), kit.numbers((7, 3), dtype)
+    ours.forward(x)
+    cast.forward(x)
+    dx = cast.backward(dout.astype(to))
+    for given in (dout, kit.LAYOUTS["byte-swapped"](dout), dout.tolist()):
+        kit.assert_same(ours.backward(given), dx)
+        for one, other in zip(ours.grads, cast.grads, strict=True):
+            kit.assert_same(one, other)
+    assert ours.backward(dout, need_dx=False) is None
+    if to != np.float64:
+        with pytest.raises(ValueError, match=r"^dout\[0, 1\] is 1e\+39, which is beyond"):
+            ours.backward(np.full((7, 3), [0, 1e39, 0]))
+
+
+@pytest.mark.usefixtures("implementation")
+def test_a_users_last_layer_gets_the_gradient_that_was_given():
+    own, dout = Recording(), kit.numbers((5, 3), np.float64)
+    net = fl.Sequential([*network().layers, own])
+    net.forward(kit.numbers((5, 4), np.float32))
+    own.backward = lambda given: vars(own).update(given=given) or np.float32(given)
+    net.backward(dout)
+    assert own.given is dout
+
+
+def test_parameters_of_several_dtypes_are_named_when_a_network_is_made():
+    normalization, (first, *rest) = fl.BatchNormalization(np.ones(6), np.zeros(6)), network().layers
+    message = r"^layer 1(\.0)?, BatchNormalization, has gamma of float64, but layer 0, Affine, has W of float32: "
+    for make in (
+        lambda: fl.Sequential([first, normalization, *rest]),
+        lambda: fl.Sequential([first, fl.Sequential([normalization]), *rest]),
+        lambda: fl.Parallel([first, normalization]),
+    ):
+        with pytest.warns(UserWarning, match=message) as caught:
+            make()
+        assert [warning.filename for warning in caught] == [__file__]
+    with pytest.warns(UserWarning, match="layer 1, BatchNormalization") as caught:
+        fl.Sequential([fl.Sequential([first, normalization]), *rest])
+    assert len(caught) == 1
+    with pytest.warns(UserWarning, match="layer 0, Affine, has b of float64, but layer 0, Affine, has W"):
+        fl.Sequential([fl.Affine(np.ones((4, 3), np.float32), np.zeros(3))])
+
+
+@pytest.mark.usefixtures("implementation")
 def test_what_is_beyond_the_parameters_dtype_is_refused_with_nothing_changed():
     net, x, t = network(), np.zeros((5, 4)), np.arange(5) % 3
     before = [param.copy() for param in net.params]

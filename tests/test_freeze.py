@@ -3,10 +3,12 @@
 import copy
 import pickle
 
+import families
 import kit
 import numpy as np
 import own_layers
 import pytest
+from family import Arrays
 
 import fastlayers as fl
 from fastlayers._core import backend
@@ -109,6 +111,39 @@ def test_gradients_that_were_handed_out_are_written_again_once_it_is_thawed():
     net.backward(np.ones((6, 2)), need_dx=False)
     assert handed[0].any()
     assert all(a is b for a, b in zip(net.grads, handed, strict=True))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("need_dx", [False, True])
+def test_lists_from_before_a_freeze_hold_no_gradient_of_what_is_frozen(name, need_dx):
+    make, x = LAYERS[name]
+    net = fl.Sequential([make(), make() if name.startswith("a user") else fl.Relu()])
+    params, grads = net.params, net.grads
+    net.backward(net.forward(x))
+    before = [param.copy() for param in params]
+    net.layers[0].frozen = True
+    for _ in range(2):
+        net.backward(net.forward(x), need_dx)
+    frozen = len(grads) - len(net.grads)
+    assert not any(grad.any() for grad in grads[:frozen])
+    assert all(grad.any() for grad in grads[frozen:])
+    fl.SGD(1.0).update(params, grads)
+    for param, old in zip(params[:frozen], before, strict=False):
+        kit.assert_same(param, old)
+    net.layers[0].frozen = False
+    net.backward(net.forward(x))
+    assert all(grad.any() for grad in grads)
+
+
+@pytest.mark.parametrize("name", families.LAYER)
+def test_every_layer_can_be_frozen_by_itself(name):
+    layer = families.LAYER[name].make(arrays=Arrays(np.float64, (5, 4)))
+    count = len(layer.params)
+    assert layer.freeze() is layer
+    assert (layer.frozen, layer.params, layer.grads) == (True, [], [])
+    assert layer.unfreeze() is layer
+    assert not layer.frozen
+    assert len(layer.params) == len(layer.grads) == count
 
 
 @pytest.mark.parametrize("again", [copy.deepcopy, fl.Sequential.copy, lambda net: pickle.loads(pickle.dumps(net))])

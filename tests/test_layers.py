@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import types
 
 import families
@@ -77,6 +78,22 @@ def test_a_failed_forward_leaves_the_layer_as_it_was(entry):
         layer.forward(*["text", 1.5][: len(inputs)])
     for result, true in zip(kit.flat(layer.backward(dout)), before, strict=True):
         np.testing.assert_array_equal(result, true)
+
+
+@every_layer
+def test_a_dout_of_a_wrong_shape_is_refused_with_nothing_written(entry):
+    layer, _, dout = gone_forward(entry)
+    layer.backward(dout)
+    grads = layer.grads if hasattr(layer, "grads") else []
+    before = [grad.copy() for grad in grads]
+    shape = dout.shape
+    wrong = [(*shape[:i], shape[i] + change, *shape[i + 1 :]) for i in range(len(shape)) for change in (-1, 1)]
+    for given in [*wrong, (*shape, 1), (1, *shape), (3,)]:
+        expected = re.escape(str(shape)) if shape else "must be one number"
+        with pytest.raises(ValueError, match=expected) as info:
+            layer.backward(np.ones(given))
+        assert str(given) in str(info.value)
+        assert all(np.array_equal(grad, kept) for grad, kept in zip(grads, before, strict=True))
 
 
 # Gradients

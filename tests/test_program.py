@@ -261,12 +261,12 @@ def test_no_made_up_program_crashes(level):
         lambda: kernels.Step(layer, "affine", kernels.affine_forward, kernels.affine_backward, kernels.affine_forward),
         lambda: kernels.Step.__new__(kernels.Step),
         lambda: kernels.Program.__new__(kernels.Program),
-        lambda: kernels.Program(kernels, [layer], kernels.LossStep(None), None),
-        lambda: kernels.Program(math, [kernels.Step(layer)], kernels.LossStep(None), None),
-        lambda: kernels.Program(kernels, [kernels.Step(layer)] * 65, kernels.LossStep(None), None),
+        lambda: kernels.Program(kernels, [layer], kernels.LossStep(None), None, None),
+        lambda: kernels.Program(math, [kernels.Step(layer)], kernels.LossStep(None), None, None),
+        lambda: kernels.Program(kernels, [kernels.Step(layer)] * 65, kernels.LossStep(None), None, None),
         *(
             lambda places=places, nests=nests: kernels.Program(
-                kernels, [kernels.Step(layer)], kernels.LossStep(None), None, places, nests
+                kernels, [kernels.Step(layer)], kernels.LossStep(None), None, None, places, nests
             )
             for places, nests in (
                 ([(0, -1)], ()),
@@ -281,15 +281,15 @@ def test_no_made_up_program_crashes(level):
             make()
     _sharing.mark_run([layer, affine], object())  # a program declines forward of a layer without a mark
     step = kernels.Step(layer, "mask", lambda *_: 1, lambda *_: 1, lambda *_: ())
-    program = kernels.Program(kernels, [step], kernels.LossStep(None), None)
+    program = kernels.Program(kernels, [step], kernels.LossStep(None), None, None)
     for call in (lambda: program.forward(kernels, [layer], X), lambda: program.predict(kernels, [layer], X)):
         with pytest.raises(TypeError, match="expected a tuple"):
             call()
     step = kernels.Step(affine, "affine", lambda *_: 1, lambda *_: (1,), lambda *_: 1)
-    program = kernels.Program(kernels, [step], kernels.LossStep(None), None)
+    program = kernels.Program(kernels, [step], kernels.LossStep(None), None, None)
     assert program.forward(kernels, [affine], X) == 1
     program = kernels.Program(
-        kernels, [kernels.Step(affine, "affine", lambda *_: 1, lambda *_: (1,))], kernels.LossStep(None), None
+        kernels, [kernels.Step(affine, "affine", lambda *_: 1, lambda *_: (1,))], kernels.LossStep(None), None, None
     )
     with pytest.raises(TypeError, match="expected a tuple"):
         program.backward(kernels, [affine], X, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,20 +33,22 @@ class Declared(Described):
     takes_indices : bool
         Whether forward is given integers, such as the numbers of words, which are not to be cast to floats.
     frozen : bool, default False
-        Whether the parameters are to stay as they are: `params` and `grads` are empty then.
+        Whether the parameters stay as they are: `params` and `grads` are empty then. Setting it is `freeze` or
+        `unfreeze`.
     """
 
     param_names: ClassVar[tuple[str, ...]] = ()
     buffer_names: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[Mapping[str, Option]] = {}
     takes_indices: ClassVar[bool] = False
-    frozen: bool = False
+    _frozen: bool = False
 
     # Other names of options, which a constructor takes too, and files of earlier versions have.
     _aliases: ClassVar[Mapping[str, str]] = {}
 
     # The gradients that `grads` has handed out, by their parameter's name.
     _handed_out: Mapping[str, Array] = {}
+    _set_aside: Mapping[str, Array] = {}  # those of a frozen layer, until it is unfrozen
 
     def _set_options(self, **given: Any) -> None:
         """Set options; one that is its class's default is left to the class, where a step need not read it again."""
@@ -54,6 +56,49 @@ class Declared(Described):
             default = getattr(type(self), name)
             if value is not default and (type(value) is not type(default) or value != default):
                 setattr(self, name, value)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the parameters stay as they are."""
+        return self._frozen
+
+    @frozen.setter
+    def frozen(self, value: bool) -> None:
+        # An optimizer may be given lists from before: what they hold is zero while the layer is frozen.
+        if value and not self._frozen:
+            for gradient in self._handed_out.values():
+                gradient[...] = 0
+            self._set_aside, self._handed_out = self._handed_out, {}
+        elif self._frozen and not value:
+            self._set_aside, self._handed_out = {}, self._set_aside
+        self._frozen = value
+
+    def freeze(self) -> Self:
+        """Keep the parameters as they are from now on, until `unfreeze`.
+
+        Returns
+        -------
+        Layer
+            This layer.
+
+        Notes
+        -----
+        `params` and `grads` are empty, and `grads` arrays that were handed out before are zero. `backward` still gives
+        dx. An optimizer keeps what it knows of the parameters until they are unfrozen.
+        """
+        self.frozen = True
+        return self
+
+    def unfreeze(self) -> Self:
+        """Have the parameters trained again.
+
+        Returns
+        -------
+        Layer
+            This layer.
+        """
+        self.frozen = False
+        return self
 
     @property
     def params(self) -> list[Array]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from .._core.arguments import typed
 from .._core.types import Array
 from ..functional.blend import blend
-from ._construction import checked_layers
+from ._construction import checked_layers, warn_of_several_dtypes
 from ._declaration import put_buffers
 from ._nested import Nested, leaves
 from ._sharing import mark_run
@@ -39,6 +39,7 @@ class Composite(Nested):
     def __init__(self, layers: Iterable[Any]) -> None:
         self._token = object()
         self.layers = checked_layers(layers, type(self).__name__)
+        warn_of_several_dtypes(self.layers)
 
     def __call__(self, x: ArrayLike) -> Array:
         """Return ``predict(x)``."""

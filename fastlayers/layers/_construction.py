@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from .._core.arguments import typed
+from .._core.callers import stacklevel_of_user
 from ._base import Declared, LayerBase
-from ._declaration import check_declared, params_of
+from ._declaration import check_declared, named_params, params_of
 from ._nested import Nested, chain, leaves
 from ._shapes import shapes_through
 from ._sharing import check_distinct
 
-__all__ = ["check_loss", "check_shapes", "checked_layers"]
+__all__ = ["check_loss", "check_shapes", "checked_layers", "warn_of_several_dtypes"]
 
 # The last layer that a loss contains already, by the names of the classes: the layers import this module.
 _WITHIN_LOSS = {
@@ -68,6 +70,35 @@ def _check_layer(layer: Any, place: str) -> None:
         )
     if not callable(getattr(layer, "forward", None)):
         raise TypeError(f"{place} must be a layer with forward(x) and backward(dout), not {typed(layer)}")
+
+
+def warn_of_several_dtypes(layers: list[Any]) -> None:
+    """Warn with UserWarning if the parameters have several floating dtypes.
+
+    It is not said again of a nested network, which has warned when it was made.
+    """
+    found = _by_dtype(layers)
+    if len(found) < 2 or any(isinstance(layer, Nested) and len(_by_dtype(layer.layers)) > 1 for layer in layers):
+        return
+    first, other, *_ = found.values()
+    warnings.warn(
+        f"{other}, but {first}: the network computes in {np.result_type(*found).name}; give all arrays one dtype, as "
+        "np.ones(n, np.float32)",
+        UserWarning,
+        stacklevel=stacklevel_of_user(),
+    )
+
+
+def _by_dtype(layers: Iterable[Any]) -> dict[np.dtype[Any], str]:
+    """Return the floating dtypes of the parameters, each with the first parameter that has it."""
+    found: dict[np.dtype[Any], str] = {}
+    for place, layer in leaves(layers):
+        for name, param in named_params(layer):
+            if isinstance(param, np.ndarray) and param.dtype.kind == "f":
+                found.setdefault(
+                    param.dtype, f"layer {place}, {type(layer).__name__}, has {name} of {param.dtype.name}"
+                )
+    return found
 
 
 def check_loss(loss: Any, layers: list[Any], network: str) -> None:

@@ -1,4 +1,4 @@
-"""What the first layer of a stack is given."""
+"""Cast the input of a network, and the gradient of its output, to the dtype of its parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._base import OF_NUMBERS, OWN
 from ._declaration import params_of
 from ._nested import Nested, chain, leaves
 
-__all__ = ["as_input", "first_to_look", "takes_indices"]
+__all__ = ["as_gradient", "as_input", "first_to_look", "takes_indices"]
 
 
 def as_input(layers: list[Any], x: Any, name: str = "x") -> Any:
@@ -25,6 +25,23 @@ def as_input(layers: list[Any], x: Any, name: str = "x") -> Any:
     """
     y = backend.kernels.as_input(layers, x, OF_NUMBERS)
     return _as_input(layers, x, name) if y is NotImplemented else y
+
+
+def as_gradient(layers: list[Any], dout: Any) -> Any:
+    """Return the gradient of a network's output in the dtype of its parameters.
+
+    It is returned unchanged if the last layer is a user's own, or the parameters have several dtypes.
+
+    Raises
+    ------
+    ValueError
+        If a finite number would become infinite.
+    """
+    gradient = backend.kernels.as_input(layers, dout, OWN)
+    if gradient is not NotImplemented:
+        return gradient
+    *_, (_, last) = ("", None), *leaves(layers)
+    return dout if type(last) not in OWN else _as_parameter(_parameter(layers), dout, "dout")
 
 
 def takes_indices(layers: Iterable[Any]) -> bool:
@@ -50,6 +67,11 @@ def first_to_look(layers: Iterable[Any]) -> list[Any]:
 def _as_input(layers: list[Any], x: Any, name: str) -> Any:
     _, first = next(leaves(layers), (None, None))
     param = _parameter(layers) if type(first) in OWN and not takes_indices(layers) else None
+    return _as_parameter(param, x, name)
+
+
+def _as_parameter(param: Any, x: Any, name: str) -> Any:
+    """Return x in the dtype of a parameter; x itself if it has it, or there is no parameter."""
     if param is None or (isinstance(x, np.ndarray) and x.dtype == param.dtype):
         return x
     return cast_like(backend.run, x, param, name)

@@ -172,12 +172,21 @@ class Nested(Declared):
         return kept
 
     def _write_handed_out(self) -> None:
-        """Have the gradients of users' layers, after a backward, be in the arrays that `grads` has handed out."""
+        """Write the gradients of users' layers, after a backward, into the arrays that `grads` has handed out.
+
+        Those of a frozen layer become zero.
+        """
         there = {*map(id, self.layers)}
         for layer, name, kept in self._kept:
-            # Of one that is frozen, or here no more, backward may not have been called.
-            if id(layer) in there and not getattr(layer, "frozen", False):
+            if getattr(layer, "frozen", False):
+                kept[...] = 0
+            elif id(layer) in there:  # of one that is here no more, backward may not have been called
                 keep(layer, name, kept)
+        if self._trained() is None:
+            for layer in self.layers:
+                if getattr(layer, "frozen", False) and param_names(layer) is None:
+                    for grad in layer.grads:
+                        grad[...] = 0
 
     if TYPE_CHECKING:  # of those that are parallel
 

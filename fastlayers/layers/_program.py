@@ -13,6 +13,7 @@ import numpy as np
 
 from .._core import backend
 from ._base import OWN, Declared
+from ._input import as_gradient
 from ._nested import Nested, nested_networks
 
 MOST = 64  # layers, and half the parameters of one, as in `step.pyx`
@@ -100,7 +101,9 @@ def program_of(stack: Any, loss: Any, prepare: Callable[..., Any] | None) -> Any
     ]
     entry = _entry(kernels, type(loss)._forward) if _is_own(loss) and overridden(loss) is None else None
     loss_step = kernels.LossStep(loss, entry, type(loss)._given if entry else ())
-    return kernels.Program(kernels, steps, loss_step, prepare, flat.places, flat.nests, flat.branches, stack._token)
+    return kernels.Program(
+        kernels, steps, loss_step, prepare, as_gradient, flat.places, flat.nests, flat.branches, stack._token
+    )
 
 
 class Flat:

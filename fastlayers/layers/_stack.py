@@ -18,7 +18,7 @@ from ._base import OWN
 from ._calling import forward, prediction, takes
 from ._composite import Composite
 from ._construction import check_shapes
-from ._input import as_input, takes_indices
+from ._input import as_gradient, as_input, takes_indices
 from ._nested import leaves
 from ._program import NOT_MADE, Declining, program_of
 from ._shapes import in_pieces, piece_of
@@ -155,21 +155,21 @@ class Stack(Composite):
         if dx is not NotImplemented:
             return dx
         check_last_run(self.layers, self._token)
-        if not need_dx:
-            first = self._first_with_params()
-            if first is not None:
-                self._backward_to(first, dout)
-            return None
-        dx = dout
-        for layer in reversed(self.layers):
-            dx = self._backward_of(layer, dx)
-            if dx is None and (isinstance(layer, Composite) or getattr(layer, "takes_indices", False)):
-                break  # what stands before it gives indices, which have no gradient
+        dx = as_gradient(self.layers, dout)
+        if need_dx:
+            for layer in reversed(self.layers):
+                dx = self._backward_of(layer, dx)
+                if dx is None and (isinstance(layer, Composite) or getattr(layer, "takes_indices", False)):
+                    break  # what stands before it gives indices, which have no gradient
+        else:
+            dx = self._backward_to(self._first_with_params(), dx)
         self._write_handed_out()
         return dx
 
-    def _backward_to(self, first: int, dout: Any) -> None:
+    def _backward_to(self, first: int | None, dout: Any) -> None:
         """Run backward down to the first layer that has parameters; no gradient is needed below it."""
+        if first is None:
+            return
         layers = self.layers
         for layer in layers[:first:-1]:
             dout = self._backward_of(layer, dout)
@@ -178,5 +178,3 @@ class Stack(Composite):
             self._backward_of(layer, dout, need_dx=False)
         else:
             self._backward_of(layer, dout)
-        if self._kept:
-            self._write_handed_out()

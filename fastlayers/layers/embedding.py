@@ -104,9 +104,20 @@ class Embedding(LayerBase):
         return self._forward(idx, self.W)
 
     def backward(self, dout: ArrayLike, *, need_dx: bool = True) -> None:  # type: ignore[override]  # it has no dx
-        """None whatever `need_dx` is, since indices have no gradient; sets dW. RuntimeError before forward."""
+        """Set dW, and return None whatever `need_dx` is, since indices have no gradient.
+
+        Raises
+        ------
+        RuntimeError
+            Before forward.
+        ValueError
+            If dout has not the output's shape.
+        """
         if self.idx is None:
             raise no_forward(self)
+        expected = (*self.idx.shape, self.W.shape[1])
+        if np.shape(dout) != expected:
+            raise ValueError(f"dout of shape {np.shape(dout)} does not fit the output of shape {expected}")
         self._set_gradients(W=self._backward(dout, self.idx, len(self.W), out=gradient_memory(self, dout)))
 
     def _output_shape(self, shape: Shape) -> Shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -71,6 +72,14 @@ class EmbeddingDot(Declared):
     def dW(self) -> Array | None:
         """The gradient of the last backward."""
         return self.embed.dW
+
+    @property
+    def _handed_out(self) -> Mapping[str, Array]:  # type: ignore[override]
+        return self.embed._handed_out
+
+    @_handed_out.setter
+    def _handed_out(self, arrays: Mapping[str, Array]) -> None:
+        self.embed._handed_out = arrays
 
     @property
     def grads(self) -> list[Array]:

@@ -15,7 +15,7 @@ from ._calling import forward, prediction, takes
 from ._composite import Composite
 from ._construction import check_shapes
 from ._declaration import named_trained
-from ._input import as_input
+from ._input import as_gradient, as_input
 from ._nested import chain
 from ._shapes import flops_of, shapes_through
 from ._sharing import check_distinct, check_last_run, mark_run
@@ -122,6 +122,7 @@ class Parallel(DescribedNetwork, Composite):
             raise no_forward(self)
         check_last_run(self.layers, self._token)
         dx: Any = None
+        dout = as_gradient([self], dout)
         for layer, part in zip(self.layers, self.split(dout), strict=True):
             part = part.copy()  # side by side no one's rows are contiguous
             if need_dx:
@@ -158,7 +159,10 @@ class Parallel(DescribedNetwork, Composite):
             raise RuntimeError("Parallel.split was called before forward: it is not known yet how wide each output is")
         y = np.asarray(y)
         if y.ndim == 0 or y.shape[-1] != sum(widths):
-            raise ValueError(f"an output of shape {y.shape} does not fit: the layers' widths are {widths}")
+            raise ValueError(
+                f"an output or gradient of shape {y.shape} does not fit the layers' outputs of widths {widths}: "
+                f"its last axis must be {sum(widths)}"
+            )
         return tuple(np.split(y, np.cumsum(widths)[:-1], axis=-1))
 
     def _widths_by_parameters(self) -> tuple[int, ...] | None:

@@ -9,13 +9,13 @@ and what is put back is a copy from the beginning of an epoch.
 from __future__ import annotations
 
 import functools
-import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from .._core.callers import stacklevel_of_user
 from .._core.types import Array
 from ..layers._declaration import copy_buffers, params_of, put_buffers
 from ..layers._stack import leaves
@@ -210,18 +210,7 @@ class Guard:
     def _warn(self, found: str) -> None:
         self.active = False
         if self._ranks.speaks:
-            warnings.warn(f"{found}; the training goes on", RuntimeWarning, stacklevel=_outside())
-
-
-def _outside() -> int:
-    """How many frames above its caller the first is that is none of this package's."""
-    frame, depth = sys._getframe(1), 1
-    while (
-        frame.f_back is not None
-        and str(frame.f_globals.get("__name__")).partition(".")[0] == __name__.partition(".")[0]
-    ):
-        frame, depth = frame.f_back, depth + 1
-    return depth
+            warnings.warn(f"{found}; the training goes on", RuntimeWarning, stacklevel=stacklevel_of_user())
 
 
 def _largest(array: Any) -> float:

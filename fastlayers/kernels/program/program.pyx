@@ -28,8 +28,10 @@ cdef class Program:
     steps : sequence of Step
     loss : LossStep
     prepare : callable or None
-        Of layers and x: x as the first layer is to be given it, where it is not of the dtype of all parameters. None
-        where it is given x itself, which holds indices.
+        Called with layers and x if x has not the dtype of all parameters: returns x as the first layer is given it.
+        None if x holds indices.
+    prepare_gradient : callable
+        The same of the gradient of the output, as the last layer is given it.
     places : sequence of (int, int)
         Of each step in which list its layer is, and where: 0 is the list of layers, the others are those of `nests`.
     nests : sequence of (Stack or Parallel, int, int)
@@ -61,17 +63,20 @@ cdef class Program:
     cdef object backward_of_pass
     cdef LossStep loss
     cdef object prepare
+    cdef object prepare_gradient
     cdef Recycler results
     cdef readonly dict pieces  # how many samples of a shape pass at a time, once that was found
     cdef type rule_of  # the class of optimizer that was last asked for its rule
     cdef unsigned int rule_version
     cdef object rule
 
-    def __cinit__(self, kernels, steps, LossStep loss not None, prepare, places=None, nests=(), branches=None, token=None):
+    def __cinit__(self, kernels, steps, LossStep loss not None, prepare, prepare_gradient, places=None, nests=(), branches=None,
+                  token=None):
         cdef Step step  # anything else in its place is a TypeError
         cdef Nest inner
         cdef Py_ssize_t params = 0, i
         self.kernels, self.steps, self.loss, self.prepare = kernels, tuple(steps), loss, prepare
+        self.prepare_gradient = prepare_gradient
         self.results, self.pieces, self.token = Recycler(), {}, token
         self.all_marked = True
         for step in self.steps:
@@ -178,6 +183,7 @@ cdef class Program:
         try:
             if not self.hold(&held, kernels, layers) or not self.ran_last(&held):
                 return NotImplemented
+            dout = self.cast(&held, layers, dout, self.prepare_gradient)
             return self.go_backward(&held, dout, -1 if need_dx else first_param(&held))
         finally:
             let_go(&held)
@@ -257,16 +263,18 @@ cdef class Program:
         return self.small.predict(layers, n, x, self.results)
 
     cdef object prepared(self, const Held *held, list layers, object x):
-        """x in the dtype of the parameters."""
+        """Return x as the first layer is given it."""
+        return x if self.prepare is None else self.cast(held, layers, x, self.prepare)
+
+    cdef object cast(self, const Held *held, list layers, object x, object prepare):
+        """Return x, or what `prepare` makes of it if a parameter has another dtype."""
         cdef int typenum = floating_type(x)
         cdef Py_ssize_t i
-        if self.prepare is None:
-            return x
         for i in range(held.params):
             if held.param[i] != <PyObject *> None and (
                 typenum < 0 or floating_type(<object> held.param[i]) != typenum
             ):
-                return self.prepare(layers, x)
+                return prepare(layers, x)
         return x
 
     cdef object go_forward(self, Held *held, list layers, object x):

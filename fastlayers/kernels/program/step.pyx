@@ -77,7 +77,7 @@ cdef class Step:
         self.version = version_of(self.kind)
         self.attributes = PyDict_GET_SIZE(attributes_of(layer))
         self.reshapes, self.hands_out = "_x_shape" in attributes_of(layer), "_handed_out" in attributes_of(layer)
-        self.freezes, self.marked = "frozen" in attributes_of(layer), "_last_run" in attributes_of(layer)
+        self.freezes, self.marked = "_frozen" in attributes_of(layer), "_last_run" in attributes_of(layer)
         kinds = {
             None: OF_ITS_OWN,
             "mask": MASK,
@@ -133,7 +133,7 @@ cdef class Step:
 
     cdef inline bint is_frozen(self, object own) except -1:
         """Whether the layer's gradients are of no use."""
-        return self.freezes and bool(get(own, "frozen"))
+        return self.freezes and bool(get(own, "_frozen"))
 
     cdef inline tuple options_of(self, object own):
         """The layer's options, as its kernels are given them."""
