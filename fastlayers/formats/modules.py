@@ -203,8 +203,9 @@ def _by_shape(
         if not _are_ordered(group):
             raise ValueError(
                 f"the modules {_quoted(map(str, group))} fit the layers {', '.join(places[i].name for i in free[kind])}"
-                " in more than one order: give the names of all modules in the order of the layers, which may be "
-                f"load_state_dict(state, names=[{_quoted(_fitting(by_name, places))}])"
+                " in more than one order: name all modules in the order of the layers, for example "
+                f"load_state_dict(state, names=[{_quoted(_fitting(by_name, places))}]) if the network runs them in this "
+                "order"
             )
     assigned = [found[i] for i in range(len(places))]
     _check_numbers(assigned, by_name, places)
