@@ -1,6 +1,7 @@
 """Which module of a state_dict each layer takes: by the names that are given, by numbers, or because no other fits."""
 
 import itertools
+import json
 import random
 import re
 import warnings
@@ -196,7 +197,16 @@ def test_two_recurrent_modules_that_could_share_their_layers():
     net = fl.Sequential([*lstms[:2], fl.TimeAffine(*arrays((4, 4), 4)), lstms[2]])
     state = in_one(renamed(net, ("two", "two.", "fc", "a")))
     with pytest.raises(ValueError, match=r"state, names=\[\"two\", \"fc\", \"a\"\]\)"):
-        net.load_state_dict(state)
+        net.load_state_dict(dict(sorted(state.items())))
+
+
+def test_the_call_that_is_shown_counts_numbers_in_names():
+    """A file has them sorted as text; else the state's order is shown."""
+    net, names = network(["square"] * 11), [f"fc{i}" for i in range(11)]
+    state = renamed(net, names)
+    for order, shown in ((sorted(state), names), (reversed(state), names[::-1])):
+        with pytest.raises(ValueError, match=re.escape(f"names={json.dumps(shown)})")):
+            net.load_state_dict({key: state[key] for key in order})
 
 
 def test_numbers_that_contradict_the_only_assignment():

@@ -8,6 +8,7 @@ else the shapes, if they allow one assignment only.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
@@ -108,9 +109,10 @@ def _checked(names: Given, by_name: Mapping[str, object]) -> Mapping[str, Any] |
     for name in given:
         if not isinstance(name, str):
             raise TypeError(f"names must have names of modules, which are strings, not {name!r}")
-    faults = [f"{_quoted([name])} is missing" for name in by_name if name not in given]
-    faults += [f"{_quoted([name])} is unknown" for name in dict.fromkeys(given) if name not in by_name]
-    faults += [f"{_quoted([name])} is there {given.count(name)} times" for name in {*given} if given.count(name) > 1]
+    counts = Counter(given)
+    faults = [f"{_quoted([name])} is missing" for name in by_name if name not in counts]
+    faults += [f"{_quoted([name])} is unknown" for name in counts if name not in by_name]
+    faults += [f"{_quoted([name])} is there {count} times" for name, count in counts.items() if count > 1]
     if faults:
         raise ValueError(f"names must have each module of the state once, {_quoted(by_name)}: {', '.join(faults)}")
     return names if isinstance(names, Mapping) else given
@@ -201,11 +203,11 @@ def _by_shape(
         return [found[i] if i in found else next(left) for i in range(len(places))]
     for kind, group in alike.items():
         if not _are_ordered(group):
+            alternatives = ", ".join(places[i].name for i in free[kind])
+            call = f"load_state_dict(state, names=[{_quoted(_fitting(by_name, places))}])"
             raise ValueError(
-                f"the modules {_quoted(map(str, group))} fit the layers {', '.join(places[i].name for i in free[kind])}"
-                " in more than one order: name all modules in the order of the layers, for example "
-                f"load_state_dict(state, names=[{_quoted(_fitting(by_name, places))}]) if the network runs them in this "
-                "order"
+                f"the modules {_quoted(map(str, group))} fit the layers {alternatives} in more than one order: name "
+                f"all modules in the order of the layers, for example {call} if the network runs them in this order"
             )
     assigned = [found[i] for i in range(len(places))]
     _check_numbers(assigned, by_name, places)

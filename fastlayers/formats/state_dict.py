@@ -144,7 +144,8 @@ def _shapes(layer: Any, names: Names) -> dict[str, tuple[int, ...]]:
     for own, parts in names.items():
         array = layer.gamma if own in layer.buffer_names else getattr(layer, own)
         if array is not None:
-            shapes |= dict.fromkeys(parts, array.shape[::-1] if _is_turned(layer, own) else array.shape)
+            shape: tuple[int, ...] = array.shape[::-1] if _is_turned(layer, own) else array.shape
+            shapes |= dict.fromkeys(parts, shape)
     return shapes
 
 
