@@ -151,11 +151,18 @@ MUTATIONS = (
         "state_dict",
     ),
     Mutation(
-        "formats/state_dict.py",
-        "sorted(names, key=_numbers_of)",
-        "sorted(names)",
+        "formats/modules.py",
+        "return int(part) if part.isdecimal() else part",
+        "return part",
         "module 10 of a state_dict is put before module 2",
         "state_dict safetensors",
+    ),
+    Mutation(
+        "formats/modules.py",
+        "        if not _are_ordered(group):",
+        "        if False:",
+        "modules of a state_dict of the same shapes are permuted in silence",
+        "state_dict_names",
     ),
     Mutation(
         "formats/state_dict.py",

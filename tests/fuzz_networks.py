@@ -128,7 +128,8 @@ def call_formats(caller, r, prefix, network, params):
     if state and chance(r, 30):
         state[r.choice((*state, "other"))] = anything(r)
     state = anything(r) if state is None or chance(r, 5) else state
-    caller.attempt(f"{prefix}.load_state_dict", network.load_state_dict, state, outs=params)
+    names = {"names": anything(r)} if chance(r, 20) else {}
+    caller.attempt(f"{prefix}.load_state_dict", network.load_state_dict, state, outs=params, **names)
 
 
 def call_fit(caller, r, name, owner):

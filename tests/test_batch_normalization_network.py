@@ -75,6 +75,7 @@ def test_onnx_of_images(channels, dtype, tmp_path):
     np.testing.assert_allclose(session.run(None, {"x": x})[0], net.predict(x), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:eps of BatchNormalization")
 def test_state_dict_has_pytorchs_names():
     net = network()
     arrays = net.state_dict()

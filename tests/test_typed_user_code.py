@@ -160,6 +160,8 @@ def test_training_and_files(tmp_path: Path) -> None:
     state = net.state_dict()
     assert_type(state, dict[str, Array])
     net.load_state_dict(state)
+    net.load_state_dict(state, names=["0", "2"])
+    net.load_state_dict(state, names={"0": net.layers[0], "2": 2})
     assert repr(net).startswith("Sequential(")
 
 

@@ -157,7 +157,7 @@ class Portable(Exported):
         dict of str to ndarray
             ``"0.weight"``, that is W transposed, ``(M, D)``, and ``"0.bias"``, for the affine layer in place 0, or
             the first alone for a `MatMul`; ``"1.weight"``, ``"1.bias"``, ``"1.running_mean"`` and ``"1.running_var"``,
-            the running ones where there are any, for the `BatchNormalization` in place 1; ``"0.weight"`` alone,
+            the running ones 0 before any batch, for the `BatchNormalization` in place 1; ``"0.weight"`` alone,
             ``(V, D)`` as W is, for an `Embedding`; ``"0.weight_ih_l0"``, ``"0.weight_hh_l0"`` and, as PyTorch adds two
             biases, ``"0.bias_ih_l0"`` with b and ``"0.bias_hh_l0"`` with 0 for a `TimeRNN` or `TimeLSTM`, gates in
             PyTorch's order, and with ``"_reverse"`` too for a `TimeBiLSTM`. With ``torch.from_numpy`` of each,
@@ -173,11 +173,15 @@ class Portable(Exported):
 
         return state_dict.save(self.layers)
 
-    def load_state_dict(self, arrays: Mapping[str, ArrayLike]) -> None:
-        """Copy the parameters of PyTorch's layers, such as linear ones, into this network's, in place.
+    def load_state_dict(
+        self, arrays: Mapping[str, ArrayLike], *, names: Iterable[str] | Mapping[str, Any] | None = None
+    ) -> None:
+        """Copy the parameters of PyTorch's modules into this network's layers, in place.
 
-        The modules go to the layers with parameters in the dict's order, whatever they are called. Those whose names
-        differ in numbers alone (``fc1``, ``fc2``, ``fc10``) go by these: a file may have sorted them by name.
+        `names` says which module each layer takes. Without it, numbers decide: modules that differ in a numbered part
+        of their names, as those of a ``torch.nn.Sequential``, ``0.weight`` and ``10.weight``, and as ``layers.0.fc``
+        and ``layers.1.fc``, go to the layers in the order of these numbers. Other modules go where kind and shapes
+        allow one assignment only. The order of the keys never decides, since a file sorts them by name.
 
         Parameters
         ----------
@@ -188,15 +192,27 @@ class Portable(Exported):
             each of its layers one of ours, b being the sum of its biases. They are PyTorch's ``state_dict()``, as
             ``{name: tensor.numpy() for name, tensor in module.state_dict().items()}``, what
             ``safetensors.numpy.load_file`` reads, or what `state_dict` gave. Each is cast to its parameter's dtype.
+        names : iterable of str or mapping, optional
+            All modules of the state, ``"fc1"`` or ``"encoder.fc1"``. An iterable has them in the order of the layers
+            with parameters; a recurrent module of several layers is named once. A mapping has for each its layer: the
+            object, or its place, ``2``, or ``"2.0"`` within a network; of a recurrent module of several layers a list.
 
         Raises
         ------
         ValueError
             If a key is another, an array does not fit, modules or biases are more or fewer than the network has, or
-            a parameter is read-only; the network is as it was.
+            a parameter is read-only; if `names` lacks a module, or has another or one twice; if the modules fit the
+            layers in more than one way, and the message shows the call that says which. The network is as it was.
         TypeError
             If an array holds no real numbers, or its parameter cannot hold them; if a layer of another kind has
-            parameters.
+            parameters; if `names` is of another type.
+
+        Warns
+        -----
+        UserWarning
+            If a `BatchNormalization` has the book's ``eps``, 1e-6: PyTorch's has 1e-5, unless it was given another, and
+            its state does not tell. A state that `state_dict` wrote looks the same. Where 1e-6 is right,
+            ``warnings.filterwarnings("ignore", "eps of BatchNormalization")`` silences it.
 
         Examples
         --------
@@ -205,7 +221,14 @@ class Portable(Exported):
         >>> network.load_state_dict({"fc.weight": [[1, 0, 0], [0, 0, 2]], "fc.bias": [0.5, 0]})
         >>> network.predict([10, 20, 30])
         array([10.5, 60. ])
+
+        Two modules of the same shapes are told apart by `names`:
+
+        >>> network = fl.Sequential([fl.MatMul(np.zeros((1, 1))), fl.Relu(), fl.MatMul(np.zeros((1, 1)))])
+        >>> network.load_state_dict({"hidden.weight": [[2]], "inp.weight": [[3]]}, names=["inp", "hidden"])
+        >>> network.layers[0].W
+        array([[3.]])
         """
         from . import state_dict
 
-        state_dict.load(self.layers, arrays)
+        state_dict.load(self.layers, arrays, names)

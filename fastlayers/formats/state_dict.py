@@ -8,25 +8,20 @@ PyTorch adds, of gates in the order i, f, g, o; each layer of a module of severa
 
 from __future__ import annotations
 
-import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core import arguments
 from .._core.ties import ties_of
 from .._core.types import Array
 from ..layers import Affine, BatchNormalization, Convolution, Embedding, TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
 from ..layers._declaration import buffers_of, has_params, put_buffers
 from ..layers._stack import leaves
+from .modules import Given, Place, assign, modules_of
 
-_KEY = re.compile(
-    r"(?:(?P<module>.*)\.)?(?:(?P<name>weight|bias|running_mean|running_var|num_batches_tracked)|"
-    r"(?P<part>(?:weight|bias)_(?:ih|hh|hr))(?:_l(?P<layer>\d+))?(?P<reverse>_reverse)?)",
-    re.DOTALL,
-)
 _RECURRENT = {"Wx": ("weight_ih_l0",), "Wh": ("weight_hh_l0",), "b": ("bias_ih_l0", "bias_hh_l0")}
 # PyTorch's names of what each kind of layer has: of one that it has in several parts, which are added, all.
 _NAMES: Mapping[type, Mapping[str, Sequence[str]]] = {
@@ -60,6 +55,8 @@ def save(layers: Sequence[Any]) -> dict[str, Array]:
     for i, layer, names in _with_names(layers):
         for own, (name, *others) in names.items():
             array = getattr(layer, own)
+            if array is None and own in layer.buffer_names:
+                array = np.zeros_like(layer.gamma)  # which its first batch begins with
             if array is not None:
                 array = _in_order(_TO_PYTORCH, layer, array)
                 arrays[f"{i}.{name}"] = _plain(array.T if _is_turned(layer, own) else array)
@@ -67,19 +64,16 @@ def save(layers: Sequence[Any]) -> dict[str, Array]:
     return arrays
 
 
-def load(layers: Sequence[Any], arrays: Mapping[str, ArrayLike]) -> None:
+def load(layers: Sequence[Any], state: Mapping[str, ArrayLike], given: Given | None = None) -> None:
     """Copy arrays into parameters and buffers; `Portable.load_state_dict` says how."""
     there = [*_with_names(layers)]
-    modules = _modules(arrays)
-    if len(modules) != len(there):
-        raise ValueError(
-            f"the arrays are those of {len(modules)} modules ({', '.join(modules)}), but the network has {len(there)} "
-            "layers with parameters"
-        )
+    modules, arrays = modules_of(state)
+    places = [Place(place, layer, _shapes(layer, names)) for place, layer, names in there]
     copies: list[tuple[Array, Array]] = []
     copied: list[str] = []
     buffers: list[tuple[Any, str, Array]] = []
-    for (i, layer, names), keys in zip(there, modules.values(), strict=True):
+    for (i, layer, names), module in zip(there, assign(modules, places, given), strict=True):
+        keys = module.keys
         _check_same_kind(i, layer, names, keys)
         for own, parts in names.items():
             is_buffer, turned = own in layer.buffer_names, _is_turned(layer, own)
@@ -97,9 +91,24 @@ def load(layers: Sequence[Any], arrays: Mapping[str, ArrayLike]) -> None:
                 copies.append((like, copy))
                 copied.append(of[0] if of else f"{own} of layer {i}")
     _check_ties(copies, copied)
+    _warn_of_eps(there)
     for param, array in copies:
         np.copyto(param, array)
     put_buffers(buffers)
+
+
+def _warn_of_eps(there: Sequence[tuple[str, Any, Names]]) -> None:
+    """Warn, once for all, of batch normalizations that have the book's eps, where PyTorch's have another."""
+    book = BatchNormalization.eps
+    found = [place for place, layer, _ in there if isinstance(layer, BatchNormalization) and layer.eps == book]
+    if found:
+        warnings.warn(
+            f"eps of BatchNormalization is {book:g}, the book's, in layer {', '.join(found)}: a state_dict has no eps, "
+            "and PyTorch's default is 1e-05. Make the layer as BatchNormalization(..., eps=1e-5), or with the eps of "
+            "the PyTorch module",
+            UserWarning,
+            stacklevel=4,  # the caller of `load_state_dict`
+        )
 
 
 def _check_ties(copies: Sequence[tuple[Array, Array]], names: Sequence[str]) -> None:
@@ -127,6 +136,17 @@ def _check_same_kind(i: str, layer: Any, names: Names, keys: Mapping[str, str]) 
         elif (getattr(layer, own) is None) != bool(lacking):
             has, lacks = (weight, f"layer {i}") if getattr(layer, own) is None else (f"layer {i}", weight)
             raise ValueError(f"{has} comes with a {[*lacking, *parts][0]}, but {lacks} has none")
+
+
+def _shapes(layer: Any, names: Names) -> dict[str, tuple[int, ...]]:
+    """The shape of each array that PyTorch has for a layer, by PyTorch's names."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for own, parts in names.items():
+        array = layer.gamma if own in layer.buffer_names else getattr(layer, own)
+        if array is not None:
+            shape: tuple[int, ...] = array.shape[::-1] if _is_turned(layer, own) else array.shape
+            shapes |= dict.fromkeys(parts, shape)
+    return shapes
 
 
 def _is_turned(layer: Any, own: str) -> bool:
@@ -165,50 +185,8 @@ def _with_names(layers: Sequence[Any]) -> Iterator[tuple[str, Any, Names]]:
             )
 
 
-def _modules(arrays: Mapping[Any, object]) -> dict[str, dict[str, str]]:
-    """The keys of each module by the last part of their names, in the order of the modules.
-
-    Of a recurrent module of several layers each is one, with the names that a first layer has.
-    """
-    if not isinstance(arrays, Mapping):
-        raise TypeError(f"a state_dict is a mapping of names to arrays, not {type(arrays).__name__}")
-    modules: dict[tuple[str, str], dict[str, str]] = {}
-    for key in arrays:
-        found = _KEY.fullmatch(key) if isinstance(key, str) else None
-        if found is None:
-            raise ValueError(
-                f"the key {key!r} is unknown: expected NAME.weight and NAME.bias of linear layers and of batch "
-                "normalization, and its NAME.running_mean and NAME.running_var; or NAME.weight_ih_l0 and so on of "
-                "recurrent layers"
-            )
-        name = found["name"] or f"{found['part']}_l0{found['reverse'] or ''}"
-        modules.setdefault((found["module"] or "", found["layer"] or ""), {})[name] = key
-    for keys in modules.values():
-        if "weight" not in keys and "weight_ih_l0" not in keys:
-            raise ValueError(f"the key {next(iter(keys.values()))!r} is there without the weight that goes with it")
-    # What was read from a file is in the order of its names, 10 before 2. Where only numbers tell modules apart, as in
-    # PyTorch's Sequential, they are counted; where it is words, the dict's order is all there is.
-    alike: dict[str, list[tuple[str, str]]] = {}
-    for module in modules:
-        alike.setdefault(_words_of(module), []).append(module)
-    counted = {words: iter(sorted(names, key=_numbers_of)) for words, names in alike.items()}
-    in_order = [next(counted[_words_of(module)]) for module in modules]
-    return {f"{name}_l{layer}" if layer else name: modules[name, layer] for name, layer in in_order}
-
-
-def _words_of(module: tuple[str, str]) -> str:
-    return re.sub(r"\d+", "#", module[0])
-
-
-def _numbers_of(module: tuple[str, str]) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", " ".join(module))]
-
-
-def _copy(
-    name: str, param: Array, key: str, value: ArrayLike, *, is_new: bool = False, transposed: bool = False
-) -> Array:
+def _copy(name: str, param: Array, key: str, array: Array, *, is_new: bool = False, transposed: bool = False) -> Array:
     """What a parameter is to hold, or a new buffer like it, of its shape and dtype."""
-    array = arguments.real(key, value)
     expected = param.shape[::-1] if transposed else param.shape
     if array.shape != expected:
         raise ValueError(f"{key} has shape {array.shape}; for {name} of shape {param.shape} it must be {expected}")

@@ -39,7 +39,7 @@ class BatchNormalization(LayerBase):
     running_mean, running_var : ndarray, optional
         To go on from; of gamma's shape. They are not written to.
     eps : float, default 10e-7
-        Added to the variance inside the root; more than 0.
+        Added to the variance inside the root; more than 0. PyTorch's default is 1e-5.
 
     Attributes
     ----------
