@@ -60,6 +60,7 @@ ENTRIES = (
     ),
     backward("dropout_backward", lambda a: ~a.mask, bool, options=choosing(p=PROBABILITIES)),
     Layer("Dropout", made=arbitrary.probability_and_seed, options={"dropout_ratio": 0.25}, random=True),
+    forward("sigmoid", quiet=True),
     forward("sigmoid_forward", quiet=True, accuracy=(4, points.sigmoid_errors)),
     backward(
         "sigmoid_backward",
@@ -69,6 +70,7 @@ ENTRIES = (
         accuracy=(4, points.sigmoid_backward_errors),
     ),
     Layer("Sigmoid"),
+    forward("tanh"),
     forward("tanh_forward", accuracy=(4, points.tanh_errors)),
     backward(
         "tanh_backward",

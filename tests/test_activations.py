@@ -1,6 +1,7 @@
 """What holds of every activation: where it comes from, NaN, infinity and signed zero, and no warnings."""
 
 import families
+import kit
 import numpy as np
 import pytest
 from kit import FAST
@@ -34,6 +35,17 @@ def test_special_values(implementation, name, dtype):
     assert y[6] == y[5] or (y[5] == large and y[6] == np.inf)
     assert y[1] == y[2] or y[1] == -np.inf
     assert y[3] == y[4]
+
+
+@pytest.mark.parametrize("dtype", kit.REAL)
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh"])
+def test_a_function_without_a_suffix_gives_y_of_forward(implementation, name, dtype):
+    forward, found = getattr(fl, f"{name}_forward"), [kit.numbers(shape, dtype) for shape in kit.SHAPES]
+    if np.dtype(dtype).kind == "f":
+        found.append(kit.specials(dtype))
+    for x in found:
+        y = forward(x)
+        kit.assert_same(getattr(fl, name)(x), y[0] if isinstance(y, tuple) else y)
 
 
 @pytest.mark.parametrize("dtype", FAST)

@@ -115,12 +115,3 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 def test_bad_input(bad):
     bad.check()
-
-
-@pytest.mark.parametrize("dtype", kit.REAL)
-def test_relu_is_the_first_of_forward(implementation, dtype):
-    for shape in kit.SHAPES:
-        x = kit.numbers(shape, dtype)
-        kit.assert_same(fl.relu(x), fl.relu_forward(x)[0])
-    if np.dtype(dtype).kind == "f":
-        kit.assert_same(fl.relu(kit.specials(dtype)), fl.relu_forward(kit.specials(dtype))[0])

@@ -180,6 +180,7 @@ def test_functions() -> None:
     assert_type(fl.relu_forward(x, out=(y, None)), tuple[Array, Array])
     assert_type(fl.relu([1.0, -1.0], out=(np.empty(2),)), Array)
     assert_type(fl.sigmoid_forward(x, out=y), Array)
+    assert_type(fl.tanh(x, out=y), Array)
     assert_type(fl.softmax(x, axis=-1, out=y), Array)
     loss, dx = fl.softmax_cross_entropy(x, t % 3, out=y)
     assert_type(loss, float)

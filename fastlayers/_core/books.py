@@ -19,7 +19,6 @@ INSTEAD = {
     "Trainer": "Sequential.fit",
     "numerical_gradient": "it in fastlayers.testing",
     "relu_grad": "relu_forward and relu_backward",
-    "sigmoid": "sigmoid_forward",
     "sigmoid_grad": "sigmoid_forward and sigmoid_backward",
     "softmax_loss": "softmax_cross_entropy(X, t)[0]",
     "sum_squared_error": 'mean_squared_error(y, t, reduction="sum")[0] / 2',

@@ -19,6 +19,11 @@ def sigmoid_forward(x: Array) -> Array:
     return y
 
 
+def sigmoid(x: Array) -> Array:
+    """Return what `sigmoid_forward` returns."""
+    return sigmoid_forward(x)
+
+
 def sigmoid_backward(dout: Array, y: Array) -> Array:
     """``dx = dout * y * (1 - y)``, since the slope ``exp(-x) / (1 + exp(-x))**2`` is ``y (1 - y)``.
 

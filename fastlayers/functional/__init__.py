@@ -43,12 +43,12 @@ from .negative_sampling import negative_samples as negative_samples  # what the 
 from .recurrent import recurrent_backward as recurrent_backward  # what the layers call
 from .recurrent import recurrent_forward as recurrent_forward  # what the layers call
 from .relu import relu, relu_backward, relu_forward
-from .sigmoid import sigmoid_backward, sigmoid_forward
+from .sigmoid import sigmoid, sigmoid_backward, sigmoid_forward
 from .sigmoid_cross_entropy import sigmoid_cross_entropy
 from .sigmoid_cross_entropy import sigmoid_with_loss as sigmoid_with_loss  # what the layer calls
 from .silu import silu_backward, silu_forward
 from .softmax import softmax, softmax_backward
-from .tanh import tanh_backward, tanh_forward
+from .tanh import tanh, tanh_backward, tanh_forward
 
 __all__ = [
     "affine_backward",
@@ -80,6 +80,7 @@ __all__ = [
     "relu",
     "relu_backward",
     "relu_forward",
+    "sigmoid",
     "sigmoid_backward",
     "sigmoid_cross_entropy",
     "sigmoid_forward",
@@ -88,6 +89,7 @@ __all__ = [
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",
+    "tanh",
     "tanh_backward",
     "tanh_forward",
 ]

@@ -17,7 +17,44 @@ from .._core.types import Array, OneOut, Run
 from ..formulas import sigmoid as formulas
 from ._elementwise import forward
 
-__all__ = ["sigmoid_backward", "sigmoid_forward"]
+__all__ = ["sigmoid", "sigmoid_backward", "sigmoid_forward"]
+
+
+def sigmoid(x: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Logistic sigmoid, :math:`y = 1 / (1 + e^{-x})`: `sigmoid_forward` under the name that the books give it.
+
+    Parameters
+    ----------
+    x : array_like
+        Any shape, any real dtype.
+    out : ndarray or 1-tuple, optional
+        The array for y; it may be x itself.
+
+    Returns
+    -------
+    y : ndarray
+        As `sigmoid_forward` returns it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If x does not hold real numbers, or out does not fit.
+
+    Notes
+    -----
+    Saitoh, *Deep Learning from Scratch*, section 3.2.4.
+
+    Examples
+    --------
+    >>> sigmoid([-1000.0, 0.0, 1000.0])
+    array([0. , 0.5, 1. ])
+    """
+    result = backend.kernels.sigmoid(x, out)
+    return _sigmoid(backend.run, x, out=out) if result is NotImplemented else result
+
+
+def _sigmoid(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
+    return forward(run, formulas.sigmoid, x, out=out)
 
 
 def sigmoid_forward(x: ArrayLike, *, out: OneOut = None) -> Array:

@@ -10,7 +10,44 @@ from .._core.types import Array, OneOut, Run
 from ..formulas import tanh as formulas
 from ._elementwise import backward, forward
 
-__all__ = ["tanh_backward", "tanh_forward"]
+__all__ = ["tanh", "tanh_backward", "tanh_forward"]
+
+
+def tanh(x: ArrayLike, *, out: OneOut = None) -> Array:
+    r"""Hyperbolic tangent, :math:`y = (e^x - e^{-x}) / (e^x + e^{-x})`: `tanh_forward` under a shorter name.
+
+    Parameters
+    ----------
+    x : array_like
+        Any shape, any real dtype.
+    out : ndarray or 1-tuple, optional
+        The array for y; it may be x itself.
+
+    Returns
+    -------
+    y : ndarray
+        As `tanh_forward` returns it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If x does not hold real numbers, or out does not fit.
+
+    Notes
+    -----
+    LeCun et al., "Efficient backprop", 1998, section 4.4.
+
+    Examples
+    --------
+    >>> tanh([-1000.0, 0.0, 0.5]).round(6)
+    array([-1.      ,  0.      ,  0.462117])
+    """
+    result = backend.kernels.tanh(x, out)
+    return _tanh(backend.run, x, out=out) if result is NotImplemented else result
+
+
+def _tanh(run: Run, x: ArrayLike, *, out: Out = None) -> Array:
+    return forward(run, formulas.tanh, x, out=out)
 
 
 def tanh_forward(x: ArrayLike, *, out: OneOut = None) -> Array:

@@ -26,6 +26,9 @@ def sigmoid_forward(x, out=None):
     return elementwise(sigmoid_forward_task, x, 0, out, 4)
 
 
+sigmoid = sigmoid_forward
+
+
 cdef inline floating sigmoid_slope(
     floating dout, floating y, floating _option, floating _low, floating _high
 ) noexcept nogil:

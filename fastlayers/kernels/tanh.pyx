@@ -43,6 +43,9 @@ def tanh_forward(x, out=None):
     return elementwise(tanh_forward_task, x, 0, out, 4)
 
 
+tanh = tanh_forward
+
+
 cdef inline floating tanh_slope(
     floating dout, floating y, floating _option, floating _low, floating _high
 ) noexcept nogil:
