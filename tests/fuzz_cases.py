@@ -244,12 +244,18 @@ def call_schedule(caller, r, name, owner):
 
 
 def call_initializer(caller, r, name, owner):
-    sizes = [r.choice((-1, 1.5, None, "2", True, np.int8(3))) if chance(r, 15) else r.randint(0, 5) for _ in range(2)]
-    shape = anything(r) if chance(r, 10) else r.choice((tuple, list))(sizes)
+    parameters = inspect.signature(getattr(owner, name)).parameters
+    needed = [p.name for p in parameters.values() if p.default is p.empty]
+    sizes = [
+        r.choice((-1, 1.5, None, "2", True, np.int8(3))) if chance(r, 15) else r.randint(0, 5)
+        for _ in range(max(2, len(needed)))
+    ]
+    arguments = sizes[: len(needed)]
+    if needed == ["shape"]:
+        arguments = [anything(r) if chance(r, 10) else r.choice((tuple, list))(sizes)]
     kwargs = {option: anything(r) for option in ("rng", "dtype") if chance(r, 15)}
-    if name == "affine" and chance(r, 20):
+    if "init" in parameters and chance(r, 20):
         kwargs[r.choice(("init", "bias"))] = r.choice((initializers.xavier_normal, False, anything(r)))
-    arguments = sizes if name == "affine" else [shape]
     caller.attempt(f"initializers.{name}", getattr(owner, name), *arguments, **kwargs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import io
 import pickle
 import tempfile
@@ -269,7 +270,9 @@ def of_fitting(dtype: type = np.float32) -> Iterator[Case]:
 def of_the_rest() -> Iterator[Case]:
     """The loss on probabilities, settings of the backend, the Recycler itself, gradient checks."""
     for name in fl.initializers.__all__:
-        init, sizes = getattr(fl.initializers, name), {"affine": (5, 4), "convolution": (2, 3, 5)}.get(name, ((5, 4),))
+        init = getattr(fl.initializers, name)
+        needed = [p.name for p in inspect.signature(init).parameters.values() if p.default is p.empty]
+        sizes = ((5, 4),) if needed == ["shape"] else (2, 3, 5)[: len(needed)]
         yield Case(name, lambda init=init, sizes=sizes: init(*sizes, rng=3), fraction=0.1)
         yield Case(f"{name}, bad dtype", refused(init, *sizes, dtype=int))
     for name in fl.schedules.__all__:

@@ -297,9 +297,7 @@ def test_shapes_and_operations():
             layer._output_shape(shape)
 
 
-@pytest.mark.parametrize(
-    "made", [(np.zeros((3, 3)),), (3, 5), (np.zeros((1, 1, 3, 3)), None, 0), (FILTERS, 0.0, 1, -1)]
-)
+@pytest.mark.parametrize("made", [(np.zeros((3, 3)),), (np.zeros((1, 1, 3, 3)), None, 0), (FILTERS, 0.0, 1, -1)])
 def test_what_no_layer_is_made_with(made):
     with pytest.raises(ValueError, match=r"W must have shape|must be (0|1) or more"):
         fl.Convolution(*made)

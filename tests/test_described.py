@@ -149,12 +149,3 @@ def test_neither_what_is_missing_nor_a_circle_is_an_error():
     net = fl.Sequential([layer], fl.SoftmaxWithLoss())
     net.layers.append(net)
     assert "..." in repr(net)
-
-
-def test_sizes_in_place_of_weights_are_refused_with_what_to_write():
-    with pytest.raises(TypeError, match=r"not 784: fl\.Affine\(\*fl\.initializers\.affine\(784, 50\)\) draws them$"):
-        fl.Affine(784, 50)
-    for W in (3.5, None, "W", np.float32(1), np.array(2)):
-        with pytest.raises(TypeError, match=r"initializers\.affine\(D, M\)"):
-            fl.Affine(W)
-    assert fl.Affine([[1, 2], [3, 4]], [5, 6]).forward([1, 0]).tolist() == [6, 8]

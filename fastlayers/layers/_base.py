@@ -43,6 +43,9 @@ class Declared(Described):
     takes_indices: ClassVar[bool] = False
     _frozen: bool = False
 
+    # The call of `fastlayers.initializers` that makes the parameters, with capital letters for the sizes.
+    _initializer: ClassVar[str] = ""
+
     # Other names of options, which a constructor takes too, and files of earlier versions have.
     _aliases: ClassVar[Mapping[str, str]] = {}
 

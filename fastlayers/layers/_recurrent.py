@@ -14,6 +14,7 @@ from .._core.options import SWITCH, Option
 from .._core.types import Array, Shape
 from ..functional.recurrent import LSTM, recurrent_backward, recurrent_forward
 from ._base import Declared, LayerBase, no_forward
+from ._sizes import refuses_sizes
 
 
 class Recurrent(Declared):
@@ -26,6 +27,7 @@ class Recurrent(Declared):
     _memory: tuple[Any, Any] = (None, None)  # of forward's results, and of backward's
     _kept: tuple[Any, ...] | None = None  # x, the first h and c, and forward's results
 
+    @refuses_sizes
     def __init__(self, Wx: ArrayLike, Wh: ArrayLike, b: ArrayLike) -> None:
         self.Wx: Array = np.asanyarray(Wx)
         self.Wh: Array = np.asanyarray(Wh)
@@ -93,6 +95,7 @@ class TimeRecurrent(Recurrent, LayerBase):
     h: Array | None = None
     dh: Array | None = None
 
+    @refuses_sizes
     def __init__(self, Wx: ArrayLike, Wh: ArrayLike, b: ArrayLike, stateful: bool = False) -> None:
         super().__init__(Wx, Wh, b)
         self._set_options(stateful=arguments.switch("stateful", stateful))

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.described import shown
 from .._core.memory import recycler
 from .._core.types import Array, Shape
 from ..functional.affine import affine_backward, affine_forward
 from ._base import LayerBase, no_forward, size_of
+from ._sizes import refuses_sizes
 
 
 class Affine(LayerBase):
@@ -38,7 +38,7 @@ class Affine(LayerBase):
     Raises
     ------
     TypeError
-        If W is a number: the layer is given its weights, which `fastlayers.initializers.affine` draws.
+        If W is a number: the layer takes its weights, which `fastlayers.initializers.affine` makes.
 
     See Also
     --------
@@ -70,6 +70,7 @@ class Affine(LayerBase):
     """
 
     param_names: ClassVar[tuple[str, ...]] = ("W", "b")
+    _initializer: ClassVar[str] = "affine(D, M)"
     _can_leave_out_dx: ClassVar[bool] = True
     _keeps: ClassVar[str | None] = "affine"
     _forward = staticmethod(affine_forward)
@@ -78,11 +79,9 @@ class Affine(LayerBase):
     _gradients: Any = None  # of dx, dW, db
     _x_shape: tuple[int, ...] = ()  # of the last x, where one of more than two axes was given
 
+    @refuses_sizes
     def __init__(self, W: ArrayLike, b: ArrayLike | None = None) -> None:
-        weights = np.asanyarray(W)
-        if weights.ndim == 0:
-            raise _no_weights(self, W, b)
-        self.W: Array = weights
+        self.W: Array = np.asanyarray(W)
         self.b: Array | None = None if b is None else np.asanyarray(b)
         self.x: Array | None = None
         self.dW: Array | None = None
@@ -236,15 +235,8 @@ class MatMul(Affine):
     """
 
     param_names: ClassVar[tuple[str, ...]] = ("W",)
+    _initializer: ClassVar[str] = "affine(D, M)[:1]"
 
+    @refuses_sizes
     def __init__(self, W: ArrayLike) -> None:
         super().__init__(W)
-
-
-def _no_weights(layer: Affine, W: object, b: object) -> TypeError:
-    """What to say where a number stands for the weights, most likely as in other libraries: for how many there are."""
-    sizes = f"{W}, {b}" if isinstance(W, int) and isinstance(b, int) else "D, M"
-    drawn = f"*fl.initializers.affine({sizes})" if "b" in layer.param_names else f"fl.initializers.affine({sizes})[0]"
-    return TypeError(
-        f"W must be an array of weights (D, M), not {shown(W)}: fl.{type(layer).__name__}({drawn}) draws them"
-    )

@@ -20,6 +20,7 @@ from ..functional.batch_normalization import (
     batch_normalization_forward,
 )
 from ._base import LayerBase, no_forward, size_of
+from ._sizes import refuses_sizes
 
 
 class BatchNormalization(LayerBase):
@@ -100,6 +101,7 @@ class BatchNormalization(LayerBase):
     """
 
     param_names: ClassVar[tuple[str, ...]] = ("gamma", "beta")
+    _initializer: ClassVar[str] = "batch_normalization(D)"
     buffer_names: ClassVar[tuple[str, ...]] = ("running_mean", "running_var")
     options: ClassVar[Mapping[str, Option]] = {"momentum": FRACTION, "eps": POSITIVE}
     _can_leave_out_dx: ClassVar[bool] = True
@@ -112,6 +114,7 @@ class BatchNormalization(LayerBase):
     momentum: float = 0.9
     eps: float = EPS
 
+    @refuses_sizes
     def __init__(
         self,
         gamma: ArrayLike,

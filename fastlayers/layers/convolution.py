@@ -15,6 +15,7 @@ from .._core.windows import Pair, placed
 from ..functional.convolution import convolution_backward, convolution_forward
 from ..functional.im2col import im2col
 from ._base import LayerBase, no_forward
+from ._sizes import refuses_sizes
 from ._windows import images
 
 
@@ -83,6 +84,7 @@ class Convolution(LayerBase):
     """
 
     param_names: ClassVar[tuple[str, ...]] = ("W", "b")
+    _initializer: ClassVar[str] = "convolution(C, FN, F)"
     options: ClassVar[Mapping[str, Option]] = {
         "stride": pair(1),
         "pad": pair(0),
@@ -102,6 +104,7 @@ class Convolution(LayerBase):
     dilation: Pair = 1
     groups: int = 1
 
+    @refuses_sizes
     def __init__(
         self,
         W: ArrayLike,

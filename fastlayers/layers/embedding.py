@@ -12,6 +12,7 @@ from .._core.memory import recycler
 from .._core.types import Array, Shape
 from ..functional.embedding import embedding_backward, embedding_forward
 from ._base import LayerBase, fits, no_forward
+from ._sizes import refuses_sizes
 
 
 def gradient_memory(layer: Any, dout: ArrayLike) -> Any:
@@ -74,6 +75,7 @@ class Embedding(LayerBase):
     """
 
     param_names: ClassVar[tuple[str, ...]] = ("W",)
+    _initializer: ClassVar[str] = "embedding(V, D)"
     takes_indices: ClassVar[bool] = True
     _indices_of_rows: ClassVar[str | None] = "idx"
     _can_leave_out_dx: ClassVar[bool] = True
@@ -82,6 +84,7 @@ class Embedding(LayerBase):
     _memory: Any = None  # of y
     _gradients: Any = None  # of dW
 
+    @refuses_sizes
     def __init__(self, W: ArrayLike) -> None:
         table = np.asanyarray(W)
         if table.ndim != 2:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from .._core import arguments
 from .._core.types import Array
 from ._base import Declared, no_forward
+from ._sizes import refuses_sizes
 from .embedding import Embedding
 
 
@@ -57,8 +58,10 @@ class EmbeddingDot(Declared):
     """
 
     param_names: ClassVar[tuple[str, ...]] = ("W",)
+    _initializer: ClassVar[str] = "embedding(V, D)"
     _kind: ClassVar[type[Embedding]] = Embedding
 
+    @refuses_sizes
     def __init__(self, W: ArrayLike) -> None:
         self.embed = self._kind(W)
         self.cache: tuple[Array, Array] | None = None

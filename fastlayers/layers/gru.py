@@ -66,6 +66,7 @@ class GRU(Cell):
     """
 
     _gates: ClassVar[int] = GATES
+    _initializer: ClassVar[str] = "gru(D, H)"
 
     @property
     def cache(self) -> tuple[Array, ...] | None:
@@ -128,4 +129,5 @@ class TimeGRU(TimeRecurrent):
     """
 
     _gates: ClassVar[int] = GATES
+    _initializer: ClassVar[str] = "gru(D, H)"
     _flops_of_a_unit: ClassVar[int] = 8  # three functions, r h, and four that mix

@@ -71,6 +71,7 @@ class LSTM(Cell):
     """
 
     _gates: ClassVar[int] = GATES
+    _initializer: ClassVar[str] = "lstm(D, H)"
 
     def forward(self, x: ArrayLike, h_prev: ArrayLike, c_prev: ArrayLike) -> tuple[Array, Array]:  # type: ignore[override]
         """``(h_next, c_next)``, each ``(N, H)``, of x ``(N, D)`` and what the last step gave; all are kept."""
@@ -140,6 +141,7 @@ class TimeLSTM(TimeRecurrent):
     """
 
     _gates: ClassVar[int] = GATES
+    _initializer: ClassVar[str] = "lstm(D, H)"
     _flops_of_a_unit: ClassVar[int] = 9  # five functions, and four that mix
     c: Array | None = None
     dc: Array | None = None

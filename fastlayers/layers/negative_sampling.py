@@ -13,6 +13,7 @@ from .._core.types import Array
 from ..functional.embedding import embedding_backward, embedding_forward
 from ..functional.sigmoid_cross_entropy import sigmoid_cross_entropy
 from ._base import Declared, no_forward
+from ._sizes import refuses_sizes
 from .embedding import gradient_memory
 from .embedding_dot import dots, vectors_of
 from .unigram_sampler import UnigramSampler
@@ -86,11 +87,13 @@ class NegativeSamplingLoss(Declared):
     """
 
     param_names: ClassVar[tuple[str, ...]] = ("W",)
+    _initializer: ClassVar[str] = "embedding(V, D)"
     _samples: ClassVar[type[UnigramSampler]] = UnigramSampler
     _take: ClassVar[Any] = staticmethod(embedding_forward)
     _losses = staticmethod(sigmoid_cross_entropy)
     _add_up = staticmethod(embedding_backward)
 
+    @refuses_sizes
     def __init__(
         self, W: ArrayLike, corpus: ArrayLike, power: float = 0.75, sample_size: int = 5, rng: Any = None
     ) -> None:

@@ -59,6 +59,7 @@ class RNN(Cell):
     """
 
     _gates: ClassVar[int] = GATES
+    _initializer: ClassVar[str] = "rnn(D, H)"
 
     @property
     def cache(self) -> tuple[Array, Array, Array] | None:
@@ -122,4 +123,5 @@ class TimeRNN(TimeRecurrent):
     """
 
     _gates: ClassVar[int] = GATES
+    _initializer: ClassVar[str] = "rnn(D, H)"
     _flops_of_a_unit: ClassVar[int] = 1  # tanh

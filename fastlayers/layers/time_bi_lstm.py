@@ -13,6 +13,7 @@ from .._core.options import SWITCH, Option
 from .._core.types import Array, Shape
 from ._base import LayerBase, no_forward
 from ._recurrent import sequences
+from ._sizes import refuses_sizes
 from .lstm import TimeLSTM
 
 
@@ -62,10 +63,12 @@ class TimeBiLSTM(LayerBase):
     """
 
     param_names: ClassVar[tuple[str, ...]] = ("Wx1", "Wh1", "b1", "Wx2", "Wh2", "b2")
+    _initializer: ClassVar[str] = "bi_lstm(D, H)"
     options: ClassVar[Mapping[str, Option]] = {"stateful": SWITCH}
     _can_leave_out_dx: ClassVar[bool] = True
     _lstm: ClassVar[type[TimeLSTM]] = TimeLSTM
 
+    @refuses_sizes
     def __init__(
         self,
         Wx1: ArrayLike,
