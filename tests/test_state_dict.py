@@ -208,7 +208,7 @@ class Scale:
     """A layer of a user's own with parameters."""
 
     def __init__(self) -> None:
-        self.W, self.b = np.ones(3), None
+        self.W, self.b = np.ones(3, np.float32), None
 
     def forward(self, x: Any) -> Any:
         return x * self.W
