@@ -106,6 +106,7 @@ def test_a_file_that_no_compiler_takes_for_c(tmp_path: Path, name: str) -> None:
         ([fl.Affine(W), fl.Embedding(W)], ValueError, "^layer 1, Embedding, takes indices; .* given numbers$"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:layer .*the network computes in float")
 def test_a_network_that_it_cannot_hold(tmp_path: Path, layers: list[Any], kind: type, message: str) -> None:
     with np.errstate(over="ignore"), pytest.raises(kind, match=message):
         fl.Sequential(layers).to_c(tmp_path / "policy.c")

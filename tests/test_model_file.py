@@ -56,6 +56,7 @@ class Gelu(fl.Relu):
     pass
 
 
+@pytest.mark.filterwarnings("ignore:layer .*the network computes in float")
 def test_what_cannot_be_saved(tmp_path: Path) -> None:
     path = tmp_path / "m.npz"
     W = np.ones((2, 2))

@@ -87,6 +87,7 @@ def test_x_is_read_in_the_parameters_dtype():
         assert {grad.dtype for grad in grads} == {np.dtype(np.float32)}
 
 
+@pytest.mark.filterwarnings("ignore:layer .*the network computes in float")
 def test_a_network_of_two_dtypes():
     def made():
         return fl.Sequential(

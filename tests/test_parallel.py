@@ -226,7 +226,7 @@ def test_what_is_refused():
     heads.forward(X)
     for call in (heads.backward, heads.split, lambda dout: net.forward(X) is None or net.backward(dout)):
         with pytest.raises(
-            ValueError, match=r"an output of shape \(6, 4\) does not fit: the layers' widths are \(3, 2\)"
+            ValueError, match=r"of shape \(6, 4\) does not fit the layers' outputs of widths \(3, 2\)"
         ):
             call(T)
     images = np.ones((2, 3, 4, 4))

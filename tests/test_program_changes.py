@@ -214,6 +214,7 @@ class Own:
         ),
     ],
 )
+@pytest.mark.filterwarnings("ignore:layer .*the network computes in float")
 def test_why_not(compiled, net, reason):
     net = net()
     net.predict(X)

@@ -27,6 +27,7 @@ def test_shapes_parameters_and_operations():
     assert repr(net.summary()) == str(net.summary())
 
 
+@pytest.mark.filterwarnings("ignore:layer .*the network computes in float")
 def test_a_network_in_a_network_and_a_layer_of_ones_own():
     inner = fl.Sequential([affine(4, 4), fl.Relu()])
     summary = fl.Sequential([inner, Weighted(4), fl.Relu(), affine(4, 2)]).summary()
