@@ -103,7 +103,8 @@ def within_others(caller, r, prefix, owner, layers):
     """The layers with some of them in a network, beside another that is given the same."""
     begin = r.randrange(len(layers))
     end = r.randint(begin, len(layers))
-    beside = [owner.Sequential(layers[begin:end]), owner.Sequential([])]
+    inner = caller.attempt(prefix, owner.Sequential, layers[begin:end])
+    beside = [inner or owner.Sequential([]), owner.Sequential([])]
     name = prefix.replace("Sequential", "Parallel")
     heads = caller.attempt(name, owner.Parallel, beside[: r.randint(0, 2)])
     return layers if heads is None else [*layers[:begin], heads, *layers[end:]]
