@@ -129,6 +129,9 @@ def call_layer(caller, r, name, owner):
         caller.attempt(f"{prefix}.{call.name}", getattr(layer, call.name), *call.args, **call.kwargs)
     for attribute in PROPERTIES.get(name, ()):
         caller.attempt(f"{prefix}.{attribute}", getattr, layer, attribute)
+    for method in ("freeze", "unfreeze"):
+        caller.attempt(f"{prefix}.{method}", getattr(layer, method))
+        caller.attempt(f"{prefix}.frozen", getattr, layer, "frozen")
     if hasattr(layer, "set_state"):
         states = [numbers(r, any_shape(r), any_dtype(r)) for _ in range(2 if name == "TimeLSTM" else 1)]
         caller.attempt(f"{prefix}.set_state", layer.set_state, *states)
