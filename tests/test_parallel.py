@@ -225,9 +225,7 @@ def test_what_is_refused():
     net = fl.Sequential([heads])
     heads.forward(X)
     for call in (heads.backward, heads.split, lambda dout: net.forward(X) is None or net.backward(dout)):
-        with pytest.raises(
-            ValueError, match=r"of shape \(6, 4\) does not fit the layers' outputs of widths \(3, 2\)"
-        ):
+        with pytest.raises(ValueError, match=r"of shape \(6, 4\) does not fit the layers' outputs of widths \(3, 2\)"):
             call(T)
     images = np.ones((2, 3, 4, 4))
     odd = fl.Parallel([fl.Pooling(2, 2, 2), fl.Pooling(2, 2, 1)])

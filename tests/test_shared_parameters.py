@@ -61,7 +61,7 @@ def test_memory_that_is_shared_otherwise_is_refused_with_nothing_written(impleme
         optimizer.update([W, W[1:3]], [np.ones((4, 3)), np.ones((2, 3))])
     kit.assert_same(W, before)
     assert optimizer.t == 0
-    optimizer.update([W[::2], W[1::2]], [np.ones((2, 3))] * 2)  # side by side, which is apart
+    optimizer.update([W[::2], W[1::2]], [np.ones((2, 3)), np.ones((2, 3))])  # side by side, which is apart
 
 
 @pytest.mark.parametrize("way", ["train_step", "fit", "subclass", "ranks"])

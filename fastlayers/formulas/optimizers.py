@@ -115,7 +115,7 @@ def adam_update(
     beta1: float,
     beta2: float,
     eps: float,
-    t: int,
+    t: int | tuple[int, ...],
     weight_decay: float = 0.0,
     clip_norm: float | None = None,
     decoupled: bool = False,
@@ -123,19 +123,21 @@ def adam_update(
     """``param <- param - lr * m' / (sqrt(v') + eps)`` with running means m of grad and v of its square.
 
     ``m <- beta1 m + (1 - beta1) grad`` and ``v <- beta2 v + (1 - beta2) grad**2`` start at 0, which
-    ``m' = m / (1 - beta1**t)`` and ``v' = v / (1 - beta2**t)`` make up for at step t = 1, 2, ...
+    ``m' = m / (1 - beta1**t)`` and ``v' = v / (1 - beta2**t)`` make up for at step t = 1, 2, ...; t is a tuple where
+    parameters have had different numbers of updates.
     Source: Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
 
     Decoupled, the decay is no part of grad, which m and v would rescale: ``param <- param - lr * weight_decay * param``
     comes before the step. Source: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019,
     algorithm 2; lr is their product of alpha and the schedule's multiplier eta, as in PyTorch.
     """
-    scale1, scale2 = 1 / (1 - beta1**t), 1 / (1 - beta2**t)
+    steps = t if isinstance(t, tuple) else (t,) * len(params)
     shrink = lr * weight_decay if decoupled else 0.0
     news = []
     with np.errstate(all="ignore"):
         grads = _effective(params, grads, 0.0 if decoupled else weight_decay, clip_norm)
-        for param, grad, mean, mean_square in zip(params, grads, m, v, strict=True):
+        for param, grad, mean, mean_square, step_number in zip(params, grads, m, v, steps, strict=True):
+            scale1, scale2 = 1 / (1 - beta1**step_number), 1 / (1 - beta2**step_number)
             least = max(eps, float(np.finfo(param.dtype).smallest_subnormal))  # float16 has no 1e-8
             new_mean = np.asarray(mean + (1 - beta1) * (grad - mean))
             new_mean[_is_subnormal(new_mean)] = 0

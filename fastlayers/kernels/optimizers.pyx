@@ -116,12 +116,14 @@ cdef bint take_all(
         order = take_like(call, &work.grad, <object> PyTuple_GET_ITEM(grads, i), param, work.typenum, order)
         if order == 0 or not (work.param.data == work.grad.data or are_apart(&work.param, &work.grad)):
             return False
-        for j in range(i):  # the reference works out every step before it writes any
+        # The reference computes every step before it writes any, and refuses one gradient given twice.
+        for j in range(i):
             other = &works[j]
             if not (
                 are_apart(&work.param, &other.param)
                 and are_apart(&work.param, &other.grad)
                 and are_apart(&work.grad, &other.param)
+                and (work.grad.data != other.grad.data or work.param.size == 0)
             ):
                 return False
         work.first = work.second = work.param  # of a rule without state neither is read
@@ -150,10 +152,14 @@ cdef tuple in_types_of(tuple params, tuple grads):
     return tuple(found) if differ else None
 
 
-cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple second, tuple touched=None):
-    """Run a rule over every parameter; NotImplemented where they are not plain. A rule without state gives None.
+cdef object update(
+    Rule *rule, tuple params, tuple grads, tuple first, tuple second, tuple touched=None, list corrections=None
+):
+    """Run a rule over every parameter; return NotImplemented where they are not plain arrays, else None.
 
-    `touched` has for each parameter the indices of the rows outside which its gradient is zero, or None.
+    `first` and `second` are the states, None for a rule without. `touched` has for each parameter the indices of the
+    rows outside which its gradient is zero, or None. `corrections` has for each parameter Adam's two corrections, where
+    parameters have had different numbers of updates.
     """
     cdef Py_ssize_t i, n, size = 0
     cdef Call call
@@ -163,6 +169,8 @@ cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple sec
     if params is None or grads is None:
         return NotImplemented
     n = PyTuple_GET_SIZE(params)
+    if corrections is not None and len(corrections) != n:
+        return NotImplemented
     _rows = [] if touched is not None and len(touched) == n else None
     scratch = new_scratch(n * sizeof(Update))
     works = <Update *> scratch_of(scratch)
@@ -182,6 +190,8 @@ cdef object update(Rule *rule, tuple params, tuple grads, tuple first, tuple sec
     if rule.clip_norm != INFINITY:
         clip(rule, works, n)
     for i in range(n):
+        if corrections is not None:
+            rule.factors[4], rule.factors[5] = corrections[i]
         if works[i].touched.rows != NULL and leaves_what_is_zero(&works[i]):
             run(touched_rows_task, &works[i], NULL, works[i].touched.count, rule.cost * works[i].touched.columns)
             continue
@@ -242,24 +252,41 @@ def momentum_update(params, grads, v, lr, momentum, nesterov=False, weight_decay
     return update(&rule, held(params), held(grads), held_v, None)
 
 
-def adam_update(params, grads, m, v, lr, beta1, beta2, eps, t, weight_decay=0.0, clip_norm=None, decoupled=False, /):
-    """Update lists of plain parameters and moments in place; None when done."""
-    cdef Rule rule
+cdef tuple corrections_of(object beta1, object beta2, object t):
+    """Return what makes up for means that started at 0, at step t; None where t is no number of a step."""
     cdef double step, left_1, left_2
-    cdef tuple held_m = held(m), held_v = held(v)
+    if not (type(t) is int or type(t) is float) or (type(t) is int and t > 1 << 60):
+        return None
+    step = t
+    if not step > 0:  # the reference says what is wrong with it
+        return None
+    left_1, left_2 = 1 - beta1**t, 1 - beta2**t  # Python's: the C library's pow would tie a wheel to a new one
+    return 1 / left_1, 1 / left_2
+
+
+def adam_update(params, grads, m, v, lr, beta1, beta2, eps, t, weight_decay=0.0, clip_norm=None, decoupled=False, /):
+    """Update lists of plain parameters and moments in place; return None when done.
+
+    t is the number of the step, or a tuple with that of each parameter.
+    """
+    cdef Rule rule
+    cdef tuple held_m = held(m), held_v = held(v), pair
+    cdef list corrections = None
     if held_m is None or held_v is None or not begin_rule(&rule, adam_task, 4, lr, weight_decay, clip_norm):
         return NotImplemented
     if not isinstance(eps, float) or not isinstance(decoupled, bool):
         return NotImplemented
-    if not (is_fraction(beta1) and is_fraction(beta2) and (type(t) is int or type(t) is float)):
+    if not (is_fraction(beta1) and is_fraction(beta2)):
         return NotImplemented
-    if type(t) is int and t > 1 << 60:
-        return NotImplemented
-    step = t
-    if not step > 0:  # none that there is: the reference says what is wrong with it
-        return NotImplemented
+    if type(t) is tuple:
+        corrections = [corrections_of(beta1, beta2, each) for each in t]
+        if None in corrections:
+            return NotImplemented
+    else:
+        pair = corrections_of(beta1, beta2, t)
+        if pair is None:
+            return NotImplemented
+        rule.factors[4], rule.factors[5] = pair
     rule.factors[1], rule.factors[2], rule.factors[3] = beta1, beta2, eps
-    left_1, left_2 = 1 - beta1**t, 1 - beta2**t  # Python's: the C library's pow would tie a wheel to a new one
-    rule.factors[4], rule.factors[5] = 1 / left_1, 1 / left_2
     rule.decoupled = decoupled
-    return update(&rule, held(params), held(grads), held_m, held_v)
+    return update(&rule, held(params), held(grads), held_m, held_v, None, corrections)

@@ -159,12 +159,11 @@ class Composite(Nested):
 
         Notes
         -----
-        Each layer's ``frozen`` is set, which can be done to a single one as well, or to a network within this one. What
-        is frozen is not in `params` and `grads`, so no optimizer sees it, its weight decay no more than its step;
-        gradients pass through: `backward` gives dx as before, and affine layers leave dW and db out, which are half of
-        their work. All else goes on in training: dropout drops, and batch normalization goes by the batch and moves its
-        running statistics on, as with PyTorch's ``requires_grad_(False)``. Optimizers other than `SGD` keep something
-        for each parameter in `params`, so that what is trained from now on needs a new one.
+        This sets ``frozen`` of each layer; a single layer, or a network within this one, can be frozen as well. The
+        arrays of frozen layers are not in `params` and `grads`, so an optimizer does not update them, and keeps their
+        state until they are unfrozen. Gradients pass through: `backward` gives dx as before. Affine layers then do not
+        compute dW and db, which are half of their work. Dropout goes on dropping, and batch normalization goes on
+        using the batch and updating its running statistics, as with PyTorch's ``requires_grad_(False)``.
 
         Examples
         --------

@@ -93,7 +93,8 @@ def _by_dtype(layers: Iterable[Any]) -> dict[np.dtype[Any], str]:
     """Return the floating dtypes of the parameters, each with the first parameter that has it."""
     found: dict[np.dtype[Any], str] = {}
     for place, layer in leaves(layers):
-        for name, param in named_params(layer):
+        params: list[tuple[str, Any]] = named_params(layer)  # a user's own layer may have anything
+        for name, param in params:
             if isinstance(param, np.ndarray) and param.dtype.kind == "f":
                 found.setdefault(
                     param.dtype, f"layer {place}, {type(layer).__name__}, has {name} of {param.dtype.name}"

@@ -162,7 +162,8 @@ class Stack(Composite):
                 if dx is None and (isinstance(layer, Composite) or getattr(layer, "takes_indices", False)):
                     break  # what stands before it gives indices, which have no gradient
         else:
-            dx = self._backward_to(self._first_with_params(), dx)
+            self._backward_to(self._first_with_params(), dx)
+            dx = None
         self._write_handed_out()
         return dx
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .._core import arguments
 from .._core.types import Array
-from ._base import Declared, no_forward
+from ._base import Declared, has_lists, no_forward
 from ._sizes import refuses_sizes
 from .embedding import Embedding
 
@@ -77,17 +77,25 @@ class EmbeddingDot(Declared):
         return self.embed.dW
 
     @property
-    def _handed_out(self) -> Mapping[str, Array]:  # type: ignore[override]
+    def _handed_out(self) -> Mapping[str, Array]:
         return self.embed._handed_out
 
     @_handed_out.setter
-    def _handed_out(self, arrays: Mapping[str, Array]) -> None:
+    def _handed_out(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self, arrays: Mapping[str, Array]
+    ) -> None:
         self.embed._handed_out = arrays
 
     @property
     def grads(self) -> list[Array]:
         """The gradient of the table: from now on every backward writes into this array."""
-        return [] if self.frozen else self.embed.grads
+        if self.frozen or has_lists(self):
+            return super().grads
+        return self.embed.grads
+
+    @grads.setter
+    def grads(self, value: list[Array]) -> None:
+        self._assign("grads", value)
 
     def forward(self, h: ArrayLike, idx: ArrayLike) -> Array:
         """Products of idx's shape, with h ``(*idx.shape, D)``."""

@@ -1,8 +1,12 @@
 """Optimizers: each updates the parameters in place from their gradients, on the backend in use.
 
-``update(params, grads)`` takes lists, aligned by position, or dictionaries with the same keys, as the
-book has them. State (Momentum's velocity, Adam's moments) is made at the first update and belongs to
-those parameters: give each network an optimizer of its own.
+``update(params, grads)`` takes lists, aligned by position, or dictionaries with the same keys, as the book has them.
+
+State, such as Momentum's velocity, belongs to the parameter array, not to its position: a new parameter starts from
+zero, with the first step of Adam's bias correction, and one that an update leaves out, as that of a frozen layer, keeps
+its state until it returns. For a network that shares no array with the one before, ``t`` and a schedule start at 0.
+Copy or pickle an optimizer together with its network. One that is copied alone takes the parameters of its next update
+for those that it had, by position or key.
 
 All have three things in common. ``lr`` is a number, or a schedule: a callable that is given the number of updates
 so far, ``t``, and gives the rate of the next (`fastlayers.schedules` has some). ``weight_decay`` times the parameter
@@ -13,8 +17,8 @@ where a gradient has nan, all gradients count as nan; and where one has infinity
 ones themselves, which count as nan. The norm is taken in float64, and the gradients are never written to.
 
 An array that is given several times, or with its transpose ``W.T``, as where layers share weights, has one step by the
-sum of its gradients, whose norm counts once; its state is that of the first. Arrays that share memory otherwise, as a
-part of an array with the whole, are a ValueError.
+sum of its gradients, whose norm counts once. Arrays that share memory otherwise, as a part of an array with the whole,
+are a ValueError, and so is one gradient array for two parameters.
 
 >>> import numpy as np
 >>> W, b = np.ones((1, 2)), np.ones(2)

@@ -1,4 +1,4 @@
-"""How an optimizer runs its rule: with all that it is given seen to fit, before anything is written, on the backend."""
+"""The optimizers' base class: it checks parameters and gradients, finds their states, and runs the rule."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from .._core import arguments, backend
 from .._core.described import Described
 from .._core.ties import ties_of
 from .._core.types import Array
+from ._states import Arrangement, SetAside, are_same, arrange, check_updatable, pickled, restored, step_numbers, usable
 
 Arrays: TypeAlias = Sequence[Array] | Mapping[Any, Array]
 Rate: TypeAlias = float | Callable[[int], float]
 
-# What is asked of the numbers that every rule ends with.
+# How the numbers that every rule ends with are checked.
 DECAY_AND_CLIPPING = {"weight_decay": arguments.not_negative, "clip_norm": arguments.positive_or_none}
 
 
 class Optimizer(Described):
-    """What the optimizers share: a rule run by the backend in use, or by the reference alone.
+    """Run an update rule by the compiled kernel, or by the reference.
 
-    A class names the formula, the dictionaries of arrays that go with the parameters, and the formula's numbers in
-    their order: a number is the attribute of its name, with an underscore before it where there is one so.
+    A class names the formula, the dictionaries of states, and the formula's numbers in their order: a number is the
+    attribute of its name, with an underscore before it where there is such an attribute.
+
+    Each parameter array keeps its own states and its own count of updates. The dictionaries have those of the last
+    update's parameters; the states of parameters that it left out are in `_apart`.
     """
 
     _pure: ClassVar[bool] = False
@@ -36,6 +40,14 @@ class Optimizer(Described):
     _numbers_of: ClassVar[attrgetter[tuple[Any, ...]]]
     _own: ClassVar[type | None] = None  # the class of the package that this is, or that it derives from
     _compiled: ClassVar[tuple[Any, Any]] = (None, None)  # the kernels that were last in use, and their rule or None
+
+    # The last update's parameters, each once, with their positions or keys, and by how many updates each is behind `t`
+    # (empty where none is). After a copy or pickle they are weak references.
+    _updated: tuple[Any, ...] = ()
+    _keys: Sequence[Any] = ()
+    _late: tuple[int, ...] = ()
+    _apart: tuple[SetAside, ...] = ()
+    _floats: tuple[tuple[Any, dict[Any, Array]], ...] = ()  # dictionaries with floats, and an array for each float
 
     lr: Rate
     # Of an object that was made without `__init__`: pickled before there were these, or of a subclass with its own.
@@ -58,7 +70,7 @@ class Optimizer(Described):
 
     @classmethod
     def _rule(cls, make: Callable[..., Any], kernels: Any) -> Any:
-        """How this class updates, for a `Program`; None where only its ``update`` knows."""
+        """Return this class's compiled rule for a `Program`; None where a subclass may update otherwise."""
         own = cls is cls._own and cls.update is Optimizer.update
         if not own:
             return None
@@ -68,71 +80,125 @@ class Optimizer(Described):
             getattr(kernels, name), cls._states, cls._numbers, defaults, getattr(kernels, f"{name}_of_rows", None)
         )
 
-    def update(self, params: Arrays, grads: Arrays) -> None:
-        """Update `params` in place; where they do not fit, TypeError or ValueError with nothing written.
+    def __getstate__(self) -> dict[str, Any]:
+        return pickled(vars(self), self)
 
-        A parameter that is a float in a dictionary cannot change in place: its entry gets another.
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        vars(self).update(restored(attributes))
+
+    def update(self, params: Arrays, grads: Arrays) -> None:
+        """Update parameters in place.
+
+        Each parameter array has its own state, whatever is updated with it, at whatever position or key: a new one
+        starts from zero, and one that an update leaves out keeps its state until it returns.
+
+        Parameters
+        ----------
+        params : list or dict of ndarray
+            Of floats. An array given several times, or with its transpose, is one parameter, and its gradient is the
+            sum of all of its gradients. A float in a dictionary cannot change in place: its entry is replaced.
+        grads : list or dict of ndarray
+            The gradient of each parameter, an array of its own. A dictionary may have further entries.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If parameters, gradients, states or the optimizer's numbers do not fit, or one gradient array is given
+            twice. Then nothing is written.
         """
         if isinstance(params, dict) and any(isinstance(param, float) for param in params.values()):
-            arrays, grads = ({key: _array(of[key]) for key in params if key in of} for of in (params, grads))
-            self.update(arrays, grads)
-            params.update({key: type(param)(arrays[key]) for key, param in params.items() if isinstance(param, float)})
+            self._update_floats(params, grads)
             return
         are_lists = type(params) is list and type(grads) is list and len(params) == len(grads)
-        keys: Sequence[Any] = range(len(params))
-        if not are_lists:
-            keys, params, grads = _aligned(params, grads)
         lr: Any = self.lr
-        if type(lr) is not float and callable(lr):
+        if type(lr) is not float and callable(lr) and type(params) is list and are_same(params, self._updated):
             lr = _scheduled(lr, self.t)
-        if are_lists and type(self) is self._own:  # common, and done with no Python in between
+        if are_lists and type(self) is self._own:  # the common case, without Python code in between
             kernels, rule = self._compiled
             if kernels is not backend.kernels:
                 rule = self._find_rule()
             if rule is not None and rule.run(self, params, grads, lr):
                 return
-        self._run(keys, params, grads, lr)
+        self._run(*_aligned(params, grads), lr)
+
+    def _update_floats(self, params: dict[Any, Any], grads: Any) -> None:
+        """Update a dictionary in which parameters are floats, each by an array that is kept for it."""
+        floats = {key: param for key, param in params.items() if isinstance(param, float)}
+        boxes: dict[Any, Array] = {}
+        others = []
+        for owner, found in self._floats:
+            # After a copy or pickle it is unknown whose they are: the first dictionary with such floats takes them.
+            if owner is params or (owner is None and not boxes and found.keys() == floats.keys()):
+                boxes = found
+            else:
+                others.append((owner, found))
+        boxes = {key: boxes.get(key, np.zeros(())) for key in floats}
+        for key, param in floats.items():
+            boxes[key][...] = param
+        given = {key: _array(grads[key]) for key in params if key in grads} if isinstance(grads, Mapping) else grads
+        self.update({**params, **boxes}, given)
+        self._floats = (*others, (params, boxes))
+        params.update({key: type(param)(boxes[key]) for key, param in floats.items()})
 
     @classmethod
     def _find_rule(cls) -> Any:
-        """How the kernels in use update, once they are others; None where they do not."""
+        """Return the compiled rule of the kernels in use, and remember it; None where there is none."""
         kernels = backend.kernels
         rule = cls._rule(kernels.UpdateStep, kernels)
         cls._compiled = kernels, None if rule is NotImplemented else rule
         return cls._compiled[1]
 
-    def _run(self, keys: Sequence[Any], params: Any, grads: Any, lr: Any) -> None:
-        """Update by the compiled rule; where it declines, once all is known to fit and each state is there."""
-        rule, states, factors = self._formula, [getattr(self, name) for name in self._states], self._numbers_of(self)
-        if (
-            type(keys) is range and states and len(states[0]) > len(keys)
-        ):  # fewer have none, or are one in several places
-            raise ValueError(
-                f"params has {len(keys)} arrays, but those of the first update were {len(states[0])}: what is "
-                "trained has changed, and needs a new optimizer"
-            )
-        compiled = None if self._pure else getattr(backend.kernels, rule.__name__)
-        arrays: list[list[Any]] = [list(map(state.get, keys)) for state in states] if states else []
-        if compiled is None or compiled(params, grads, *arrays, lr, *factors) is NotImplemented:
-            checks = zip(self._factors.items(), (lr, *factors), strict=True)
-            numbers = [check(name, factor) for (name, check), factor in checks]
-            _check(keys, params, grads)
-            # From here on as plain arrays: a subclass may multiply otherwise, and need not update in place.
-            params, grads = [np.asarray(param) for param in params], [np.asarray(grad) for grad in grads]
-            keys, params, grads = _each_once(keys, params, grads)
-            arrays = [_state(state, keys, params) for state in states]
-            if compiled is None or compiled(params, grads, *arrays, *numbers) is NotImplemented:
-                rule(params, grads, *arrays, *numbers)
-        self.t += 1
+    def _run(self, keys: Sequence[Any], params: list[Any], grads: list[Any], lr: Any) -> None:
+        """Update with every check, unless the compiled rule takes all as it is."""
+        names = self._states
+        compiled = None if self._pure else getattr(backend.kernels, self._formula.__name__)
+        if compiled is not None and keys == self._keys and are_same(params, self._updated):
+            if callable(lr):
+                lr = _scheduled(lr, self.t)
+            states: list[list[Any]] = [[*map(getattr(self, name).get, keys)] for name in names]
+            if compiled(params, grads, *states, lr, *self._numbers_of(self)) is not NotImplemented:
+                self.t += 1
+                return
+        _check(keys, params, grads)
+        # From here on as plain arrays: a subclass may multiply otherwise, and need not update in place.
+        arrays, grads = [np.asarray(param) for param in params], [np.asarray(grad) for grad in grads]
+        distinct, grads = _each_once(keys, arrays, grads)
+        if len(distinct) < len(params):
+            keys = tuple(keys[i] for i in distinct)
+        params, arrays = [params[i] for i in distinct], [arrays[i] for i in distinct]
+        found = self._arranged(keys, params, arrays)
+        if callable(lr):
+            lr = _scheduled(lr, found.t)
+        factors = dict(zip(self._factors, (lr, *self._numbers_of(self)), strict=True))
+        if "t" in factors:
+            factors["t"] = step_numbers(found.t, found.late)
+        numbers = [check(name, factors[name]) for name, check in self._factors.items()]
+        states = [[np.asarray(state) for state in kind] for kind in found.states]
+        new: dict[str, Any] = {"t": found.t + 1, "_late": found.late, "_apart": found.apart}
+        new |= {"_keys": keys, "_updated": tuple(params)}
+        new |= {name: dict(zip(keys, kind, strict=True)) for name, kind in zip(names, found.states, strict=True)}
+        if compiled is None or compiled(arrays, grads, *states, *numbers) is NotImplemented:
+            self._formula(arrays, grads, *states, *numbers)
+        vars(self).update(new)
+
+    def _arranged(self, keys: Sequence[Any], params: list[Any], arrays: list[Array]) -> Arrangement:
+        """Find the states of parameters, which are mostly those of the last update."""
+        if not (keys == self._keys and are_same(params, self._updated)):
+            return arrange(self, keys, params)
+        states = [
+            [usable(getattr(self, name).get(key), key, array) for key, array in zip(keys, arrays, strict=True)]
+            for name in self._states
+        ]
+        return Arrangement(states, self.t, self._late, self._apart)
 
 
 def _array(number: Any) -> Any:
-    """A float, np.float64 too, as an array of one; anything else as it is."""
+    """Return a float, also an np.float64, as an array without axes; anything else as it is."""
     return np.array(number) if isinstance(number, float) else number
 
 
 def _scheduled(schedule: Callable[[int], Any], step: int) -> float:
-    """The rate after so many updates; ValueError where it leads nowhere."""
+    """Return a schedule's learning rate after so many updates; ValueError unless it is finite and not negative."""
     lr = schedule(step)
     if type(lr) is not float:
         lr = arguments.number("lr", lr)
@@ -143,13 +209,13 @@ def _scheduled(schedule: Callable[[int], Any], step: int) -> float:
 
 
 def _aligned(params: Arrays, grads: Arrays) -> tuple[Sequence[Any], list[Array], list[Array]]:
-    """The keys or positions, and params and grads as lists in their order."""
+    """Return keys or positions, and the parameters and gradients as lists in their order."""
     if isinstance(params, Mapping) and isinstance(grads, Mapping):
         keys = list(params)
         missing = [key for key in keys if key not in grads]
         if missing:
             raise ValueError(f"grads has no entry for the parameter {missing[0]!r}")
-        return keys, [params[key] for key in keys], [grads[key] for key in keys]
+        return tuple(keys), [params[key] for key in keys], [grads[key] for key in keys]
     if isinstance(params, Mapping) or isinstance(grads, Mapping):
         raise TypeError("params and grads must both be lists or both be dictionaries")
     if len(params) != len(grads):
@@ -157,16 +223,15 @@ def _aligned(params: Arrays, grads: Arrays) -> tuple[Sequence[Any], list[Array],
     return range(len(params)), list(params), list(grads)
 
 
-def _each_once(
-    keys: Sequence[Any], params: list[Array], grads: list[Array]
-) -> tuple[Sequence[Any], list[Array], list[Array]]:
-    """Each parameter once, with the sum of the gradients of all that are the same array, or its transpose.
+def _each_once(keys: Sequence[Any], params: list[Array], grads: list[Array]) -> tuple[list[int], list[Array]]:
+    """Return the places of the distinct parameters, and for each the sum of its gradients.
 
-    A compiled rule declines what shares memory, so no step pays for the question where nothing does.
+    The transpose of a parameter is the same parameter. A compiled rule declines arrays that share memory, so a step
+    pays for this only where there may be some.
     """
     ties = ties_of(params, lambda i: f"parameter {keys[i]!r}")
     if ties is None:
-        return keys, params, grads
+        return [*range(len(params))], grads
     sums: dict[int, Array] = {}
     for grad, param, (first, is_turned) in zip(grads, params, ties, strict=True):
         if is_turned:
@@ -177,33 +242,19 @@ def _each_once(
             dtype = np.result_type(sums[first], grad, param)
             out = np.empty_like(params[first], dtype)  # its layout is the one that a compiled rule takes
             sums[first] = np.add(sums[first], grad, out=out, dtype=dtype)
-    return [keys[i] for i in sums], [params[i] for i in sums], [*sums.values()]
-
-
-def _state(state: dict[Any, Array], keys: Sequence[Any], params: list[Array]) -> list[Array]:
-    """The state of each parameter, zero at first."""
-    if not state:
-        state.update({key: np.zeros_like(param) for key, param in zip(keys, params, strict=True)})
-    for key, param in zip(keys, params, strict=True):
-        if key not in state or np.shape(state[key]) != param.shape:
-            raise ValueError(
-                f"parameter {key!r} of shape {param.shape} is not one of the first update: use a new optimizer"
-            )
-        _check_updatable("the state of parameter", key, state[key])
-    return [np.asarray(state[key]) for key in keys]
+    return [*sums], [*sums.values()]
 
 
 def _check(keys: Sequence[Any], params: list[Array], grads: list[Array]) -> None:
     for key, param, grad in zip(keys, params, grads, strict=True):
-        _check_updatable("parameter", key, param)
+        check_updatable("parameter", key, param)
         arguments.check_ndarray(f"gradient {key!r}", grad, "biuf", "real numbers")
         arguments.check_unmasked(f"gradient {key!r}", grad)
         if grad.shape != param.shape:
             raise ValueError(f"gradient {key!r} has shape {grad.shape}, but its parameter has shape {param.shape}")
-
-
-def _check_updatable(what: str, key: Any, array: Array) -> None:
-    arguments.check_ndarray(f"{what} {key!r}", array, "f", "floats to be updated in place")
-    if not array.flags.writeable:
-        raise ValueError(f"{what} {key!r} is read-only")
-    arguments.check_unmasked(f"{what} {key!r}", array)
+    for i, (first, _) in enumerate(ties_of(grads) or []):
+        if first != i:
+            raise ValueError(
+                f"gradient {keys[i]!r} is the same array as gradient {keys[first]!r}: each parameter needs a gradient "
+                "array of its own, a copy where they are equal"
+            )

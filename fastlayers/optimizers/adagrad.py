@@ -25,9 +25,9 @@ class AdaGrad(Optimizer):
     Attributes
     ----------
     h : dict
-        The sum of the squared gradients of each parameter, by position or key.
+        The sum of the squared gradients of each parameter of the last update, by position or key.
     t : int
-        How many updates there have been.
+        How many updates there have been, of the parameters given last: the most of any of them.
 
     Notes
     -----
@@ -61,9 +61,9 @@ class RMSprop(Optimizer):
     Attributes
     ----------
     h : dict
-        The mean of the squared gradients of each parameter, by position or key.
+        The mean of the squared gradients of each parameter of the last update, by position or key.
     t : int
-        How many updates there have been.
+        How many updates there have been, of the parameters given last: the most of any of them.
 
     Notes
     -----

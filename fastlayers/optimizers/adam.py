@@ -8,6 +8,12 @@ from .._core import arguments
 from .._core.types import Array
 from ..formulas import optimizers as formulas
 from ._base import DECAY_AND_CLIPPING, Optimizer, Rate
+from ._states import step_numbers
+
+
+def _step_number(name: str, value: Any) -> Any:
+    """Return the number of an update once it is known to be one; a tuple of them as it is."""
+    return value if type(value) is tuple else arguments.number(name, value)
 
 
 class Adam(Optimizer):
@@ -29,9 +35,9 @@ class Adam(Optimizer):
     Attributes
     ----------
     m, v : dict
-        The two means of each parameter, by position or key.
+        The two means of each parameter of the last update, by position or key.
     t : int
-        How many updates there have been.
+        How many updates there have been, of the parameters given last: the most of any of them.
 
     Notes
     -----
@@ -48,7 +54,7 @@ class Adam(Optimizer):
         "beta1": arguments.fraction,
         "beta2": arguments.fraction,
         "eps": arguments.number,
-        "t": arguments.number,
+        "t": _step_number,
         **DECAY_AND_CLIPPING,
         "decoupled": arguments.switch,
     }
@@ -72,9 +78,9 @@ class Adam(Optimizer):
         self.v: dict[Any, Array] = {}
 
     @property
-    def _t(self) -> int:
-        """The number of the update that comes next, from 1."""
-        return self.t + 1
+    def _t(self) -> int | tuple[int, ...]:
+        """The number of the next update, from 1; a tuple with that of each parameter where they differ."""
+        return step_numbers(self.t, self._late)
 
 
 class AdamW(Adam):

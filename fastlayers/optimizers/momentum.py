@@ -28,9 +28,9 @@ class Momentum(Optimizer):
     Attributes
     ----------
     v : dict
-        The velocity of each parameter, by position or key.
+        The velocity of each parameter of the last update, by position or key.
     t : int
-        How many updates there have been.
+        How many updates there have been, of the parameters given last: the most of any of them.
 
     Notes
     -----

@@ -24,7 +24,7 @@ class SGD(Optimizer):
     Attributes
     ----------
     t : int
-        How many updates there have been.
+        How many updates there have been, of the parameters given last: the most of any of them.
 
     Notes
     -----

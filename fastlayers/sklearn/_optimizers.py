@@ -12,7 +12,7 @@ import numpy as np
 from .._core.types import Array
 from ..optimizers import SGD, Adam, Momentum
 
-__all__ = ["after_epoch", "copied", "is_at_its_end", "make", "state_of"]
+__all__ = ["after_epoch", "copied", "detach", "is_at_its_end", "make", "state_of"]
 
 _LEAST_LEARNING_RATE = 1e-6  # of the adaptive one, which is then at its end
 _ADAPTATION = 5.0
@@ -45,9 +45,19 @@ def make(estimator: Any) -> Any:
     return SGD(lr)
 
 
+def detach(optimizer: Any) -> None:
+    """Let an optimizer forget which arrays its states belong to.
+
+    An estimator's parameters always come in the same order. So the states fit those of its copies as well, and a pickle
+    does not hold the parameters twice.
+    """
+    optimizer._updated = ()
+
+
 def copied(optimizer: Any) -> Any:
-    """One that goes on where this one is, and leaves its arrays alone."""
+    """Return an optimizer that goes on where this one is, on a copy of the parameters, and leaves its arrays alone."""
     other = copy.copy(optimizer)
+    detach(other)
     for name, value in vars(optimizer).items():
         if isinstance(value, dict):
             setattr(other, name, {key: np.array(array) for key, array in value.items()})

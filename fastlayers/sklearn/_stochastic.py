@@ -81,6 +81,7 @@ def train(
     restores = estimator.early_stopping and not incremental
     loop = _Loop(estimator, samples, validation, random_state, callbacks, epochs, anew=anew, may_diverge=restores)
     loop.run()
+    _optimizers.detach(estimator._optimizer)
     diverged = restores and loop.network.has_diverged(estimator.loss_ if estimator.n_iter_ else 0.0)
     if estimator.stopped_early_ or restores:
         loop.take_the_best_back()

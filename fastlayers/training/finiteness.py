@@ -11,6 +11,7 @@ import numpy as np
 from .._core.types import Array
 from ..layers._declaration import named_params
 from ..layers._stack import leaves
+from ..optimizers._base import Optimizer
 
 # A large array is looked at so many bytes at a time: no temporary array is larger, and most stay in a core's cache.
 PIECE = 256 << 10
@@ -73,15 +74,18 @@ def of_layers(layers: Iterable[Any]) -> str | None:
 
 
 def arrays_of(optimizer: object) -> list[tuple[str, Array]]:
-    """The arrays that an optimizer keeps, by the attribute that has them: by itself, in a list or in a dictionary."""
+    """Return the arrays that an optimizer keeps, each with the name of its attribute.
+
+    They are attributes, or in lists or dictionaries; those of parameters that its last update left out as well.
+    """
     found = []
     for name, value in getattr(optimizer, "__dict__", {}).items():
-        if isinstance(value, dict):
-            found += [(name, array) for array in value.values() if isinstance(array, np.ndarray)]
-        elif isinstance(value, list):
-            found += [(name, array) for array in value if isinstance(array, np.ndarray)]
-        elif isinstance(value, np.ndarray):
-            found.append((name, value))
+        values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        found += [(name, array) for array in values if isinstance(array, np.ndarray)]
+    if isinstance(optimizer, Optimizer):
+        for record in optimizer._apart:
+            states = zip(optimizer._states, record.states, strict=True)
+            found += [(name, array) for name, array in states if array is not None]
     return found
 
 

@@ -70,8 +70,10 @@ cdef class Program:
     cdef unsigned int rule_version
     cdef object rule
 
-    def __cinit__(self, kernels, steps, LossStep loss not None, prepare, prepare_gradient, places=None, nests=(), branches=None,
-                  token=None):
+    def __cinit__(
+        self, kernels, steps, LossStep loss not None, prepare, prepare_gradient,
+        places=None, nests=(), branches=None, token=None,
+    ):
         cdef Step step  # anything else in its place is a TypeError
         cdef Nest inner
         cdef Py_ssize_t params = 0, i

@@ -36,7 +36,7 @@ cdef class UpdateStep:
             raise ValueError(f"{len(self.defaults)} defaults do not go with {len(self.factors)} numbers")
 
     def run(self, optimizer, list params not None, list grads not None, lr):
-        """Update by this rule, at this rate; whether that is done."""
+        """Update by this rule, at this rate; return whether that was possible."""
         return update_by(self, attributes_of(optimizer), tuple(params), tuple(grads), None, lr)
 
 
@@ -52,13 +52,30 @@ cdef tuple of_each(dict state, Py_ssize_t params):
     return found
 
 
+cdef inline bint were_updated_last(object own, tuple params) except -1:
+    """Return whether these are the parameters of an optimizer's last update, object for object and by position."""
+    cdef object updated = get(own, "_updated")
+    cdef Py_ssize_t i, n = PyTuple_GET_SIZE(params)
+    if type(get(own, "_keys")) is not range:
+        return False
+    if not PyTuple_CheckExact(updated) or PyTuple_GET_SIZE(<tuple> updated) != n:
+        return False
+    for i in range(n):
+        if PyTuple_GET_ITEM(<tuple> updated, i) != PyTuple_GET_ITEM(params, i):
+            return False
+    return True
+
+
 cdef bint update_by(UpdateStep rule, object own, tuple params, tuple grads, tuple touched, object lr) except -1:
-    """Update by the rule's kernel; False where that is its method's affair, as where the rate is a schedule."""
+    """Update by the rule's kernel; return False where the optimizer's `update` has to.
+
+    It has to find each parameter's state anew where they are not those of the last update, or the rate is a schedule.
+    """
     cdef Arguments arguments
-    cdef object next_t = get(own, "t"), kernel = rule.kernel, value
+    cdef object next_t = get(own, "t"), kernel = rule.kernel, value, late
     cdef list held = []
     cdef Py_ssize_t i
-    if type(lr) is not float or type(next_t) is not int:
+    if type(lr) is not float or type(next_t) is not int or not were_updated_last(own, params):
         return False
     next_t += 1
     arguments.count = 0
@@ -73,7 +90,11 @@ cdef bint update_by(UpdateStep rule, object own, tuple params, tuple grads, tupl
         give(&arguments, value)
     give(&arguments, lr)
     for i in range(len(rule.factors)):
-        value = next_t if i == rule.t else get(own, rule.factors[i])
+        if i == rule.t:
+            late = get(own, "_late")
+            value = tuple([next_t - behind for behind in late]) if late else next_t
+        else:
+            value = get(own, rule.factors[i])
         if value is None and rule.defaults[i] is not None and rule.factors[i] not in own:
             value = rule.defaults[i]
         held.append(value)

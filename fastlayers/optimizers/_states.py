@@ -1,0 +1,187 @@
+"""Find the state that an optimizer keeps for a parameter by the parameter's memory, whatever its position or key.
+
+An optimizer's dictionaries hold the states of its last update's parameters, by position or key. The states of
+parameters that this update left out, as of frozen layers or of another network, are set aside until these return.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Mapping, Sequence
+from itertools import repeat
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from .._core import arguments
+from .._core.types import Array
+
+Memory: TypeAlias = "tuple[int, tuple[int, ...], tuple[int, ...], np.dtype[Any]]"
+
+
+class SetAside(NamedTuple):
+    """The states of a parameter, and how many updates it has had; weak references, so that it does not live on."""
+
+    param: weakref.ref[Array]
+    owner: weakref.ref[Array]  # of its memory, which may live longer than the array itself, a view
+    memory: Memory
+    states: tuple[Array | None, ...]
+    updates: int
+
+
+class Arrangement(NamedTuple):
+    """What the parameters of one update find: their states, and how many updates they have had.
+
+    `late` is empty, or has for each parameter by how many updates it has had fewer than `t`.
+    """
+
+    states: list[list[Array]]  # of each kind of state, an array for each parameter
+    t: int
+    late: tuple[int, ...]
+    apart: tuple[SetAside, ...]
+
+
+def step_numbers(t: int, late: tuple[int, ...]) -> int | tuple[int, ...]:
+    """Return the number of the next update, from 1; a tuple with that of each parameter where they differ."""
+    return tuple(t + 1 - behind for behind in late) if late else t + 1
+
+
+def are_same(params: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Return whether two sequences hold the same objects in the same order."""
+    return len(params) == len(others) and all(a is b for a, b in zip(params, others, strict=True))
+
+
+def set_aside(param: Array, states: tuple[Array | None, ...], updates: int) -> SetAside:
+    """Return a record of a parameter's states."""
+    owner = param
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    return SetAside(weakref.ref(param), weakref.ref(owner), _memory_of(param), states, updates)
+
+
+def arrange(optimizer: Any, keys: Sequence[Any], params: Sequence[Array]) -> Arrangement:
+    """Find the states of parameters of which none is given twice; those of a new parameter are zero.
+
+    The optimizer itself does not change. Where none of its last update's parameters exists any more, or there was none,
+    the dictionaries are taken as those of the given parameters: the optimizer was copied or restored alone.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a state is no writable array of floats of its parameter's shape, or the dictionaries of an optimizer that was
+        restored alone have other positions or keys.
+
+    Warns
+    -----
+    UserWarning
+        If states that were set aside are lost, since the optimizer was restored without its network.
+    """
+    known = _known(optimizer)
+    if known is None:
+        return _adopted(optimizer, keys, params)
+    found: list[tuple[tuple[Array | None, ...], int]] = []
+    for param in params:
+        is_turned = _memory_of(param) not in known and param.ndim > 1
+        record = known.pop(_memory_of(param.T if is_turned else param), None)
+        if record is None:
+            found.append(((None,) * len(optimizer._states), 0))
+        else:
+            turned = tuple(state.T if is_turned and state is not None else state for state in record.states)
+            found.append((turned, record.updates))
+    t = max((updates for _, updates in found), default=0)
+    late = tuple(t - updates for _, updates in found)
+    states = [
+        [usable(states[i], key, param) for key, param, (states, _) in zip(keys, params, found, strict=True)]
+        for i in range(len(optimizer._states))
+    ]
+    return Arrangement(states, t, late if any(late) else (), tuple(known.values()))
+
+
+def usable(state: Array | None, key: Any, param: Array) -> Array:
+    """Return the state of a parameter, zeros where there is none, once it is known to fit."""
+    if state is None:
+        return np.zeros_like(param, subok=False)
+    if np.shape(state) != param.shape:
+        raise ValueError(
+            f"the state of parameter {key!r} has shape {np.shape(state)}, but the parameter has shape {param.shape}: "
+            "a network of other shapes needs a new optimizer"
+        )
+    check_updatable("the state of parameter", key, state)
+    return state
+
+
+def check_updatable(what: str, key: Any, array: Array) -> None:
+    """Raise TypeError or ValueError unless an array can be updated in place."""
+    arguments.check_ndarray(f"{what} {key!r}", array, "f", "floats to be updated in place")
+    if not array.flags.writeable:
+        raise ValueError(f"{what} {key!r} is read-only")
+    arguments.check_unmasked(f"{what} {key!r}", array)
+
+
+def pickled(attributes: Mapping[str, Any], optimizer: Any) -> dict[str, Any]:
+    """Return an optimizer's attributes with arrays in place of weak references, which a pickle cannot hold."""
+    records = [(record.param(), record.states, record.updates) for record in optimizer._apart]
+    return {
+        **attributes,
+        "_updated": tuple(_live(optimizer._updated)),
+        "_apart": tuple(record for record in records if record[0] is not None),
+        "_floats": tuple((None, boxes) for _, boxes in optimizer._floats),
+    }
+
+
+def restored(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a copied or unpickled optimizer, which does not keep its parameters alive.
+
+    Those that no network has as well are gone after this; by that `arrange` sees whether the network came along.
+    """
+    found = dict(attributes)
+    if "_updated" in found:
+        found["_updated"] = tuple(None if param is None else weakref.ref(param) for param in found["_updated"])
+        found["_apart"] = tuple(set_aside(*record) for record in found["_apart"])
+    return found
+
+
+def _live(updated: Sequence[Any]) -> list[Array | None]:
+    """Return the parameters of the last update; None for one that exists no more."""
+    return [param() if isinstance(param, weakref.ref) else param for param in updated]
+
+
+def _memory_of(array: Array) -> Memory:
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+
+
+def _known(optimizer: Any) -> dict[Memory, SetAside] | None:
+    """Return every parameter's record by its memory; None where the last update's parameters are none or are gone."""
+    last = _live(optimizer._updated)
+    boxes = {id(box) for _, boxes in optimizer._floats for box in boxes.values()}
+    records = [record for record in optimizer._apart if record.owner() is not None]
+    are_gone = all(param is None or id(param) in boxes for param in last) and not (boxes and None not in last)
+    if are_gone and not records:
+        return None
+    for key, param, behind in zip(optimizer._keys, last, optimizer._late or repeat(0), strict=False):
+        if param is not None:
+            states = tuple(getattr(optimizer, name).get(key) for name in optimizer._states)
+            records.append(set_aside(param, states, max(optimizer.t - behind, 0)))
+    return {record.memory: record for record in records}
+
+
+def _adopted(optimizer: Any, keys: Sequence[Any], params: Sequence[Array]) -> Arrangement:
+    """Arrange by position or key what an optimizer has in its dictionaries, which may be empty."""
+    states = []
+    for name in optimizer._states:
+        state = getattr(optimizer, name)
+        if state and set(state) != set(keys):
+            raise ValueError(
+                f"{name} of the optimizer has the entries {[*state]}, but the parameters are {[*keys]}: copy or pickle "
+                "an optimizer together with its network, or use a new one"
+            )
+        states.append([usable(state.get(key), key, param) for key, param in zip(keys, params, strict=True)])
+    late = dict(zip(optimizer._keys, optimizer._late, strict=False))
+    if optimizer._apart:
+        warnings.warn(
+            f"the states of {len(optimizer._apart)} parameters, which the last update left out, are lost: copy or "
+            "pickle an optimizer together with its network",
+            stacklevel=5,
+        )
+    return Arrangement(states, optimizer.t, tuple(late[key] for key in keys) if late else (), ())
