@@ -159,12 +159,12 @@ class Composite(Nested):
 
         Notes
         -----
-        Each layer's ``frozen`` is set, which can be done to a single one as well, or to a network within this one. What
-        is frozen is not in `params` and `grads`, so no optimizer sees it, its weight decay no more than its step;
-        gradients pass through: `backward` gives dx as before, and affine layers leave dW and db out, which are half of
-        their work. All else goes on in training: dropout drops, and batch normalization goes by the batch and moves its
-        running statistics on, as with PyTorch's ``requires_grad_(False)``. Optimizers other than `SGD` keep something
-        for each parameter in `params`, so that what is trained from now on needs a new one.
+        This sets ``frozen`` of each layer. A single layer, or a network within this one, can be frozen as well. Frozen
+        parameters are not in `params` and `grads`, so an optimizer applies neither its step nor its weight decay to
+        them. It keeps their state until they are unfrozen. Gradients pass through: `backward` returns dx as before, and
+        affine layers do not compute dW and db, which are half of their work. Everything else is as in training: dropout
+        drops, and batch normalization uses the batch and updates its running statistics, as with PyTorch's
+        ``requires_grad_(False)``.
 
         Examples
         --------
