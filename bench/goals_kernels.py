@@ -17,6 +17,7 @@ from fastlayers.command.agreement import check
 MATRIX = (4096, 4096)
 MATRIX_BYTES = 4 * 4096 * 4096
 TEN = (10,)
+OF_EACH_NUMBER = ("relu_forward", "relu_backward", "relu", "sigmoid_forward", "sigmoid_backward", "sigmoid", "tanh")
 
 
 # 1. The overhead of a call
@@ -24,10 +25,9 @@ TEN = (10,)
 
 def overhead() -> Calls:
     x = cases.Draw("float32")(*TEN)
-    kernels = ("relu_forward", "relu_backward", "relu", "sigmoid_forward", "sigmoid_backward")
     return {
         "np.negative": cases.Call(np.negative, (x,), {"out": np.empty_like(x)}),
-        **{name: checked(name, TEN) for name in kernels},
+        **{name: checked(name, TEN) for name in OF_EACH_NUMBER},
         "Relu()": layer_loop(fastlayers.Relu(), TEN),
         "softmax_cross_entropy": checked("loss, labels", (1, 10)),
     }
@@ -51,10 +51,7 @@ OVERHEAD = Race(
     "10 floats",
     overhead,
     (
-        *(
-            Bound("np.negative", most=1.0, ours=name)
-            for name in ("relu_forward", "relu_backward", "relu", "sigmoid_forward", "sigmoid_backward")
-        ),
+        *(Bound("np.negative", most=1.0, ours=name) for name in OF_EACH_NUMBER),
         Bound("np.negative", most=4.0, ours="Relu()"),
         Bound("np.negative", most=2.5, ours="softmax_cross_entropy"),
     ),

@@ -159,11 +159,12 @@ class Composite(Nested):
 
         Notes
         -----
-        This sets ``frozen`` of each layer; a single layer, or a network within this one, can be frozen as well. The
-        arrays of frozen layers are not in `params` and `grads`, so an optimizer does not update them, and keeps their
-        state until they are unfrozen. Gradients pass through: `backward` gives dx as before. Affine layers then do not
-        compute dW and db, which are half of their work. Dropout goes on dropping, and batch normalization goes on
-        using the batch and updating its running statistics, as with PyTorch's ``requires_grad_(False)``.
+        This sets ``frozen`` of each layer. A single layer, or a network within this one, can be frozen as well. Frozen
+        parameters are not in `params` and `grads`, so an optimizer applies neither its step nor its weight decay to
+        them. It keeps their state until they are unfrozen. Gradients pass through: `backward` returns dx as before, and
+        affine layers do not compute dW and db, which are half of their work. Everything else is as in training: dropout
+        drops, and batch normalization uses the batch and updates its running statistics, as with PyTorch's
+        ``requires_grad_(False)``.
 
         Examples
         --------
