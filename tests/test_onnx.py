@@ -200,7 +200,7 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
             stack(fl.Affine(W), loss=loss).to_onnx(path, probabilities=True)
     with pytest.raises(TypeError, match="int64"):
         stack(fl.Affine(W.astype(np.int64))).to_onnx(path)
-    with pytest.raises(TypeError, match="float32, float64"):
+    with pytest.raises(TypeError, match="float32, float64"), pytest.warns(UserWarning, match="layer 1"):
         stack(fl.Affine(W), fl.Affine(W.astype(np.float32))).to_onnx(path)
     with pytest.raises(ValueError, match="no parameters"):
         stack(fl.Relu()).to_onnx(path)
