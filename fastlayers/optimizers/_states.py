@@ -6,6 +6,7 @@ parameters that this update left out, as of frozen layers or of another network,
 
 from __future__ import annotations
 
+import operator
 import warnings
 import weakref
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .._core import arguments
+from .._core.callers import stacklevel_of_user
 from .._core.types import Array
 
 Memory: TypeAlias = "tuple[int, tuple[int, ...], tuple[int, ...], np.dtype[Any]]"
@@ -49,7 +51,7 @@ def step_numbers(t: int, late: tuple[int, ...]) -> int | tuple[int, ...]:
 
 def are_same(params: Sequence[Any], others: Sequence[Any]) -> bool:
     """Return whether two sequences hold the same objects in the same order."""
-    return len(params) == len(others) and all(a is b for a, b in zip(params, others, strict=True))
+    return len(params) == len(others) and all(map(operator.is_, params, others))
 
 
 def set_aside(param: Array, states: tuple[Array | None, ...], updates: int) -> SetAside:
@@ -182,6 +184,6 @@ def _adopted(optimizer: Any, keys: Sequence[Any], params: Sequence[Array]) -> Ar
         warnings.warn(
             f"the states of {len(optimizer._apart)} parameters, which the last update left out, are lost: copy or "
             "pickle an optimizer together with its network",
-            stacklevel=5,
+            stacklevel=stacklevel_of_user(),
         )
     return Arrangement(states, optimizer.t, tuple(late[key] for key in keys) if late else (), ())
