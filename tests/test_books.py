@@ -1,6 +1,8 @@
-"""The books' names: each is here, or says that it is not and what to do."""
+"""Names of the books and of other libraries: each is here, or the error says what there is instead."""
 
+import importlib
 import inspect
+import operator
 import re
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 import fastlayers as fl
 from fastlayers import layers, optimizers, reference
-from fastlayers._core import books
+from fastlayers._core import books, libraries
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "howto" / "accelerate.md"
 # What is public in the books' code, file by file.
@@ -33,10 +35,19 @@ BOOKS = {
     "volume 2, common/trainer.py": "RnnlmTrainer Trainer remove_duplicate",
     "volume 2, common/util.py": "analogy clip_grads convert_one_hot cos_similarity create_co_matrix "
     "create_contexts_target eval_perplexity eval_seq2seq most_similar normalize ppmi preprocess to_cpu to_gpu",
+    "volume 1, ch04/two_layer_net.py": "TwoLayerNet",
+    "volume 1, ch07/simple_convnet.py": "SimpleConvNet",
+    "volume 1, ch08/deep_convnet.py": "DeepConvNet",
+    "volume 1, dataset/mnist.py": "load_mnist",
+    "volume 2, ch03 and ch04": "SimpleCBOW SimpleSkipGram CBOW SkipGram",
+    "volume 2, ch05 and ch06": "SimpleRnnlm Rnnlm BetterRnnlm",
+    "volume 2, ch07 and ch08": "Encoder Decoder Seq2seq PeekyDecoder PeekySeq2seq AttentionEncoder AttentionDecoder "
+    "AttentionSeq2seq",
     "volume 2, ch04/negative_sampling_layer.py": "EmbeddingDot NegativeSamplingLoss UnigramSampler",
     "volume 2, ch08/attention_layer.py": "Attention AttentionWeight TimeAttention WeightSum",
 }
-LISTED = [*books.INSTEAD, *(name for names in books.NOT_HERE.values() for name in names)]
+OF_BOOKS = [*books.INSTEAD, *(name for names in books.NOT_HERE.values() for name in names)]
+LISTED = [*OF_BOOKS, *libraries.INSTEAD]
 
 
 def said(code):
@@ -49,7 +60,21 @@ def test_each_name_of_the_books_is_here_or_listed_once():
     for file, names in BOOKS.items():
         for name in names.split():
             assert (name in fl.__all__) + LISTED.count(name) == 1, (file, name)
-    assert set(LISTED) <= set(" ".join(BOOKS.values()).split())
+    assert set(OF_BOOKS) <= set(" ".join(BOOKS.values()).split())
+
+
+@pytest.mark.parametrize("name", [*books.INSTEAD, *libraries.INSTEAD])
+def test_what_there_is_instead_is_there(name):
+    words = re.findall(r"[A-Za-z_][\w.]*", (books.INSTEAD | libraries.INSTEAD)[name].partition(", or a class")[0])
+    names = [word.rstrip(".") for word in words if re.search(r"[A-Z_.]\w", word)]
+    assert names
+    for each in names:
+        if each in ("W1", "W2", "PyTorch", "MNIST", "clip_norm"):  # no names of the package
+            continue
+        if each.startswith("sklearn."):
+            pytest.importorskip("sklearn")
+            importlib.import_module("fastlayers.sklearn")
+        operator.attrgetter(each)(fl)
 
 
 @pytest.mark.parametrize("module", [fl, reference, layers, optimizers], ids=lambda module: module.__name__)

@@ -37,6 +37,7 @@ def test_what_an_import_brings_in(backend):
         "fastlayers.graph",
         "fastlayers.word2vec",
         "fastlayers._core.books",
+        "fastlayers._core.libraries",
     }.intersection(modules)
 
 

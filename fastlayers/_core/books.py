@@ -1,31 +1,42 @@
-"""The names of the books that are not here, and what to do about each. Imported only when one was asked for.
+"""The names of the books that are not here, with advice for each. Imported only when a missing name was asked for.
 
-The files are those of the books' code, ``common/`` of volume 1 (*Deep Learning from Scratch*) and of volume 2 (on
-natural language processing), and layers that volume 2 has in a chapter's own folder.
+The files are those of the books' code: ``common/`` of volume 1 (*Deep Learning from Scratch*) and of volume 2 (on
+natural language processing), and the networks and layers in a chapter's own folder.
 """
 
 from __future__ import annotations
 
-import opcode
-import sys
-
-# What is here under another name.
+# The replacement here: the test reads the names in it.
 INSTEAD = {
-    "BaseModel": "Sequential, with save and load",
+    "BaseModel": "Sequential, with Sequential.save and Sequential.load",
+    "CBOW": "word2vec.Word2Vec",
+    "DeepConvNet": "Sequential, of Convolution, Relu, Pooling, Flatten, Affine and Dropout",
     "MultiLayerNet": "Sequential",
     "MultiLayerNetExtend": "Sequential",
+    "Rnnlm": "Sequential, of TimeEmbedding, TimeLSTM and TimeAffine",
+    "SimpleCBOW": "word2vec.Word2Vec",
+    "SimpleConvNet": "Sequential, of Convolution, Relu, Pooling, Flatten and Affine",
+    "SimpleRnnlm": "Sequential, of TimeEmbedding, TimeRNN and TimeAffine",
+    "SimpleSkipGram": "word2vec.Word2Vec",
     "Simple_TimeAffine": "TimeAffine",
     "Simple_TimeSoftmaxWithLoss": "TimeSoftmaxWithLoss",
+    "SkipGram": "word2vec.Word2Vec",
     "Trainer": "Sequential.fit",
-    "numerical_gradient": "it in fastlayers.testing",
+    "TwoLayerNet": "Sequential([Affine(W1, b1), Relu(), Affine(W2, b2)], SoftmaxWithLoss())",
+    "load_mnist": "datasets.load_digits, and datasets.load_idx for the files of MNIST",
+    "numerical_gradient": "testing.numerical_gradient",
     "relu_grad": "relu_forward and relu_backward",
     "sigmoid_grad": "sigmoid_forward and sigmoid_backward",
     "softmax_loss": "softmax_cross_entropy(X, t)[0]",
     "sum_squared_error": 'mean_squared_error(y, t, reduction="sum")[0] / 2',
 }
 
-# What scripts need beside layers, and has no place here.
+# What scripts use beside layers.
 NOT_HERE = {
+    "ch07/seq2seq.py": ("Decoder", "Encoder", "Seq2seq"),
+    "ch07/peeky_seq2seq.py": ("PeekyDecoder", "PeekySeq2seq"),
+    "ch08/attention_seq2seq.py": ("AttentionDecoder", "AttentionEncoder", "AttentionSeq2seq"),
+    "ch06/better_rnnlm.py": ("BetterRnnlm",),
     "common/functions.py": ("identity_function", "step_function"),
     "common/gradient.py": ("numerical_gradient_2d",),
     "common/trainer.py": ("RnnlmTrainer", "remove_duplicate"),
@@ -48,38 +59,3 @@ NOT_HERE = {
         "to_gpu",
     ),
 }
-
-
-def absent(module: str, name: str) -> AttributeError | ImportError:
-    """What a module raises for a name that it does not have.
-
-    Parameters
-    ----------
-    module : str
-        The module's ``__name__``.
-    name : str
-        What was asked of it.
-
-    Returns
-    -------
-    AttributeError or ImportError
-        An ImportError where the name stands in a ``from ... import``, which makes its own message of an
-        AttributeError; an AttributeError everywhere else, so that ``hasattr`` answers.
-    """
-    says = _advice(module, name)
-    if says is None:
-        return AttributeError(f"module {module!r} has no attribute {name!r}")
-    asking = sys._getframe(2)
-    if asking.f_code.co_code[asking.f_lasti] == opcode.opmap["IMPORT_FROM"]:
-        return ImportError(says, name=module)
-    return AttributeError(says)
-
-
-def _advice(module: str, name: str) -> str | None:
-    """What to do about a name of the books; None for any other."""
-    if name in INSTEAD:
-        return f"{module} has no {name}: fastlayers has {INSTEAD[name]}"
-    for file, names in NOT_HERE.items():
-        if name in names:
-            return f"{module} has no {name}: keep the book's own from {file}"
-    return None

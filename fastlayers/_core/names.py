@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 
 def asked_for_missing(module: str, *later: str) -> Callable[[str], Any]:
-    """A module's ``__getattr__``: imports those of its own that are named, and says of the books' names what to do.
+    """Return a module's ``__getattr__``, which imports submodules and advises on names of the books and of libraries.
 
-    To type checkers a module has none, or they would take every name for one that is there.
+    Parameters
+    ----------
+    module : str
+        The module's ``__name__``.
+    *later : str
+        Submodules that are imported when they are first asked for.
     """
+    # For type checkers a module has no such function: they would accept every name.
 
     def __getattr__(name: str) -> Any:  # noqa: N807  (it becomes the module's)
         if name in later:
             from importlib import import_module
 
             return import_module(f"{module}.{name}")
-        if name.startswith("__"):  # such as __path__, for which every import from a module looks
+        says = None if name.startswith("_") else _advice(module, name)  # every import from a module asks for __path__
+        if says is None:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        from .books import absent
+        import opcode
 
-        raise absent(module, name)
+        # An import statement would replace the message of an AttributeError; hasattr needs one.
+        asking = sys._getframe(1)
+        if asking.f_code.co_code[asking.f_lasti] == opcode.opmap["IMPORT_FROM"]:
+            raise ImportError(says, name=module)
+        raise AttributeError(says)
 
     return __getattr__
+
+
+def _advice(module: str, name: str) -> str | None:
+    """Return what to use in place of a name of the books or of another library; None for any other name."""
+    from . import books, libraries
+
+    for table in (books.INSTEAD, libraries.INSTEAD):
+        if name in table:
+            return f"{module} has no {name}: fastlayers has {table[name]}"
+    for file, names in books.NOT_HERE.items():
+        if name in names:
+            return f"{module} has no {name}: keep the book's own from {file}"
+    return None
