@@ -32,7 +32,7 @@ except (KeyboardInterrupt, ValueError, ImportError) as error:
     sys.exit(tell(error))
 
 from . import callbacks, functional, initializers, layers, optimizers, reference, schedules, testing, training
-from ._core.names import asked_for_missing
+from ._core.names import asked_for_missing, hide_internal_bases
 from ._core.protocols import Layer
 from ._version import __version__
 from .functional import *  # noqa: F403
@@ -78,3 +78,5 @@ __all__ = [
 __all__ += functional.__all__
 __all__ += layers.__all__
 __all__ += optimizers.__all__
+
+hide_internal_bases(globals(), vars(callbacks), vars(schedules))

@@ -226,3 +226,23 @@ def test_out_and_switches_are_keywords(name):
     kinds = {p.name: p.kind for p in parameters(getattr(fl, name))}
     for keyword in {"out", "axis", "need_dx"} & set(kinds):
         assert kinds[keyword] is inspect.Parameter.KEYWORD_ONLY
+
+
+PUBLIC_CLASSES = {name: kind for name, kind in public_classes() if not getattr(kind, "_is_protocol", False)}
+
+
+@pytest.mark.parametrize("owner", PUBLIC_CLASSES.values(), ids=PUBLIC_CLASSES)
+def test_no_internal_class_is_named_when_a_method_is_called_wrongly(owner):
+    for name in [name for name in dir(owner) if not name.startswith("_") or name in ("__init__", "__call__")]:
+        member = inspect.getattr_static(owner, name)
+        method = getattr(member, "__func__", member)
+        if not inspect.isfunction(method) or not method.__module__.startswith("fastlayers."):
+            continue
+        if any(p.kind is p.VAR_KEYWORD for p in parameters(method)):
+            continue
+        one = owner() if "sklearn" in owner.__module__ else owner.__new__(owner)
+        with pytest.raises(TypeError, match="nonsense") as raised:
+            method(one, nonsense=1)
+        *kind, called = str(raised.value).partition("(")[0].split(".")
+        assert called == name
+        assert {*kind} <= {kind.__name__ for kind in PUBLIC_CLASSES.values()}

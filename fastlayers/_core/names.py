@@ -1,9 +1,10 @@
-"""What a module answers when it is asked for a name that it does not have."""
+"""Names in messages: what there is in place of a missing one, and no internal class in those of methods."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any
 
 
@@ -49,3 +50,25 @@ def _advice(module: str, name: str) -> str | None:
         if name in names:
             return f"{module} has no {name}: keep the book's own from {file}"
     return None
+
+
+def hide_internal_bases(*namespaces: Mapping[str, object]) -> None:
+    """Let Python's messages say ``fit()`` of a method that a public class inherits from an internal one.
+
+    They have the method's qualified name, which is that of the class where it is defined.
+
+    Parameters
+    ----------
+    *namespaces : dict
+        Those of modules: their classes are the public ones, except under names with an underscore in front.
+    """
+    named = [pair for namespace in namespaces for pair in namespace.items()]
+    public = {value for name, value in named if isinstance(value, type) and not name.startswith("_")}
+    package = __name__.partition(".")[0]
+    for base in {base for kind in public for base in kind.__mro__} - public:
+        if base.__module__.partition(".")[0] == package:
+            for name, member in vars(base).items():
+                function = getattr(member, "__func__", member)  # of a class method or static method
+                while isinstance(function, FunctionType):
+                    function.__qualname__ = name
+                    function = getattr(function, "__wrapped__", None)

@@ -6,6 +6,7 @@ one's own, and early stopping over calls of ``partial_fit``. Needs scikit-learn 
 """
 
 from .._core.extras import require
+from .._core.names import hide_internal_bases
 
 require("sklearn", "scikit-learn", "fastlayers.sklearn", extra="sklearn")
 
@@ -13,3 +14,5 @@ from ._classifier import MLPClassifier  # noqa: E402  (what stands above says wh
 from ._regressor import MLPRegressor  # noqa: E402
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
+
+hide_internal_bases(globals())

@@ -13,7 +13,10 @@ Each step moves the rows that it touches and no others, where layers would make 
 volume 2's CBOW and SkipGram under SGD. Saitoh, *Deep Learning from Scratch*, volume 2, chapters 3 and 4.
 """
 
+from .._core.names import hide_internal_bases
 from ._corpus import Corpus, read_corpus
 from ._model import Word2Vec
 
 __all__ = ["Corpus", "Word2Vec", "read_corpus"]
+
+hide_internal_bases(globals())
