@@ -122,13 +122,11 @@ def test_a_network_that_is_gone_leaves_nothing_in_the_optimizer():
         net = network(seed)
         net.train_step(X, T, optimizer)
         lives = weakref.ref(net.layers[0].W)
-    assert len(optimizer._apart) <= 6  # the last network but one may have gone only after the update
     net = network()
     gc.collect()
     net.train_step(X, T, optimizer)
     gc.collect()
     assert lives() is None
-    net.train_step(X, T, fl.Adam())
     net.layers[0].freeze()
     net.train_step(X, T, optimizer)
     assert len(optimizer._apart) == 2
