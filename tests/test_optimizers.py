@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import pickle
 import threading
 import warnings
 
@@ -257,3 +258,16 @@ def test_parameters_that_share_memory_are_updated_as_in_the_reference(make):
 
 
 KNOWN = ("lr", "momentum", "beta1", "beta2", "eps", "weight_decay")
+
+
+class Noted(fl.Momentum):
+    """An optimizer with an attribute that is not in its dictionary."""
+
+    __slots__ = ("note",)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+def test_a_copy_has_the_slots_of_a_subclass(copied):
+    optimizer = Noted()
+    optimizer.note = "mine"
+    assert copied(optimizer).note == "mine"

@@ -80,11 +80,16 @@ class Optimizer(Described):
             getattr(kernels, name), cls._states, cls._numbers, defaults, getattr(kernels, f"{name}_of_rows", None)
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        return pickled(vars(self), self)
+    def __getstate__(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        state = super().__getstate__()
+        slots = state[1] if isinstance(state, tuple) else {}  # of a subclass
+        return pickled(vars(self), self), slots
 
-    def __setstate__(self, attributes: dict[str, Any]) -> None:
+    def __setstate__(self, state: tuple[dict[str, Any], dict[str, Any]] | dict[str, Any]) -> None:
+        attributes, slots = state if isinstance(state, tuple) else (state, {})
         vars(self).update(restored(attributes))
+        for name, value in slots.items():
+            setattr(self, name, value)
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """Update parameters in place.
