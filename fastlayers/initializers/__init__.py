@@ -20,7 +20,8 @@ Numbers are drawn in float64 and then cast: a seed gives the same numbers, round
 [(784, 50), (50,), (50, 10), (10,)]
 """
 
-from .parameters import affine, batch_normalization, bi_lstm, convolution, embedding, gru, lstm, rnn
+from .parameters import affine, batch_normalization, convolution, embedding
+from .recurrent import bi_lstm, gru, lstm, rnn
 from .weights import he_normal, he_uniform, xavier_normal, xavier_uniform
 
 __all__ = [

@@ -1,8 +1,7 @@
-"""The parameters of new layers, as their constructors take them."""
+"""Create the parameters of new layers, as their constructors take them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ from .._core import arguments
 from .._core.types import Array
 from .weights import floating, he_normal, normal, sizes
 
-__all__ = ["affine", "batch_normalization", "bi_lstm", "convolution", "embedding", "gru", "lstm", "rnn"]
+__all__ = ["affine", "batch_normalization", "convolution", "embedding"]
 
 
 def affine(
@@ -198,93 +197,3 @@ def embedding(words: int, size: int, *, rng: Any = None, dtype: DTypeLike = np.f
     """
     shape = arguments.count("words", words, least=0), arguments.count("size", size, least=0)
     return (normal(shape, 0.01, rng, dtype),)
-
-
-def lstm(inputs: int, hidden: int, *, rng: Any = None, dtype: DTypeLike = np.float32) -> tuple[Array, Array, Array]:
-    r"""Return Wx, Wh and b of a new `LSTM` or `TimeLSTM`: ``fl.TimeLSTM(*lstm(100, 50))``.
-
-    Parameters
-    ----------
-    inputs : int
-        D, the number of inputs of a step.
-    hidden : int
-        H, the number of hidden units.
-    rng : optional
-        As for `he_normal`.
-    dtype : dtype, default float32
-        A floating one.
-
-    Returns
-    -------
-    Wx : ndarray
-        ``(D, 4 H)``, normal numbers with :math:`\sigma = 1 / \sqrt{D}`.
-    Wh : ndarray
-        ``(H, 4 H)``, normal numbers with :math:`\sigma = 1 / \sqrt{H}`.
-    b : ndarray
-        ``(4 H,)``, of zeros.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a size is not an integer of 0 or more, or `dtype` is not a floating one; as `numpy.random.default_rng`.
-
-    Notes
-    -----
-    Saitoh, *Deep Learning from Scratch 2*, section 6.4.1.
-
-    Examples
-    --------
-    >>> [param.shape for param in lstm(100, 50)]
-    [(100, 200), (50, 200), (200,)]
-    """
-    return _recurrent(4, inputs, hidden, rng, dtype)
-
-
-def gru(inputs: int, hidden: int, *, rng: Any = None, dtype: DTypeLike = np.float32) -> tuple[Array, Array, Array]:
-    """Return Wx, Wh and b of a new `GRU` or `TimeGRU`, of 3 H columns; otherwise as `lstm`.
-
-    Notes
-    -----
-    Saitoh, *Deep Learning from Scratch 2*, appendix C, with the numbers of section 6.4.1.
-
-    Examples
-    --------
-    >>> [param.shape for param in gru(100, 50)]
-    [(100, 150), (50, 150), (150,)]
-    """
-    return _recurrent(3, inputs, hidden, rng, dtype)
-
-
-def rnn(inputs: int, hidden: int, *, rng: Any = None, dtype: DTypeLike = np.float32) -> tuple[Array, Array, Array]:
-    """Return Wx, Wh and b of a new `RNN` or `TimeRNN`, of H columns; otherwise as `lstm`.
-
-    Notes
-    -----
-    Saitoh, *Deep Learning from Scratch 2*, section 5.5.1.
-
-    Examples
-    --------
-    >>> [param.shape for param in rnn(100, 50)]
-    [(100, 50), (50, 50), (50,)]
-    """
-    return _recurrent(1, inputs, hidden, rng, dtype)
-
-
-def bi_lstm(inputs: int, hidden: int, *, rng: Any = None, dtype: DTypeLike = np.float32) -> tuple[Array, ...]:
-    """Return the six parameters of a new `TimeBiLSTM`, which are those of `lstm` twice.
-
-    Examples
-    --------
-    >>> [param.shape for param in bi_lstm(100, 50)]
-    [(100, 200), (50, 200), (200,), (100, 200), (50, 200), (200,)]
-    """
-    rng = np.random.default_rng(rng)
-    return *lstm(inputs, hidden, rng=rng, dtype=dtype), *lstm(inputs, hidden, rng=rng, dtype=dtype)
-
-
-def _recurrent(gates: int, inputs: int, hidden: int, rng: Any, dtype: DTypeLike) -> tuple[Array, Array, Array]:
-    D, H = arguments.count("inputs", inputs, least=0), arguments.count("hidden", hidden, least=0)
-    rng = np.random.default_rng(rng)
-    Wx = normal((D, gates * H), 1 / math.sqrt(max(D, 1)), rng, dtype)
-    Wh = normal((H, gates * H), 1 / math.sqrt(max(H, 1)), rng, dtype)
-    return Wx, Wh, np.zeros(gates * H, floating(dtype))
