@@ -28,7 +28,8 @@ def public_names():
 
 def imports():
     """What the examples of the docstrings, which stand in their modules, need not import."""
-    names = (name.rpartition(".") for name in public_names())
+    names = [name.rpartition(".") for name in public_names()]
+    names.sort(key=lambda parts: parts[0] == "fastlayers")  # of two of one name the function stays
     return "\n".join(["import numpy as np", *(f"from {module} import {name}" for module, _, name in names)])
 
 

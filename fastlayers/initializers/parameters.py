@@ -152,6 +152,7 @@ def batch_normalization(size: int, *, rng: Any = None, dtype: DTypeLike = np.flo
 
     Examples
     --------
+    >>> from fastlayers.initializers import batch_normalization
     >>> batch_normalization(2)
     (array([1., 1.], dtype=float32), array([0., 0.], dtype=float32))
     """
