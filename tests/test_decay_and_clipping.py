@@ -222,11 +222,10 @@ def test_an_optimizer_that_was_pickled_or_copied_goes_on(name):
     optimizer.lr = fl.schedules.StepDecay(0.1, every=2)
     for grads in steps[:3]:
         optimizer.update(params, grads)
-    others = [copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))]
-    starts = [copy.deepcopy(params) for _ in others]
+    copies = [copy.deepcopy((params, optimizer)), pickle.loads(pickle.dumps((params, optimizer)))]
     for grads in steps[3:]:
         optimizer.update(params, grads)
-    for other, start in zip(others, starts, strict=True):
+    for start, other in copies:
         for grads in steps[3:]:
             other.update(start, grads)
         assert (other.t, other.lr) == (6, optimizer.lr)

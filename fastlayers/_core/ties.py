@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -59,3 +60,8 @@ def _is_same(a: Array, b: Array) -> bool:
         and a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
         and all(size == 1 or s == t for size, s, t in zip(a.shape, a.strides, b.strides, strict=True))
     )
+
+
+def are_same(some: Sequence[object], others: Sequence[object]) -> bool:
+    """Return whether two sequences hold the same objects in the same order."""
+    return len(some) == len(others) and all(map(operator.is_, some, others))

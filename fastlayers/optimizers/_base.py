@@ -11,9 +11,21 @@ import numpy as np
 
 from .._core import arguments, backend
 from .._core.described import Described
-from .._core.ties import ties_of
+from .._core.ties import are_same, ties_of
 from .._core.types import Array
-from ._states import Arrangement, SetAside, are_same, arrange, check_updatable, pickled, restored, step_numbers, usable
+from ._states import (
+    MOST_DICTIONARIES,
+    Arrangement,
+    Floats,
+    SetAside,
+    arrange,
+    check_updatable,
+    floats_of,
+    pickled,
+    restored,
+    step_numbers,
+    usable,
+)
 
 Arrays: TypeAlias = Sequence[Array] | Mapping[Any, Array]
 Rate: TypeAlias = float | Callable[[int], float]
@@ -47,7 +59,7 @@ class Optimizer(Described):
     _keys: Sequence[Any] = ()
     _late: tuple[int, ...] = ()
     _apart: tuple[SetAside, ...] = ()
-    _floats: tuple[tuple[Any, dict[Any, Array]], ...] = ()  # dictionaries with floats, and an array for each float
+    _floats: tuple[Floats, ...] = ()  # of dictionaries with floats
 
     lr: Rate
     # Of an object that was made without `__init__`: pickled before there were these, or of a subclass with its own.
@@ -80,10 +92,10 @@ class Optimizer(Described):
             getattr(kernels, name), cls._states, cls._numbers, defaults, getattr(kernels, f"{name}_of_rows", None)
         )
 
-    def __getstate__(self) -> tuple[dict[str, Any], dict[str, Any]]:
+    def __getstate__(self) -> dict[str, Any] | tuple[dict[str, Any], dict[str, Any]]:
         state = super().__getstate__()
-        slots = state[1] if isinstance(state, tuple) else {}  # of a subclass
-        return pickled(vars(self), self), slots
+        attributes = pickled(vars(self), self)
+        return (attributes, state[1]) if isinstance(state, tuple) else attributes  # with the slots of a subclass
 
     def __setstate__(self, state: tuple[dict[str, Any], dict[str, Any]] | dict[str, Any]) -> None:
         attributes, slots = state if isinstance(state, tuple) else (state, {})
@@ -129,20 +141,14 @@ class Optimizer(Described):
     def _update_floats(self, params: dict[Any, Any], grads: Any) -> None:
         """Update a dictionary in which parameters are floats, each by an array that is kept for it."""
         floats = {key: param for key, param in params.items() if isinstance(param, float)}
-        boxes: dict[Any, Array] = {}
-        others = []
-        for owner, found in self._floats:
-            # After a copy or pickle it is unknown whose they are: the first dictionary with such floats takes them.
-            if owner is params or (owner is None and not boxes and found.keys() == floats.keys()):
-                boxes = found
-            else:
-                others.append((owner, found))
-        boxes = {key: boxes.get(key, np.zeros(())) for key in floats}
+        known = floats_of(self._floats, params, floats.keys())
+        boxes = {key: known.arrays.get(key, np.zeros(())) for key in floats}
         for key, param in floats.items():
             boxes[key][...] = param
         given = {key: _array(grads[key]) for key in params if key in grads} if isinstance(grads, Mapping) else grads
         self.update({**params, **boxes}, given)
-        self._floats = (*others, (params, boxes))
+        others = [each for each in self._floats if each is not known]
+        self._floats = (*others[-MOST_DICTIONARIES + 1 :], Floats(params, boxes))
         params.update({key: type(param)(boxes[key]) for key, param in floats.items()})
 
     @classmethod
@@ -156,14 +162,23 @@ class Optimizer(Described):
     def _run(self, keys: Sequence[Any], params: list[Any], grads: list[Any], lr: Any) -> None:
         """Update with every check, unless the compiled rule takes all as it is."""
         names = self._states
+        arguments.count("t", self.t, least=0)
+        if not params:
+            return
         compiled = None if self._pure else getattr(backend.kernels, self._formula.__name__)
         if compiled is not None and keys == self._keys and are_same(params, self._updated):
             if callable(lr):
                 lr = _scheduled(lr, self.t)
             states: list[list[Any]] = [[*map(getattr(self, name).get, keys)] for name in names]
-            if compiled(params, grads, *states, lr, *self._numbers_of(self)) is not NotImplemented:
-                self.t += 1
-                return
+            options = self._numbers_of(self)
+            self.t += 1  # before the kernel: an interrupt is raised when it returns, and the parameters have changed
+            try:
+                if compiled(params, grads, *states, lr, *options) is not NotImplemented:
+                    return
+            except Exception:
+                self.t -= 1
+                raise
+            self.t -= 1
         _check(keys, params, grads)
         # From here on as plain arrays: a subclass may multiply otherwise, and need not update in place.
         arrays, grads = [np.asarray(param) for param in params], [np.asarray(grad) for grad in grads]
@@ -182,9 +197,14 @@ class Optimizer(Described):
         new: dict[str, Any] = {"t": found.t + 1, "_late": found.late, "_apart": found.apart}
         new |= {"_keys": keys, "_updated": tuple(params)}
         new |= {name: dict(zip(keys, kind, strict=True)) for name, kind in zip(names, found.states, strict=True)}
-        if compiled is None or compiled(arrays, grads, *states, *numbers) is NotImplemented:
-            self._formula(arrays, grads, *states, *numbers)
-        vars(self).update(new)
+        before = vars(self).copy()
+        vars(self).update(new)  # before the kernel, for the same reason
+        try:
+            if compiled is None or compiled(arrays, grads, *states, *numbers) is NotImplemented:
+                self._formula(arrays, grads, *states, *numbers)
+        except Exception:
+            vars(self).update({name: before[name] for name in new if name in before})
+            raise
 
     def _arranged(self, keys: Sequence[Any], params: list[Any], arrays: list[Array]) -> Arrangement:
         """Find the states of parameters, which are mostly those of the last update."""

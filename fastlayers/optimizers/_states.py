@@ -6,10 +6,9 @@ parameters that this update left out, as of frozen layers or of another network,
 
 from __future__ import annotations
 
-import operator
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple, TypeAlias
 
@@ -25,7 +24,7 @@ Memory: TypeAlias = "tuple[int, tuple[int, ...], tuple[int, ...], np.dtype[Any]]
 class SetAside(NamedTuple):
     """The states of a parameter, and how many updates it has had; weak references, so that it does not live on."""
 
-    param: weakref.ref[Array]
+    param: Callable[[], Array | None]
     owner: weakref.ref[Array]  # of its memory, which may live longer than the array itself, a view
     memory: Memory
     states: tuple[Array | None, ...]
@@ -44,22 +43,80 @@ class Arrangement(NamedTuple):
     apart: tuple[SetAside, ...]
 
 
+class Floats(NamedTuple):
+    """An array for each float of a dictionary of parameters, by its key.
+
+    `is_copied` is true after a copy or pickle: then `owner` is the copy of the dictionary, if that came along.
+    """
+
+    owner: Any
+    arrays: Mapping[Any, Array]
+    is_copied: bool = False
+
+
+MOST_DICTIONARIES = 16  # of floats, whose states an optimizer keeps
+
+
+def floats_of(known: Sequence[Floats], params: Any, keys: Collection[Any]) -> Floats:
+    """Return what is known of a dictionary's floats.
+
+    A dictionary that is not known takes what was copied without its dictionary, if that has the same keys.
+
+    Warns
+    -----
+    UserWarning
+        If the dictionary is one more than are kept: the states of the oldest are lost.
+    """
+    for each in known:
+        if each.owner is params:
+            return each
+    for each in known:
+        if each.is_copied and each.arrays.keys() == keys:
+            return each
+    if len(known) == MOST_DICTIONARIES:
+        warnings.warn(
+            f"this optimizer has updated more than {MOST_DICTIONARIES} dictionaries with floats, and forgets the state "
+            "of the oldest: the state of a float belongs to its dictionary, so update the same one, or use arrays",
+            stacklevel=stacklevel_of_user(),
+        )
+    return Floats(params, {})
+
+
 def step_numbers(t: int, late: tuple[int, ...]) -> int | tuple[int, ...]:
     """Return the number of the next update, from 1; a tuple with that of each parameter where they differ."""
-    return tuple(t + 1 - behind for behind in late) if late else t + 1
-
-
-def are_same(params: Sequence[Any], others: Sequence[Any]) -> bool:
-    """Return whether two sequences hold the same objects in the same order."""
-    return len(params) == len(others) and all(map(operator.is_, params, others))
+    return tuple(max(t + 1 - behind, 1) for behind in late) if late else t + 1
 
 
 def set_aside(param: Array, states: tuple[Array | None, ...], updates: int) -> SetAside:
     """Return a record of a parameter's states."""
-    owner = param
-    while isinstance(owner.base, np.ndarray):
-        owner = owner.base
-    return SetAside(weakref.ref(param), weakref.ref(owner), _memory_of(param), states, updates)
+    return SetAside(Reference(param), weakref.ref(_owner_of(param)), _memory_of(param), states, updates)
+
+
+class Reference:
+    """A weak reference to a parameter, also to one that is a view which its layer makes anew at each call.
+
+    Parameters
+    ----------
+    param : ndarray
+    owner : ndarray, optional
+        The array that owns the memory.
+    offset : int, optional
+        Where in this the parameter begins, in bytes.
+    """
+
+    def __init__(self, param: Array, owner: Array | None = None, offset: int | None = None) -> None:
+        owner = _owner_of(param) if owner is None else owner
+        self._param, self._owner = weakref.ref(param), weakref.ref(owner)
+        self._offset = _address_of(param) - _address_of(owner) if offset is None else offset
+        self._kind = param.shape, param.dtype, param.strides
+
+    def __call__(self) -> Array | None:
+        """Return the parameter; None where its memory exists no more."""
+        param, owner = self._param(), self._owner()
+        if param is None and owner is not None and owner.flags.forc:
+            shape, dtype, strides = self._kind
+            return np.ndarray(shape, dtype, owner.reshape(-1, order="A"), self._offset, strides)
+        return param
 
 
 def arrange(optimizer: Any, keys: Sequence[Any], params: Sequence[Array]) -> Arrangement:
@@ -123,12 +180,18 @@ def check_updatable(what: str, key: Any, array: Array) -> None:
 
 def pickled(attributes: Mapping[str, Any], optimizer: Any) -> dict[str, Any]:
     """Return an optimizer's attributes with arrays in place of weak references, which a pickle cannot hold."""
-    records = [(record.param(), record.states, record.updates) for record in optimizer._apart]
+    updated, apart = _live(optimizer._updated), [(record.param(), record) for record in optimizer._apart]
+    params = [param for param in (*updated, *(param for param, _ in apart)) if param is not None]
+    # A copy of a view is an array of its own: where the view was is known by what owns it, if that is parameters only.
+    most = 2 * sum(param.nbytes for param in params)
+    places = {id(param): _place_of(param, most) for param in params}
     return {
         **attributes,
-        "_updated": tuple(_live(optimizer._updated)),
-        "_apart": tuple(record for record in records if record[0] is not None),
-        "_floats": tuple((None, boxes) for _, boxes in optimizer._floats),
+        "_updated": tuple(None if param is None else places[id(param)] for param in updated),
+        "_apart": tuple(
+            (places[id(param)], record.states, record.updates) for param, record in apart if param is not None
+        ),
+        "_floats": tuple(floats._replace(is_copied=True) for floats in optimizer._floats),
     }
 
 
@@ -139,25 +202,47 @@ def restored(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """
     found = dict(attributes)
     if "_updated" in found:
-        found["_updated"] = tuple(None if param is None else weakref.ref(param) for param in found["_updated"])
-        found["_apart"] = tuple(set_aside(*record) for record in found["_apart"])
+        found["_updated"] = tuple(None if place is None else Reference(*place) for place in found["_updated"])
+        found["_apart"] = tuple(
+            set_aside(place[0], *record)._replace(param=Reference(*place)) for place, *record in found["_apart"]
+        )
     return found
+
+
+def _place_of(param: Array, most: int) -> tuple[Array, Array, int] | tuple[Array]:
+    """Return a parameter, and, unless this has more than so many bytes, what owns it and where it begins in this."""
+    owner = _owner_of(param)
+    if owner is param or owner.nbytes > most:
+        return (param,)
+    return param, owner, _address_of(param) - _address_of(owner)
+
+
+def _owner_of(array: Array) -> Array:
+    """Return the array that owns the memory of an array, which may be the array itself."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def _address_of(array: Array) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 def _live(updated: Sequence[Any]) -> list[Array | None]:
     """Return the parameters of the last update; None for one that exists no more."""
-    return [param() if isinstance(param, weakref.ref) else param for param in updated]
+    return [param() if isinstance(param, Reference) else param for param in updated]
 
 
 def _memory_of(array: Array) -> Memory:
-    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+    return _address_of(array), array.shape, array.strides, array.dtype
 
 
 def _known(optimizer: Any) -> dict[Memory, SetAside] | None:
     """Return every parameter's record by its memory; None where the last update's parameters are none or are gone."""
     last = _live(optimizer._updated)
-    boxes = {id(box) for _, boxes in optimizer._floats for box in boxes.values()}
-    records = [record for record in optimizer._apart if record.owner() is not None]
+    boxes = {id(box) for floats in optimizer._floats for box in floats.arrays.values()}
+    records = [*_there(optimizer._apart)]
     are_gone = all(param is None or id(param) in boxes for param in last) and not (boxes and None not in last)
     if are_gone and not records:
         return None
@@ -166,6 +251,14 @@ def _known(optimizer: Any) -> dict[Memory, SetAside] | None:
             states = tuple(getattr(optimizer, name).get(key) for name in optimizer._states)
             records.append(set_aside(param, states, max(optimizer.t - behind, 0)))
     return {record.memory: record for record in records}
+
+
+def _there(apart: Iterable[SetAside]) -> Iterator[SetAside]:
+    """Iterate over the records of parameters that exist; those of a restored optimizer may lie elsewhere by now."""
+    for record in apart:
+        param = record.param()
+        if param is not None:
+            yield set_aside(param, record.states, record.updates)
 
 
 def _adopted(optimizer: Any, keys: Sequence[Any], params: Sequence[Array]) -> Arrangement:
@@ -180,10 +273,12 @@ def _adopted(optimizer: Any, keys: Sequence[Any], params: Sequence[Array]) -> Ar
             )
         states.append([usable(state.get(key), key, param) for key, param in zip(keys, params, strict=True)])
     late = dict(zip(optimizer._keys, optimizer._late, strict=False))
-    if optimizer._apart:
+    if optimizer._updated and (states or callable(optimizer.lr)):
+        lost = len(optimizer._apart)
         warnings.warn(
-            f"the states of {len(optimizer._apart)} parameters, which the last update left out, are lost: copy or "
-            "pickle an optimizer together with its network",
+            "this optimizer was copied or pickled without the arrays that it updates: it goes on with its states by "
+            f"position or key{f', and those of {lost} arrays that its last update left out are lost' if lost else ''}; "
+            "copy or pickle it together with its network",
             stacklevel=stacklevel_of_user(),
         )
     return Arrangement(states, optimizer.t, tuple(late[key] for key in keys) if late else (), ())

@@ -75,7 +75,9 @@ cdef bint update_by(UpdateStep rule, object own, tuple params, tuple grads, tupl
     cdef object next_t = get(own, "t"), kernel = rule.kernel, value, late
     cdef list held = []
     cdef Py_ssize_t i
-    if type(lr) is not float or type(next_t) is not int or not were_updated_last(own, params):
+    if type(lr) is not float or type(next_t) is not int or next_t < 0 or len(params) == 0:
+        return False
+    if not were_updated_last(own, params):
         return False
     next_t += 1
     arguments.count = 0
@@ -92,7 +94,7 @@ cdef bint update_by(UpdateStep rule, object own, tuple params, tuple grads, tupl
     for i in range(len(rule.factors)):
         if i == rule.t:
             late = get(own, "_late")
-            value = tuple([next_t - behind for behind in late]) if late else next_t
+            value = tuple([max(next_t - behind, 1) for behind in late]) if late else next_t
         else:
             value = get(own, rule.factors[i])
         if value is None and rule.defaults[i] is not None and rule.factors[i] not in own:
