@@ -37,10 +37,22 @@ def _pure(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def pure(*args: Any, **kwargs: Any) -> Any:
-        return rule(operator.call, *args, **kwargs)  # which runs the formula that it is given
+        try:
+            return rule(operator.call, *args, **kwargs)  # which runs the formula that it is given
+        except TypeError:
+            _check_arguments(function, args, kwargs)
+            raise
 
     pure.__module__ = __name__
     return pure
+
+
+def _check_arguments(function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    """Raise TypeError that names the function if it cannot be called with these arguments."""
+    try:
+        inspect.signature(function).bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{function.__name__}(): {error}") from None
 
 
 @functools.cache

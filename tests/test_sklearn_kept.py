@@ -139,8 +139,13 @@ def test_a_training_leaves_nothing_to_the_garbage_collector():
     in_parts(estimator)
     gc.collect()
     gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         in_parts(estimator)
-        assert gc.collect() == 0
+        gc.collect()
+        # Other tests of the same process may leave classes of ctypes behind, which are collected whenever they like.
+        assert not [each for each in gc.garbage if type(each).__module__.startswith("fastlayers")]
     finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
         gc.enable()

@@ -69,6 +69,7 @@ def hide_internal_bases(*namespaces: Mapping[str, object]) -> None:
         if base.__module__.partition(".")[0] == package:
             for name, member in vars(base).items():
                 function = getattr(member, "__func__", member)  # of a class method or static method
-                while isinstance(function, FunctionType):
-                    function.__qualname__ = name
+                while function is not None:
+                    if isinstance(function, FunctionType):
+                        function.__qualname__ = name
                     function = getattr(function, "__wrapped__", None)

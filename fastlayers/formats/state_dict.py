@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._core import backend
 from .._core.ties import ties_of
 from .._core.types import Array
+from ..functional.cast import cast_like
 from ..layers import Affine, BatchNormalization, Convolution, Embedding, TimeBiLSTM, TimeGRU, TimeLSTM, TimeRNN
 from ..layers._declaration import buffers_of, has_params, put_buffers
 from ..layers._stack import leaves
@@ -85,6 +87,8 @@ def load(layers: Sequence[Any], state: Mapping[str, ArrayLike], given: Given | N
                 _copy(f"{own} of layer {i}", like, key, arrays[key], is_new=is_buffer, transposed=turned) for key in of
             ]
             copy = _in_order(_FROM_PYTORCH, layer, sum(found[1:], start=found[0])) if found else np.zeros_like(like)
+            if own == "running_var" and np.any(copy < 0):
+                raise ValueError(f"{of[0]} has the negative number {copy.min():g}: a variance is 0 or more")
             if is_buffer:
                 buffers.append((layer, own, copy))
             else:
@@ -195,4 +199,4 @@ def _copy(name: str, param: Array, key: str, array: Array, *, is_new: bool = Fal
     if not is_new and not param.flags.writeable:
         raise ValueError(f"{name} is read-only")
     # Always a copy: what is copied may be the parameters of this very network, in another order.
-    return (array.T if transposed else array).astype(param.dtype)
+    return np.array(cast_like(backend.run, array.T if transposed else array, param, key))

@@ -17,6 +17,9 @@ __all__ = ["refuses_sizes"]
 
 P = ParamSpec("P")
 
+_OF_INITIALIZERS = {"bias", "dtype"}  # what an initialiser takes that a layer of another library takes too
+_OURS = {"padding": "pad"}  # our name of an option of other libraries
+
 
 def refuses_sizes(init: Callable[Concatenate[Any, P], None]) -> Callable[Concatenate[Any, P], None]:
     """Make a constructor refuse a number as the first parameter of its layer.
@@ -36,19 +39,30 @@ def refuses_sizes(init: Callable[Concatenate[Any, P], None]) -> Callable[Concate
     return checked
 
 
+def _is_size(value: object) -> bool:
+    return isinstance(value, int | np.integer) or (isinstance(value, tuple) and all(map(_is_size, value)))
+
+
 def _call(kind: Any, args: tuple[object, ...], kwargs: Mapping[str, object]) -> str:
     """Return the code that makes a layer of the sizes among the arguments, or of D, M and so on if some are missing."""
     kind = next(base for base in kind.__mro__ if base.__module__.partition(".")[0] == "fastlayers")
     initializer, symbols = kind._initializer, re.findall("[A-Z]+", kind._initializer)
-    sizes = itertools.takewhile(lambda value: type(value) is int or isinstance(value, np.integer), args)
+    sizes = itertools.takewhile(_is_size, args)
     found = [str(size) for size in itertools.islice(sizes, len(symbols))]
+    parameters = inspect.signature(kind).parameters
     others = [
         name
-        for name, parameter in inspect.signature(kind).parameters.items()
+        for name, parameter in parameters.items()
         if name not in kind.param_names and parameter.default is parameter.empty
     ]
     if len(found) == len(symbols):
         initializer = re.sub("[A-Z]+", lambda _: found.pop(0), initializer)
+        for name in kwargs.keys() & _OF_INITIALIZERS:
+            initializer = initializer.replace(")", f", {name}={shown(kwargs[name])})", 1)
         others = [*map(shown, args[len(symbols) :])] or others
-        others += [f"{name}={shown(value)}" for name, value in kwargs.items()]
+        others += [
+            f"{_OURS.get(name, name)}={shown(value)}"
+            for name, value in kwargs.items()
+            if _OURS.get(name, name) in parameters
+        ]
     return f"fl.{kind.__name__}({', '.join([f'*fl.initializers.{initializer}', *others])})"

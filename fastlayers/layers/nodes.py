@@ -109,12 +109,11 @@ def _operands(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _gradient_of_node(dout: Any, x: Any, y: Any) -> Any:
-    """A node's dout: a plain number as it is, or an array of the shape that its operands have together."""
+    """Return dout, once it is seen to have the shape of the output; that of a plain number is ()."""
     dout = _number_or_array("dout", dout)
-    if isinstance(dout, np.ndarray):
-        shape = getattr(x, "shape", ()) or getattr(y, "shape", ())
-        if dout.shape != shape:
-            raise ValueError(f"dout of shape {dout.shape} does not fit the output of shape {shape}")
+    shape = getattr(x, "shape", ()) or getattr(y, "shape", ())
+    if np.shape(dout) != shape:
+        raise ValueError(f"dout of shape {np.shape(dout)} does not fit the output of shape {shape}")
     return dout
 
 
