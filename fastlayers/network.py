@@ -12,8 +12,9 @@ from ._core.described import DescribedNetwork
 from ._core.protocols import Layer, Loss, Optimizer
 from ._core.types import Array
 from .formats.portable import Portable
-from .layers._construction import check_loss
-from .layers._program import Compiled, reason_against
+from .layers._calling import takes
+from .layers._construction import asks_for_brackets, check_loss
+from .layers._program import Compiled, overridden, reason_against
 from .layers._stack import Stack
 from .layers._summary import Summary, summary_of
 from .layers.parallel import Parallel
@@ -80,6 +81,7 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
 
     loss_layer: Loss | None
 
+    @asks_for_brackets
     def __init__(self, layers: Iterable[Layer], loss: Loss | None = None) -> None:
         Stack.__init__(self, layers)
         check_loss(loss, self.layers, type(self).__name__)
@@ -258,7 +260,11 @@ class Sequential(Fitted, Portable, DescribedNetwork, Stack):
         loss = loss_of(loss_layer, self.forward(x), t, sample_weight)
         first = self._first_with_params()
         if first is not None:
-            self._backward_to(first, loss_layer.backward())
+            dout = loss_layer.backward()
+            if overridden(self, ("backward",)) is None:
+                self._backward_to(first, dout)
+            else:
+                self.backward(dout, **({"need_dx": False} if takes("need_dx", self.backward) else {}))
         return loss
 
     def _loss_for(self, what: str) -> Any:

@@ -291,6 +291,8 @@ def test_no_made_up_program_crashes(level):
     program = kernels.Program(
         kernels, [kernels.Step(affine, "affine", lambda *_: 1, lambda *_: (1,))], kernels.LossStep(None), None, None
     )
+    assert program.backward(kernels, [affine], X, True) is NotImplemented
+    program.forward(kernels, [affine], X)
     with pytest.raises(TypeError, match="expected a tuple"):
         program.backward(kernels, [affine], X, True)
     layer._memory = ()

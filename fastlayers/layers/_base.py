@@ -32,6 +32,8 @@ class Declared(Described):
         The constructor's other arguments that a file keeps.
     takes_indices : bool
         Whether forward is given integers, such as the numbers of words, which are not to be cast to floats.
+    is_network : bool
+        Whether it is made of layers, as `Sequential` is.
     frozen : bool, default False
         Whether the parameters stay as they are: `params` and `grads` are empty then. Setting it is `freeze` or
         `unfreeze`.
@@ -41,6 +43,7 @@ class Declared(Described):
     buffer_names: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[Mapping[str, Option]] = {}
     takes_indices: ClassVar[bool] = False
+    is_network: ClassVar[bool] = False
     _frozen: bool = False
 
     # The call of `fastlayers.initializers` that makes the parameters, with capital letters for the sizes.
@@ -110,7 +113,7 @@ class Declared(Described):
         A subclass may assign lists `params` and `grads` of its own, which replace those that follow from `param_names`.
         """
         if has_lists(self):
-            return vars(self)["params"]  # type: ignore[no-any-return]
+            return [] if self.frozen else assigned(self, "params")
         return [param for _, param in self._named_trained()]
 
     @params.setter
@@ -120,7 +123,7 @@ class Declared(Described):
     def _assign(self, name: str, value: list[Array]) -> None:
         """Set `params` or `grads` of a subclass's object; AttributeError for a class of this package."""
         kind = type(self)
-        if kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
+        if _package_defines(kind):
             raise AttributeError(f"{name} of {kind.__name__} cannot be assigned: only those of a subclass can")
         vars(self)[name] = value
 
@@ -144,7 +147,7 @@ class Declared(Described):
         They are those of the last backward, or zeros before the first.
         """
         if has_lists(self):
-            return vars(self)["grads"]  # type: ignore[no-any-return]
+            return [] if self.frozen else assigned(self, "grads")
         if self.frozen or not self.param_names:
             return []
         kept = dict(self._handed_out)
@@ -174,8 +177,35 @@ class Declared(Described):
 
 
 def has_lists(layer: Any) -> bool:
-    """Return whether lists `params` and `grads` that a subclass has assigned replace its class's declaration."""
-    return "params" in vars(layer)
+    """Return whether a subclass has assigned lists `params` and `grads`, which replace its class's declaration."""
+    return "params" in vars(layer) or "grads" in vars(layer)
+
+
+def assigned(layer: Any, name: str) -> list[Array]:
+    """Return the list `params` or `grads` that a subclass has assigned.
+
+    Raises
+    ------
+    AttributeError
+        If it has assigned the other one only.
+    """
+    if name not in vars(layer):
+        other = "grads" if name == "params" else "params"
+        raise AttributeError(f"{type(layer).__name__} has assigned {other} and not {name}: assign both")
+    found: list[Array] = vars(layer)[name]
+    return found
+
+
+def replaces_lists(layer: Any) -> bool:
+    """Return whether `params` or `grads` of a layer of this package are a subclass's own, assigned or overridden."""
+    kind = type(layer)
+    return has_lists(layer) or any(
+        not _package_defines(next(base for base in kind.__mro__ if name in vars(base))) for name in ("params", "grads")
+    )
+
+
+def _package_defines(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _dtype_of_gradient(param: Any) -> np.dtype[Any]:
@@ -198,7 +228,7 @@ class LayerBase(Declared):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if cls.__module__.partition(".")[0] == __name__.partition(".")[0]:
+        if _package_defines(cls):
             OWN.add(cls)
             if not cls.takes_indices:
                 OF_NUMBERS.add(cls)

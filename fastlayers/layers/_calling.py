@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from .._core.types import Array
-from ._base import OWN
+from ._base import OWN, Declared
 
-__all__ = ["forward", "keep", "prediction", "takes"]
+__all__ = ["forward", "keep", "prediction", "predicts_by_forward", "takes"]
 
 
 def keep(layer: Any, name: str, kept: Array) -> None:
@@ -38,16 +38,16 @@ def _parameters_of(function: Callable[..., Any]) -> frozenset[str]:
 
 def prediction(layer: Any, x: Any) -> Any:
     """What a layer gives where nothing is to be learned, by its ``predict`` or its ``forward``."""
-    if type(layer) not in OWN:
-        for names in (getattr(layer, "__dict__", {}), *map(vars, type(layer).__mro__)):
-            if "predict" in names:
-                break
-            if "forward" in names:
-                return forward(layer, x, is_training=False)
-        else:  # it stands in for another object, by `__getattr__`
-            if not hasattr(layer, "predict"):
-                return forward(layer, x, is_training=False)
-    return layer.predict(x)
+    is_own = type(layer) in OWN or (isinstance(layer, Declared) and layer.is_network)
+    return layer.predict(x) if is_own or not predicts_by_forward(layer) else forward(layer, x, is_training=False)
+
+
+def predicts_by_forward(layer: Any) -> bool:
+    """Return whether the last class in the line of inheritance that has one of both has `forward` and no `predict`."""
+    for names in (getattr(layer, "__dict__", {}), *map(vars, type(layer).__mro__)):
+        if "predict" in names or "forward" in names:
+            return "predict" not in names
+    return not hasattr(layer, "predict")  # it stands in for another object, by `__getattr__`
 
 
 def forward(layer: Any, x: Any, *, is_training: bool) -> Any:

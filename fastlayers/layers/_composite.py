@@ -10,19 +10,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.arguments import typed
+from .._core.ties import are_same
 from .._core.types import Array
 from ..functional.blend import blend
 from ._construction import checked_layers, warn_of_several_dtypes
 from ._declaration import put_buffers
-from ._nested import Nested, leaves
-from ._sharing import mark_run
+from ._nested import Nested, leaves, nested_networks
+from ._sharing import check_last_run, mark_run
 from ._state import reset_state
 from ._tied import tie, ties_among
 
 __all__ = ["Composite"]
 
 # What a copy of a stack is better without: it is found again by asking the layers.
-_MADE_ANEW = frozenset({"_asked", "_asked_within", "_found", "_has_buffers", "_program"})
+_MADE_ANEW = frozenset({"_asked", "_asked_within", "_found", "_has_buffers", "_program", "_ran"})
 
 
 class Composite(Nested):
@@ -33,11 +34,12 @@ class Composite(Nested):
     layers : iterable of Layer
     """
 
-    # The network's token, by which each layer knows the network that ran its last forward.
-    _token: object = None
+    _own_token: object = None
+
+    # The layers in the order in which this network's last forward ran them; None before it.
+    _ran: list[Any] | None = None
 
     def __init__(self, layers: Iterable[Any]) -> None:
-        self._token = object()
         self.layers = checked_layers(layers, type(self).__name__)
         warn_of_several_dtypes(self.layers)
 
@@ -49,6 +51,30 @@ class Composite(Nested):
 
         def predict(self, x: ArrayLike) -> Array: ...
         def backward(self, dout: ArrayLike, need_dx: bool = True) -> Any: ...
+
+    @property
+    def _token(self) -> object:
+        """The network's token, by which each layer knows the network that ran its last forward."""
+        if self._own_token is None:  # a subclass need not call `__init__`
+            object.__setattr__(self, "_own_token", object())
+        return self._own_token
+
+    def _remember_run(self) -> None:
+        """Remember, after a forward, which layers ran, and mark them as run by this network."""
+        mark_run(self.layers, self._token)
+        self._remember_order()
+
+    def _remember_order(self) -> None:
+        object.__setattr__(self, "_ran", [layer for _, layer in leaves(self.layers)])
+
+    def _check_run(self) -> None:
+        """Raise RuntimeError if `backward` would not go back through this network's last forward."""
+        there = [layer for _, layer in leaves(self.layers)]
+        if self._ran is not None and not are_same(there, self._ran):
+            raise RuntimeError(
+                "the layers have changed since this network's last forward: call forward again before backward"
+            )
+        check_last_run(self.layers, {self._token, vars(self).get("_last_run")})
 
     def _backward_of(self, layer: Any, dout: Any, **need_dx: bool) -> Any:
         """Run backward of one of the layers."""
@@ -86,10 +112,11 @@ class Composite(Nested):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take what `__getstate__` gave, as a network of its own: a shallow copy shares its layers with another."""
         vars(self).update(state)
-        run, self._token = self._token, object()
-        for _, layer in leaves(vars(self).get("layers", ())):
+        run, self._own_token = self._own_token, object()
+        layers = vars(self).get("layers", ())
+        for layer in (*nested_networks(layers), *(layer for _, layer in leaves(layers))):
             if run is not None and getattr(layer, "_last_run", None) is run:
-                mark_run([layer], self._token)
+                vars(layer)["_last_run"] = self._token
         tie(vars(self).get("layers", ()), vars(self).pop("_ties", ()))
 
     def copy(self) -> Self:

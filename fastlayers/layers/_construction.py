@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import warnings
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Concatenate, NoReturn, ParamSpec
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from ._nested import Nested, chain, leaves
 from ._shapes import shapes_through
 from ._sharing import check_distinct
 
-__all__ = ["check_loss", "check_shapes", "checked_layers", "warn_of_several_dtypes"]
+__all__ = ["asks_for_brackets", "check_loss", "check_shapes", "checked_layers", "warn_of_several_dtypes"]
 
 # The last layer that a loss contains already, by the names of the classes: the layers import this module.
 _WITHIN_LOSS = {
@@ -43,9 +45,7 @@ def checked_layers(layers: Iterable[Any], network: str) -> list[Any]:
         If one layer stands at two places.
     """
     if isinstance(layers, Declared) or not isinstance(layers, Iterable):
-        raise TypeError(
-            f"layers must be a list of layers, not {typed(layers)}: put them in brackets, as {network}([layer, layer])"
-        )
+        _refuse_layer(layers, network)
     if isinstance(layers, Mapping):
         raise TypeError(f"layers must be a list of layers, not a {type(layers).__name__}: give its values()")
     found = list(layers)
@@ -57,6 +57,28 @@ def checked_layers(layers: Iterable[Any], network: str) -> list[Any]:
     return found
 
 
+P = ParamSpec("P")
+
+
+def asks_for_brackets(init: Callable[Concatenate[Any, P], None]) -> Callable[Concatenate[Any, P], None]:
+    """Make a network's constructor explain, if it is given layers as several arguments, that it takes a list."""
+    takes = len(inspect.signature(init).parameters) - 1
+
+    @functools.wraps(init)
+    def checked(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        if len(args) > takes and callable(getattr(args[0], "forward", None)):
+            _refuse_layer(args[0], type(self).__name__)
+        init(self, *args, **kwargs)
+
+    return checked
+
+
+def _refuse_layer(given: object, network: str) -> NoReturn:
+    raise TypeError(
+        f"layers must be a list of layers, not {typed(given)}: put them in brackets, as {network}([layer, layer])"
+    )
+
+
 def _check_layer(layer: Any, place: str) -> None:
     if isinstance(layer, type):
         arguments = ", ".join(getattr(layer, "param_names", ()))
@@ -66,7 +88,7 @@ def _check_layer(layer: Any, place: str) -> None:
     if isinstance(layer, Declared) and not isinstance(layer, Nested) and hasattr(layer, "loss"):
         raise TypeError(
             f"{place} is a {type(layer).__name__}, which is a loss: give it after the list, "
-            f"as Sequential(layers, {type(layer).__name__}())"
+            f"as Sequential(layers, {type(layer).__name__}({'...' if layer.param_names else ''}))"
         )
     if not callable(getattr(layer, "forward", None)):
         raise TypeError(f"{place} must be a layer with forward(x) and backward(dout), not {typed(layer)}")

@@ -6,12 +6,12 @@ Whoever asks a layer for its parameters asks here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from .._core.types import Array
-from ._base import Declared, has_lists
+from ._base import OWN, Declared, assigned, has_lists, replaces_lists
 
 __all__ = [
     "buffers_of",
@@ -19,6 +19,7 @@ __all__ = [
     "copy_buffers",
     "grads_of",
     "has_params",
+    "is_declared",
     "named_params",
     "named_trained",
     "param_names",
@@ -29,10 +30,15 @@ __all__ = [
 _LEGACY = ("W", "b")
 
 
+def is_declared(layer: Any) -> TypeGuard[Declared]:
+    """Return whether a layer's parameters are those that a class of this package declares."""
+    return type(layer) in OWN or (isinstance(layer, Declared) and not replaces_lists(layer))
+
+
 def param_names(layer: Any) -> tuple[str, ...] | None:
     """The attributes of a layer that hold its parameters, those that are None too; None where a list has them."""
     names = getattr(layer, "param_names", None)
-    if names is not None and not (isinstance(layer, Declared) and has_lists(layer)):
+    if names is not None and (is_declared(layer) or not isinstance(layer, Declared)):
         return tuple(names)
     return None if isinstance(getattr(layer, "params", None), list | tuple) else _LEGACY
 
@@ -49,20 +55,27 @@ def has_params(layer: Any) -> bool:
 
 def named_params(layer: Any) -> list[tuple[str, Array]]:
     """The parameters of a layer with a name for each: its attribute's, or ``params[0]``."""
-    if isinstance(layer, Declared) and not has_lists(layer):
+    if is_declared(layer):
         return layer._named_params()
     names = param_names(layer)
     if names is None:
-        return [(f"params[{i}]", param) for i, param in enumerate(layer.params)]
+        is_assigned = isinstance(layer, Declared) and has_lists(layer)
+        return _numbered(assigned(layer, "params") if is_assigned else layer.params)
     found = [(name, getattr(layer, name, None)) for name in names]
     return [(name, param) for name, param in found if param is not None]
 
 
 def named_trained(layer: Any) -> list[tuple[str, Array]]:
     """As `named_params`, of a layer that is not frozen; of a frozen one none."""
-    if isinstance(layer, Declared) and not has_lists(layer):
+    if is_declared(layer):
         return layer._named_trained()
-    return [] if getattr(layer, "frozen", False) else named_params(layer)
+    if getattr(layer, "frozen", False):
+        return []
+    return _numbered(layer.params) if param_names(layer) is None else named_params(layer)
+
+
+def _numbered(params: Iterable[Array]) -> list[tuple[str, Array]]:
+    return [(f"params[{i}]", param) for i, param in enumerate(params)]
 
 
 def grads_of(layer: Any) -> list[Array]:
@@ -73,7 +86,7 @@ def grads_of(layer: Any) -> list[Array]:
     TypeError
         If the layer has parameters and no gradients to go with them; the message names both.
     """
-    if isinstance(layer, Declared) and not has_lists(layer):
+    if is_declared(layer):
         return layer._last_gradients()
     if getattr(layer, "frozen", False):
         return []

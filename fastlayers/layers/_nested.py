@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from .._core.types import Array, Shape
-from ._base import OWN, Declared, has_lists
+from ._base import OWN, Declared, assigned, has_lists, replaces_lists
 from ._calling import keep
-from ._declaration import buffers_of, grads_of, named_params, named_trained, param_names
+from ._declaration import (
+    buffers_of,
+    grads_of,
+    is_declared,
+    named_params,
+    named_trained,
+    param_names,
+    params_of,
+)
 
 __all__ = ["Nested", "chain", "leaves", "nested_networks"]
 
@@ -45,6 +53,7 @@ class Nested(Declared):
     """Layers as one that has what they have to train."""
 
     layers: list[Any]
+    is_network: ClassVar[bool] = True
     is_parallel: ClassVar[bool] = False  # whether all are given the same, or each what the one before it gives
 
     # The layers that were asked for their parameters, and what they said: in a step it need not be asked again.
@@ -72,8 +81,7 @@ class Nested(Declared):
 
     def _is_plain(self) -> bool:
         """Whether all layers are the package's own, and networks among them have no lists of their own."""
-        kind = type(self)
-        return (kind.params, kind.grads, has_lists(self)) == (Nested.params, Nested.grads, False) and all(
+        return not replaces_lists(self) and all(
             layer._is_plain() if isinstance(layer, Nested) else type(layer) in OWN for layer in self.layers
         )
 
@@ -103,7 +111,7 @@ class Nested(Declared):
         A subclass may assign lists `params` and `grads` of its own, which replace these.
         """
         if has_lists(self):
-            return vars(self)["params"]  # type: ignore[no-any-return]
+            return self._unfrozen("params")
         trained = self._trained()
         if trained is None:
             return [param for _, param in self._named_trained()]
@@ -122,7 +130,7 @@ class Nested(Declared):
         They are those of the last backward, or zeros before the first.
         """
         if has_lists(self):
-            return vars(self)["grads"]  # type: ignore[no-any-return]
+            return self._unfrozen("grads")
         found = self._handed_out_before()
         if found is not None:
             return found
@@ -143,6 +151,15 @@ class Nested(Declared):
     @grads.setter
     def grads(self, value: list[Array]) -> None:
         self._assign("grads", value)
+
+    def _unfrozen(self, name: str) -> list[Array]:
+        """Return a list that a subclass has assigned, without the entries of parameters of frozen layers."""
+        frozen = [layer for _, layer in leaves(self.layers) if getattr(layer, "frozen", False)]
+        if not frozen:
+            return assigned(self, name)
+        skipped = {id(param) for layer in frozen for param in params_of(layer)}
+        pairs = zip(assigned(self, name), assigned(self, "params"), strict=True)
+        return [array for array, param in pairs if id(param) not in skipped]
 
     def _handed_out_before(self) -> list[Array] | None:
         """What `grads` gave, if nothing has changed: asked for at every step it is to take no time."""
@@ -216,7 +233,7 @@ class Nested(Declared):
 
     def _last_gradients(self) -> list[Array]:
         """What the last backward has left, aligned with `params`: copies of what the next one will write into."""
-        if has_lists(self):
+        if replaces_lists(self):
             return [np.array(grad) for grad in self.grads]
         trained = self._trained()
         if trained is not None:
@@ -227,9 +244,9 @@ class Nested(Declared):
             ]
         found: list[Array] = []
         for layer in self.layers:
-            if isinstance(layer, Nested) and not has_lists(layer):
+            if isinstance(layer, Nested):
                 found += layer._last_gradients()
-            elif isinstance(layer, Declared) and not has_lists(layer):
+            elif is_declared(layer):
                 own = layer._last_gradients()
                 found += [gradient.copy() for gradient in own] if layer._handed_out else own
             elif self._kept or param_names(layer) is None:  # of a frozen one there are none

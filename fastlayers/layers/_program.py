@@ -21,7 +21,7 @@ _FAST = {np.dtype(np.float32), np.dtype(np.float64)}
 
 METHODS = ("forward", "backward", "predict")
 # The methods that a step of a network calls.
-_METHODS_OF_A_STACK = ("forward", "backward", "gradient", "params", "_walk", "_last_gradients")
+_METHODS_OF_A_STACK = ("forward", "backward", "gradient", "params", "grads", "_walk", "_last_gradients")
 
 
 class Compiled:
@@ -102,7 +102,16 @@ def program_of(stack: Any, loss: Any, prepare: Callable[..., Any] | None) -> Any
     entry = _entry(kernels, type(loss)._forward) if _is_own(loss) and overridden(loss) is None else None
     loss_step = kernels.LossStep(loss, entry, type(loss)._given if entry else ())
     return kernels.Program(
-        kernels, steps, loss_step, prepare, as_gradient, flat.places, flat.nests, flat.branches, stack._token
+        kernels,
+        steps,
+        loss_step,
+        prepare,
+        as_gradient,
+        flat.places,
+        flat.nests,
+        flat.branches,
+        stack._token,
+        type(stack),
     )
 
 

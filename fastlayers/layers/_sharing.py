@@ -6,10 +6,10 @@ the gradient of the first one would be wrong without an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
-from ._nested import Nested, leaves
+from ._nested import Nested, leaves, nested_networks
 
 __all__ = ["check_distinct", "check_last_run", "mark_run"]
 
@@ -35,18 +35,25 @@ def _all_objects(layers: Iterable[Any], parent: str) -> Iterator[tuple[str, Any]
 
 
 def mark_run(layers: Iterable[Any], run: object) -> None:
-    """Store in each layer which network ran its last `forward`; `run` is that network's token."""
-    for _, layer in leaves(layers):
+    """Store in each layer and nested network which network ran its last `forward`; `run` is that network's token."""
+    for layer in (*nested_networks(layers), *(layer for _, layer in leaves(layers))):
         attributes = getattr(layer, "__dict__", None)
         if attributes is not None and attributes.get("_last_run") is not run:
             attributes["_last_run"] = run
 
 
-def check_last_run(layers: Iterable[Any], run: object) -> None:
-    """Raise RuntimeError if another network has run one of the layers since this network's last `forward`."""
+def check_last_run(layers: Iterable[Any], runs: Container[object]) -> None:
+    """Raise RuntimeError if another network has run one of the layers since this network's last `forward`.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+    runs : container of object
+        The tokens of this network and of the network around it that ran it last.
+    """
     for place, layer in leaves(layers):
         last = getattr(layer, "__dict__", {}).get("_last_run")
-        if last is not None and last is not run:
+        if last is not None and last not in runs:
             raise RuntimeError(
                 f"layer {place}, {type(layer).__name__}, belongs to another network too, which has run it since this "
                 "network's last forward: call forward of this network again before backward, or put the shared layers "

@@ -15,14 +15,14 @@ from numpy.typing import ArrayLike
 from .._core import backend
 from .._core.types import Array
 from ._base import OWN
-from ._calling import forward, prediction, takes
+from ._calling import forward, prediction, predicts_by_forward, takes
 from ._composite import Composite
 from ._construction import check_shapes
 from ._input import as_gradient, as_input, takes_indices
 from ._nested import leaves
 from ._program import NOT_MADE, Declining, program_of
 from ._shapes import in_pieces, piece_of
-from ._sharing import check_distinct, check_last_run, mark_run
+from ._sharing import check_distinct
 
 __all__ = ["OWN", "Stack", "as_input", "leaves", "prediction", "takes_indices"]
 
@@ -36,6 +36,7 @@ class Stack(Composite):
     """
 
     _program: Any  # the layers as one compiled call, or what declines in its place
+    _is_predicting: bool = False  # by a `forward` of a subclass, which may call the package's
 
     def __init__(self, layers: Iterable[Any]) -> None:
         super().__init__(layers)
@@ -58,12 +59,14 @@ class Stack(Composite):
         y: Any = self._program.forward(backend.kernels, self.layers, x)
         if y is not NotImplemented or (y := self._in_new_program("forward", x)) is not NotImplemented:
             return y  # type: ignore[no-any-return]
+        if self._is_predicting:
+            return self._predict_layers(x)  # type: ignore[no-any-return]
         y = as_input(self.layers, x)
         try:
             for layer in self.layers:
                 y = layer.forward(y) if type(layer) in OWN else forward(layer, y, is_training=True)
         finally:
-            mark_run(self.layers, self._token)
+            self._remember_run()
         return y  # type: ignore[no-any-return]  # a user's layer may give anything
 
     def predict(self, x: ArrayLike, batch_size: int | None = None) -> Array:
@@ -106,11 +109,20 @@ class Stack(Composite):
 
     def _predict_whole(self, x: ArrayLike) -> Any:
         """What `predict` gives, of all samples at once."""
+        if predicts_by_forward(self):
+            self._is_predicting = True
+            try:
+                return forward(self, x, is_training=False)
+            finally:
+                self._is_predicting = False
         y: Any = self._program.predict(backend.kernels, self.layers, x, True)
-        if y is NotImplemented:
-            y = as_input(self.layers, x)
-            for layer in self.layers:
-                y = layer.predict(y) if type(layer) in OWN else prediction(layer, y)
+        return self._predict_layers(x) if y is NotImplemented else y
+
+    def _predict_layers(self, x: ArrayLike) -> Any:
+        """Return the prediction, layer by layer."""
+        y: Any = as_input(self.layers, x)
+        for layer in self.layers:
+            y = layer.predict(y) if type(layer) in OWN else prediction(layer, y)
         return y
 
     def _in_new_program(self, method: str, *args: Any) -> Any:
@@ -120,7 +132,9 @@ class Stack(Composite):
             return NotImplemented
         check_distinct(self.layers)
         if method == "forward":
-            mark_run(self.layers, self._token)
+            self._remember_run()
+        elif method != "predict":
+            self._remember_order()
         loss = getattr(self, "loss_layer", None)
         program = program_of(self, loss, None if takes_indices(self.layers) else as_input)
         object.__setattr__(self, "_program", program)
@@ -154,7 +168,7 @@ class Stack(Composite):
         dx: Any = self._program.backward(backend.kernels, self.layers, dout, need_dx)
         if dx is not NotImplemented:
             return dx
-        check_last_run(self.layers, self._token)
+        self._check_run()
         dx = as_gradient(self.layers, dout)
         if need_dx:
             for layer in reversed(self.layers):

@@ -8,17 +8,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._core import arguments
 from .._core.described import DescribedNetwork
 from .._core.types import Array, Shape
 from ._base import no_forward
 from ._calling import forward, prediction, takes
 from ._composite import Composite
-from ._construction import check_shapes
+from ._construction import asks_for_brackets, check_shapes
 from ._declaration import named_trained
 from ._input import as_gradient, as_input
 from ._nested import chain
 from ._shapes import flops_of, shapes_through
-from ._sharing import check_distinct, check_last_run, mark_run
+from ._sharing import check_distinct
 
 __all__ = ["Parallel"]
 
@@ -72,6 +73,7 @@ class Parallel(DescribedNetwork, Composite):
 
     is_parallel: ClassVar[bool] = True
 
+    @asks_for_brackets
     def __init__(self, layers: Iterable[Any]) -> None:
         super().__init__(layers)
         if not self.layers:
@@ -87,7 +89,7 @@ class Parallel(DescribedNetwork, Composite):
         try:
             return self._joined([forward(layer, x, is_training=True) for layer in self.layers])
         finally:
-            mark_run(self.layers, self._token)
+            self._remember_run()
 
     def predict(self, x: ArrayLike) -> Array:
         """What all layers predict, side by side."""
@@ -120,9 +122,10 @@ class Parallel(DescribedNetwork, Composite):
             return self._accumulate(dout, need_dx)
         if self._widths is None:
             raise no_forward(self)
-        check_last_run(self.layers, self._token)
+        self._check_run()
         dx: Any = None
         dout = as_gradient([self], dout)
+        arguments.check_unmasked("dout", dout)
         for layer, part in zip(self.layers, self.split(dout), strict=True):
             part = part.copy()  # side by side no one's rows are contiguous
             if need_dx:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from .._core import arguments
 from .._core.protocols import Optimizer
 from .._core.types import Array
+from ..layers._program import overridden
 from ..network import Sequential
 from ..training.batches import parts
 from ..training.fitted import Draw, Fitted
@@ -48,6 +49,8 @@ class DataParallel(Fitted):
     ------
     ImportError
         If mpi4py is missing or finds no MPI.
+    TypeError
+        If the network has a ``train_step`` of its own, in a subclass or set on the object.
     ValueError
         On every rank, if the networks differ between ranks, or a parameter cannot be updated in place.
 
@@ -88,6 +91,11 @@ class DataParallel(Fitted):
     """
 
     def __init__(self, network: Sequential, comm: Any = None) -> None:
+        if overridden(network, ("train_step",)) is not None:
+            raise TypeError(
+                f"train_step of {type(network).__name__} would not be used: DataParallel updates by the gradient of "
+                "all ranks; override gradient in its place"
+            )
         self.network = network
         abort_on_uncaught()
         self.comm = module().COMM_WORLD if comm is None else comm

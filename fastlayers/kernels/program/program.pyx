@@ -40,6 +40,8 @@ cdef class Program:
         Of each "fork" among the steps the places of the "end" of each branch.
     token : object
         What marks a layer as run last by this network.
+    kind : type or None
+        The network's class: once it has another method, the program is of no use.
     """
 
     cdef object kernels
@@ -52,6 +54,9 @@ cdef class Program:
     cdef int[MOST_STEPS + 1] at  # how many parameters there are before each
     cdef bint looks_up  # whether a gradient is zero outside of some rows
     cdef object token
+    cdef type kind
+    cdef unsigned int version
+    cdef bint has_run  # a forward
     cdef bint any_marked  # whether the forward of some network has marked some of the layers, and
     cdef bint all_marked  # all of them
     cdef const SmallNetwork *small  # NULL where there is none
@@ -72,7 +77,7 @@ cdef class Program:
 
     def __cinit__(
         self, kernels, steps, LossStep loss not None, prepare, prepare_gradient,
-        places=None, nests=(), branches=None, token=None,
+        places=None, nests=(), branches=None, token=None, kind=None,
     ):
         cdef Step step  # anything else in its place is a TypeError
         cdef Nest inner
@@ -80,6 +85,7 @@ cdef class Program:
         self.kernels, self.steps, self.loss, self.prepare = kernels, tuple(steps), loss, prepare
         self.prepare_gradient = prepare_gradient
         self.results, self.pieces, self.token = Recycler(), {}, token
+        self.kind, self.version = kind, 0 if kind is None else version_of(kind)
         self.all_marked = True
         for step in self.steps:
             if step.kept < FORK:
@@ -183,7 +189,7 @@ cdef class Program:
         """The gradient with respect to x, or None where it is not needed; those of the parameters are set."""
         cdef Held held
         try:
-            if not self.hold(&held, kernels, layers) or not self.ran_last(&held):
+            if not self.hold(&held, kernels, layers) or not self.has_run or not self.ran_last(&held):
                 return NotImplemented
             dout = self.cast(&held, layers, dout, self.prepare_gradient)
             return self.go_backward(&held, dout, -1 if need_dx else first_param(&held))
@@ -233,6 +239,8 @@ cdef class Program:
         held.dout = NULL
         if kernels is not self.kernels or type(layers) is not list:
             return False
+        if self.kind is not None and version_of(self.kind) != self.version:
+            return False
         if len(self.nests) > 0:
             lists = lists_of(self, layers)
             if lists is None:
@@ -280,6 +288,7 @@ cdef class Program:
         return x
 
     cdef object go_forward(self, Held *held, list layers, object x):
+        self.has_run = True
         try:
             return self.forward_from(held, 0, held.steps, self.prepared(held, layers, x))
         finally:
