@@ -38,8 +38,13 @@ def _parameters_of(function: Callable[..., Any]) -> frozenset[str]:
 
 def prediction(layer: Any, x: Any) -> Any:
     """What a layer gives where nothing is to be learned, by its ``predict`` or its ``forward``."""
-    is_own = type(layer) in OWN or (isinstance(layer, Declared) and layer.is_network)
-    return layer.predict(x) if is_own or not predicts_by_forward(layer) else forward(layer, x, is_training=False)
+    if type(layer) in OWN or _is_network(layer) or not predicts_by_forward(layer):
+        return layer.predict(x)
+    return forward(layer, x, is_training=False)
+
+
+def _is_network(layer: Any) -> bool:
+    return isinstance(layer, Declared) and layer.is_network
 
 
 def predicts_by_forward(layer: Any) -> bool:
