@@ -24,7 +24,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         mpi = SimpleNamespace(COMM_WORLD=world, Is_finalized=lambda: finalized)
         monkeypatch.setitem(sys.modules, "mpi4py.MPI", mpi)
         monkeypatch.setattr(sys, "excepthook", lambda kind, error, traceback: events.append(f"told {error}"))
-        monkeypatch.setattr(job.time, "sleep", lambda seconds: events.append("waited"))
+        monkeypatch.setattr(job.time, "sleep", lambda seconds: events.append(f"waited {seconds} s"))
         job.abort_on_uncaught()
         job.abort_on_uncaught()
         sys.excepthook(type(error), error, None)
@@ -37,11 +37,11 @@ def fail(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize("error", [ValueError("wrong"), KeyboardInterrupt("wrong")], ids=repr)
 def test_an_exception_is_told_and_ends_the_job_once(fail: Fail, error: BaseException) -> None:
-    assert fail(error) == ["told wrong", ("aborted", 1)]
+    assert fail(error) == ["told wrong", "waited 0.2 s", ("aborted", 1)]
 
 
 def test_what_another_rank_has_failed_with_is_left_to_that_rank(fail: Fail) -> None:
-    assert fail(RankError("of rank 1")) == ["waited", "told of rank 1", ("aborted", 1)]
+    assert fail(RankError("of rank 1")) == ["waited 2.0 s", "told of rank 1", "waited 0.2 s", ("aborted", 1)]
 
 
 def test_one_rank_alone_ends_as_it_does_without(fail: Fail) -> None:

@@ -14,6 +14,8 @@ from .._core.extras import require
 
 _PURPOSE = "training on several processes"
 _GRACE = 2.0  # seconds that a rank which has learnt of another's error leaves it to say what it was, and to end the job
+# Seconds for the launcher to forward what this rank has written, which it drops when the job is aborted.
+_FORWARDING = 0.2
 
 
 class RankError(RuntimeError):
@@ -74,8 +76,9 @@ def abort_on_uncaught() -> None:
             for stream in filter(None, (sys.stdout, sys.stderr)):
                 stream.flush()
         finally:
-            # At once, since the interpreter's exit waits for threads, which may wait for this one.
+            # Before the interpreter's exit, which waits for threads, which may wait for this one.
             if not MPI.Is_finalized():
+                time.sleep(_FORWARDING)
                 MPI.COMM_WORLD.Abort(1)
 
     sys.excepthook = excepthook
