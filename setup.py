@@ -89,6 +89,8 @@ GCC_SMALLER = [
     "-fno-schedule-insns2",
     "-fno-align-jumps",
     "-fno-align-labels",
+    "-fno-align-functions",
+    "-fmerge-all-constants",  # tables of the same numbers are one: no code compares where constants lie
     "--param=vect-epilogues-nomask=0",
     "--param=early-inlining-insns=6",
     "--param=max-jump-thread-duplication-stmts=5",
