@@ -111,10 +111,10 @@ def sizes_of(kind):
     return [SIZES[letter] for letter in re.findall("[A-Z]+", kind._initializer)]
 
 
-def from_sizes(kind, *given):
+def from_sizes(kind, *given, **options):
     """Run the code that the constructor shows when it is given sizes."""
     with pytest.raises(TypeError) as raised:
-        kind(*given)
+        kind(*given, **options)
     refused, _, code = str(raised.value).partition(": write ")
     assert refused == f"{kind.param_names[0]} must be an array, not {given[0]!r}"
     assert code.startswith(f"fl.{kind.__name__}(*fl.initializers.")
@@ -137,6 +137,8 @@ def test_a_layer_that_is_given_sizes_shows_how_it_is_made(owner, name):
 def test_the_other_arguments_stay_where_they_are():
     layer = from_sizes(fl.Convolution, 1, 4, 3, 2, 1)
     assert (layer.W.shape, layer.stride, layer.pad) == ((4, 1, 3, 3), 2, 1)
+    layer = from_sizes(fl.Convolution, 1, 4, (3, 3), bias=False, dtype="float64", padding=1)
+    assert (layer.W.shape, layer.W.dtype, layer.b, layer.pad) == ((4, 1, 3, 3), np.float64, None, 1)
     with pytest.raises(TypeError, match=r"write fl\.TimeLSTM\(\*fl\.initializers\.lstm\(4, 3\), stateful=True\)$"):
         fl.TimeLSTM(4, 3, stateful=True)
 

@@ -56,9 +56,8 @@ def _call(kind: Any, args: tuple[object, ...], kwargs: Mapping[str, object]) -> 
         if name not in kind.param_names and parameter.default is parameter.empty
     ]
     if len(found) == len(symbols):
+        found[-1] += "".join(f", {name}={shown(value)}" for name, value in kwargs.items() if name in _OF_INITIALIZERS)
         initializer = re.sub("[A-Z]+", lambda _: found.pop(0), initializer)
-        for name in kwargs.keys() & _OF_INITIALIZERS:
-            initializer = initializer.replace(")", f", {name}={shown(kwargs[name])})", 1)
         others = [*map(shown, args[len(symbols) :])] or others
         others += [
             f"{_OURS.get(name, name)}={shown(value)}"
