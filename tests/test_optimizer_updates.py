@@ -132,3 +132,18 @@ def test_one_optimizer_of_a_dead_and_a_new_network_gives_no_warning():
             optimizer.update([W], [W.copy()])
             optimizer.update([], [])
             del W
+
+
+@every_optimizer
+def test_an_error_of_the_formula_leaves_the_optimizer_as_it_was(make, formula, monkeypatch):
+    def fails(*args):
+        raise FloatingPointError("overflow")
+
+    for optimizer in (make(), make()):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(optimizer), "_formula", staticmethod(fails))
+            patch.setattr(backend.kernels, "fails", None, raising=False)
+            before = vars(optimizer).copy()
+            with pytest.raises(FloatingPointError):
+                optimizer.update([np.ones(2)], [np.ones(2)])
+            assert vars(optimizer) == before

@@ -203,7 +203,8 @@ class Optimizer(Described):
             if compiled is None or compiled(arrays, grads, *states, *numbers) is NotImplemented:
                 self._formula(arrays, grads, *states, *numbers)
         except Exception:
-            vars(self).update({name: before[name] for name in new if name in before})
+            vars(self).clear()
+            vars(self).update(before)
             raise
 
     def _arranged(self, keys: Sequence[Any], params: list[Any], arrays: list[Array]) -> Arrangement:

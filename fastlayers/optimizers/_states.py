@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple, TypeAlias
 
@@ -24,8 +24,7 @@ Memory: TypeAlias = "tuple[int, tuple[int, ...], tuple[int, ...], np.dtype[Any]]
 class SetAside(NamedTuple):
     """The states of a parameter, and how many updates it has had; weak references, so that it does not live on."""
 
-    param: Callable[[], Array | None]
-    owner: weakref.ref[Array]  # of its memory, which may live longer than the array itself, a view
+    param: Reference
     memory: Memory
     states: tuple[Array | None, ...]
     updates: int
@@ -89,7 +88,7 @@ def step_numbers(t: int, late: tuple[int, ...]) -> int | tuple[int, ...]:
 
 def set_aside(param: Array, states: tuple[Array | None, ...], updates: int) -> SetAside:
     """Return a record of a parameter's states."""
-    return SetAside(Reference(param), weakref.ref(_owner_of(param)), _memory_of(param), states, updates)
+    return SetAside(Reference(param), _memory_of(param), states, updates)
 
 
 class Reference:
