@@ -139,11 +139,11 @@ def test_an_error_of_the_formula_leaves_the_optimizer_as_it_was(make, formula, m
     def fails(*args):
         raise FloatingPointError("overflow")
 
-    for optimizer in (make(), make()):
-        with monkeypatch.context() as patch:
-            patch.setattr(type(optimizer), "_formula", staticmethod(fails))
-            patch.setattr(backend.kernels, "fails", None, raising=False)
-            before = vars(optimizer).copy()
-            with pytest.raises(FloatingPointError):
-                optimizer.update([np.ones(2)], [np.ones(2)])
-            assert vars(optimizer) == before
+    optimizer = make()
+    # A class of its own: the package's keeps the kernel that it has found for its formula.
+    optimizer.__class__ = type("Failing", (type(optimizer),), {"_formula": staticmethod(fails)})
+    monkeypatch.setattr(backend.kernels, "fails", None, raising=False)
+    before = vars(optimizer).copy()
+    with pytest.raises(FloatingPointError):
+        optimizer.update([np.ones(2)], [np.ones(2)])
+    assert vars(optimizer) == before
